@@ -1,0 +1,31 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+  name: "Convolutions",
+  platforms: [.macOS(.v26)],
+  targets: [
+    .systemLibrary(
+      name: "COpenBLAS",
+      path: "Modules/COpenBLAS",
+      pkgConfig: "openblas",
+      providers: [.apt(["libopenblas-dev"]), .brew(["openblas"])]),
+    .systemLibrary(
+      name: "CLAPACKE",
+      path: "Modules/CLAPACKE",
+      pkgConfig: "lapacke",
+      providers: [.apt(["liblapacke-dev"]), .brew(["lapack"])]),
+  ],
+  swiftLanguageModes: [.v6]
+)
+
+// Continuous integration lets no warning through; users are not bothered.
+if Context.environment["CONVOLUTIONS_WARNINGS_AS_ERRORS"] == "1" {
+  for target in package.targets where target.type != .system {
+    if target.name == "CConvolutionKernels" {
+      target.cSettings = [.treatAllWarnings(as: .error)]
+    } else {
+      target.swiftSettings = [.treatAllWarnings(as: .error)]
+    }
+  }
+}
