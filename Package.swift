@@ -15,6 +15,8 @@ let package = Package(
       path: "Modules/CLAPACKE",
       pkgConfig: "lapacke",
       providers: [.apt(["liblapacke-dev"]), .brew(["lapack"])]),
+    .target(
+      name: "CConvolutionKernels"),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,93 @@
+// Sums: the scatter-add of col2im and the loops of the direct kernel.
+
+#include "CConvolutionKernels.h"
+#include "dispatch.h"
+
+// A run of any length in blocks of fixed size, so that each block is a few
+// vector instructions and the tail a handful, whatever the count.
+#define ADD_BLOCK(n)                                                         \
+  for (int i = 0; i < n; i++) destination[j + i] += source[j + i];
+
+#define DEFINE_ADD_RUN(type, suffix)                                         \
+  CONV_INLINE void add_run_##suffix(                                         \
+      type *restrict destination, const type *restrict source,               \
+      ptrdiff_t count) {                                                     \
+    ptrdiff_t j = 0;                                                         \
+    for (; j + 64 <= count; j += 64) ADD_BLOCK(64)                           \
+    for (; j + 16 <= count; j += 16) ADD_BLOCK(16)                           \
+    if (count & 8) { ADD_BLOCK(8) j += 8; }                                  \
+    if (count & 4) { ADD_BLOCK(4) j += 4; }                                  \
+    if (count & 2) { ADD_BLOCK(2) j += 2; }                                  \
+    if (count & 1) ADD_BLOCK(1)                                              \
+  }                                                                          \
+                                                                             \
+  CONV_CLONES                                                                \
+  void conv_add_runs_##suffix(                                               \
+      type *destination, ptrdiff_t destination_outer,                        \
+      ptrdiff_t destination_inner, const type *source,                       \
+      ptrdiff_t source_outer, ptrdiff_t source_inner, ptrdiff_t outer,       \
+      ptrdiff_t inner, ptrdiff_t count) {                                    \
+    for (ptrdiff_t o = 0; o < outer; o++)                                    \
+      for (ptrdiff_t i = 0; i < inner; i++)                                  \
+        add_run_##suffix(                                                    \
+            destination + o * destination_outer + i * destination_inner,     \
+            source + o * source_outer + i * source_inner, count);            \
+  }
+
+DEFINE_ADD_RUN(float, f32)
+DEFINE_ADD_RUN(double, f64)
+
+// A block of sums stays in registers while the depth runs by.
+#define COMBINE_BLOCK(type, n)                                               \
+  {                                                                          \
+    type block[n];                                                           \
+    for (int i = 0; i < n; i++) block[i] = sums[j + i];                      \
+    const type *row = rows + j;                                              \
+    for (ptrdiff_t k = 0; k < depth; k++, row += stride)                     \
+      for (int i = 0; i < n; i++) block[i] += factors[k] * row[i];           \
+    for (int i = 0; i < n; i++) sums[j + i] = block[i];                      \
+  }
+
+#define DEFINE_COMBINATION(type, suffix)                                     \
+  CONV_CLONES                                                                \
+  void conv_add_row_combination_##suffix(                                    \
+      type *restrict sums, const type *restrict factors,                     \
+      const type *restrict rows, ptrdiff_t stride, ptrdiff_t depth,          \
+      ptrdiff_t count) {                                                     \
+    ptrdiff_t j = 0;                                                         \
+    for (; j + 64 <= count; j += 64) COMBINE_BLOCK(type, 64)                 \
+    for (; j + 16 <= count; j += 16) COMBINE_BLOCK(type, 16)                 \
+    if (count & 8) { COMBINE_BLOCK(type, 8) j += 8; }                        \
+    if (count & 4) { COMBINE_BLOCK(type, 4) j += 4; }                        \
+    if (count & 2) { COMBINE_BLOCK(type, 2) j += 2; }                        \
+    if (count & 1) COMBINE_BLOCK(type, 1)                                    \
+  }                                                                          \
+                                                                             \
+  CONV_CLONES                                                                \
+  void conv_add_dots_##suffix(                                               \
+      type *restrict sums, const type *restrict vector,                      \
+      const type *restrict rows, ptrdiff_t stride, ptrdiff_t depth,          \
+      ptrdiff_t count) {                                                     \
+    for (ptrdiff_t j = 0; j < count; j++, rows += stride) {                  \
+      type lanes[16] = {0};                                                  \
+      ptrdiff_t k = 0;                                                       \
+      for (; k + 16 <= depth; k += 16)                                       \
+        for (int i = 0; i < 16; i++)                                         \
+          lanes[i] += vector[k + i] * rows[k + i];                           \
+      type sum = 0;                                                          \
+      for (; k < depth; k++) sum += vector[k] * rows[k];                     \
+      for (int half = 8; half > 0; half /= 2)                                \
+        for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];          \
+      sums[j] += sum + lanes[0];                                             \
+    }                                                                        \
+  }                                                                          \
+                                                                             \
+  CONV_CLONES                                                                \
+  void conv_add_products_##suffix(                                           \
+      type *restrict sums, const type *restrict left,                        \
+      const type *restrict right, ptrdiff_t count) {                         \
+    for (ptrdiff_t j = 0; j < count; j++) sums[j] += left[j] * right[j];     \
+  }
+
+DEFINE_COMBINATION(float, f32)
+DEFINE_COMBINATION(double, f64)

@@ -1,0 +1,16 @@
+// CONV_CLONES before a function compiles it for AVX-512, for AVX2 and for the
+// baseline; the loader picks the version that the CPU has.
+#ifndef CONVOLUTIONS_DISPATCH_H
+#define CONVOLUTIONS_DISPATCH_H
+
+#if defined(__x86_64__) && defined(__linux__)
+#define CONV_CLONES                                                          \
+  __attribute__((                                                            \
+      target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define CONV_CLONES
+#endif
+
+#define CONV_INLINE static inline __attribute__((always_inline))
+
+#endif

@@ -1,0 +1,48 @@
+// Small vector loops, compiled for several instruction sets.
+//
+// Counts and strides are in elements. Runs that are written do not overlap
+// what is read. No loop reads or writes beyond the counts given.
+#ifndef CONVOLUTIONS_KERNELS_H
+#define CONVOLUTIONS_KERNELS_H
+
+#include <stddef.h>
+
+#define CONV_DECLARE(type, suffix)                                            \
+  /* destination[o*do + i*di + j] += source[o*so + i*si + j] */               \
+  void conv_add_runs_##suffix(                                                \
+      type *destination, ptrdiff_t destination_outer,                         \
+      ptrdiff_t destination_inner, const type *source,                        \
+      ptrdiff_t source_outer, ptrdiff_t source_inner, ptrdiff_t outer,        \
+      ptrdiff_t inner, ptrdiff_t count);                                      \
+  /* sums[j] += factors[k] * rows[k*stride + j], k ascending */               \
+  void conv_add_row_combination_##suffix(                                     \
+      type *sums, const type *factors, const type *rows, ptrdiff_t stride,    \
+      ptrdiff_t depth, ptrdiff_t count);                                      \
+  /* sums[j] += vector . rows[j*stride ..], in a fixed order of k */          \
+  void conv_add_dots_##suffix(                                                \
+      type *sums, const type *vector, const type *rows, ptrdiff_t stride,     \
+      ptrdiff_t depth, ptrdiff_t count);                                      \
+  /* sums[j] += left[j] * right[j] */                                         \
+  void conv_add_products_##suffix(                                            \
+      type *sums, const type *left, const type *right, ptrdiff_t count);      \
+  /* destination[q*phases + p] = source[p*phase_stride + q], in all count */  \
+  void conv_interleave_##suffix(                                              \
+      type *destination, const type *source, ptrdiff_t phases,                \
+      ptrdiff_t phase_stride, ptrdiff_t count);
+
+CONV_DECLARE(float, f32)
+CONV_DECLARE(double, f64)
+#undef CONV_DECLARE
+
+// Half and bfloat16 are passed by their bits. Widening is exact; narrowing
+// rounds to nearest even, keeps subnormals, overflows to infinity and keeps
+// NaN a NaN.
+void conv_widen_f16(float *destination, const void *source, ptrdiff_t count);
+void conv_narrow_f16(void *destination, const float *source, ptrdiff_t count);
+void conv_widen_bf16(float *destination, const void *source, ptrdiff_t count);
+void conv_narrow_bf16(void *destination, const float *source, ptrdiff_t count);
+
+// Starts to bring memory into the L2 cache; byte_count bytes from address.
+void conv_prefetch(const void *address, ptrdiff_t byte_count);
+
+#endif
