@@ -4,6 +4,9 @@ import PackageDescription
 let package = Package(
   name: "Convolutions",
   platforms: [.macOS(.v26)],
+  products: [
+    .library(name: "Convolutions", targets: ["Convolutions"]),
+  ],
   targets: [
     .systemLibrary(
       name: "COpenBLAS",
@@ -17,6 +20,9 @@ let package = Package(
       providers: [.apt(["liblapacke-dev"]), .brew(["lapack"])]),
     .target(
       name: "CConvolutionKernels"),
+    .target(
+      name: "Convolutions",
+      dependencies: ["COpenBLAS", "CConvolutionKernels"]),
   ],
   swiftLanguageModes: [.v6]
 )

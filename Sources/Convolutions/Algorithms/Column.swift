@@ -1,0 +1,151 @@
+/// Blocked GEMM and col2im: the general engine.
+///
+/// A tile of out_backprop pixels is multiplied with a chunk of the filter into
+/// a column tile that stays in L1 or L2, and the column tile is at once added
+/// to the sums of the result's band (col2im). Taps that fall into padding
+/// above, below or beside a tile are not computed.
+///
+/// A task owns a block of input channels of a band of rows and columns of one
+/// image. The result is written once, rounded once.
+///
+/// Source: fused col2im in the backward pass, Barrachina, Dolz, San Juan,
+/// Quintana-Ortí, J. Parallel Distrib. Comput. 2022.
+struct Column<Scalar: StorageScalar>: TileKernel {
+  typealias Compute = Scalar.Compute
+
+  let geometry: Conv2DGeometry
+  let tiling: ColumnTiling
+  let panels: FilterPanels<Scalar>
+  private let bandRowCount: Int
+  private let bandColumnCount: Int
+  /// NCHW keeps the columns of a band sorted by phase, so that the windows of
+  /// one tap, `stride` columns apart, add to contiguous memory.
+  let phases: Int
+  private let core: BLASCore
+
+  init(_ geometry: Conv2DGeometry, tiling: ColumnTiling, core: BLASCore) {
+    self.geometry = geometry
+    self.tiling = tiling
+    self.core = core
+    let nchw = geometry.dataFormat == .nchw
+    panels = FilterPanels(
+      geometry, channelBlock: tiling.channelBlock,
+      tapsPerChunk: tiling.tapsPerChunk, transposed: !nchw)
+    bandRowCount = ceilDivide(geometry.inputHeight, tiling.bandRows)
+    bandColumnCount = ceilDivide(geometry.inputWidth, tiling.bandColumns)
+    phases = nchw ? min(geometry.horizontal.stride, tiling.bandColumns) : 1
+  }
+
+  /// Why a geometry cannot be served, if so.
+  static func objection(to geometry: Conv2DGeometry) -> String? {
+    let plane = geometry.outputHeight * geometry.outputWidth
+    return max(geometry.outputChannels, plane) > Int(Int32.max)
+      ? "a matrix dimension exceeds the 32 bits of the BLAS interface" : nil
+  }
+
+  var taskCount: Int {
+    geometry.groups * panels.blocksPerGroup * geometry.batch * bandRowCount
+      * bandColumnCount
+  }
+
+  var filterByteCount: Int { panels.byteCount }
+
+  var filterPartCount: Int { geometry.groups * panels.blocksPerGroup }
+
+  var packsOperands: Bool { core == .packed }
+
+  var summary: String {
+    let pixels = tiling.pixels
+    let chunk = tiling.tapsPerChunk * tiling.channelBlock
+    return "GEMM \(pixels)x\(chunk)x\(tiling.depthBlock), "
+      + "\(tiling.channelBlock) channels a block, "
+      + "\(tiling.tapsPerChunk) of \(geometry.taps) taps a chunk, "
+      + "bands of \(tiling.bandRows)x\(tiling.bandColumns), "
+      + "\(taskCount) tasks"
+  }
+
+  @_specialize(where Scalar == Float16)
+  @_specialize(where Scalar == BFloat16)
+  @_specialize(where Scalar == Float)
+  @_specialize(where Scalar == Double)
+  func prepareFilter(
+    part: Int, from filter: UnsafeRawPointer,
+    into prepared: UnsafeMutableRawPointer
+  ) {
+    panels.pack(part: part, from: filter, into: prepared)
+  }
+
+  // MARK: Workspace
+
+  // Four parts, each padded to a cache line: the sums of the band, the column
+  // tile, the tile of out_backprop where it is copied, and one row of the result
+  // where phases are put in order.
+
+  private var sumsByteCount: Int {
+    let width = phases * ceilDivide(tiling.bandColumns, phases)
+    return byteCount(tiling.bandRows * width * tiling.channelBlock)
+  }
+
+  private var columnTileByteCount: Int {
+    byteCount(tiling.pixels * tiling.tapsPerChunk * tiling.channelBlock)
+  }
+
+  private var tileByteCount: Int {
+    OutBackpropTile<Scalar>.copies(geometry)
+      ? byteCount(tiling.pixels * geometry.depthPerGroup) : 0
+  }
+
+  private var rowByteCount: Int {
+    phases > 1 ? byteCount(tiling.bandColumns) : 0
+  }
+
+  private func byteCount(_ scalars: Int) -> Int {
+    Workspace.padded(scalars * MemoryLayout<Compute>.stride)
+  }
+
+  var workspaceByteCount: Int {
+    sumsByteCount + columnTileByteCount + tileByteCount + rowByteCount
+  }
+
+  // MARK: Execution
+
+  @_specialize(where Scalar == Float16)
+  @_specialize(where Scalar == BFloat16)
+  @_specialize(where Scalar == Float)
+  @_specialize(where Scalar == Double)
+  func run(
+    task: Int, filter: UnsafeRawPointer, outBackprop: UnsafeRawPointer,
+    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
+  ) {
+    var rest = task
+    func next(_ count: Int) -> Int {
+      defer { rest /= count }
+      return rest % count
+    }
+    let columnBand = next(bandColumnCount)
+    let rowBand = next(bandRowCount)
+    let image = next(geometry.batch)
+    let block = next(panels.blocksPerGroup)
+    let group = rest
+
+    let columnTile = workspace + sumsByteCount
+    let tile = columnTile + columnTileByteCount
+    let row = tile + tileByteCount
+    let band = ColumnBand(
+      kernel: self, image: image, group: group,
+      channels: panels.channels(block: block),
+      rows: (0..<geometry.inputHeight).part(rowBand, of: tiling.bandRows),
+      columns: (0..<geometry.inputWidth)
+        .part(columnBand, of: tiling.bandColumns),
+      panels: filter.assumingMemoryBound(to: Compute.self)
+        + panels.offset(group: group, block: block),
+      outBackprop: outBackprop.assumingMemoryBound(to: Scalar.self),
+      sums: workspace.assumingMemoryBound(to: Compute.self),
+      columnTile: columnTile.assumingMemoryBound(to: Compute.self),
+      tile: tile.assumingMemoryBound(to: Compute.self))
+    band.accumulate()
+    band.store(
+      into: result.assumingMemoryBound(to: Scalar.self),
+      row: row.assumingMemoryBound(to: Compute.self))
+  }
+}

@@ -1,0 +1,381 @@
+/// One task of ``Column``: a block of channels of a band of one image.
+struct ColumnBand<Scalar: StorageScalar> {
+  typealias Compute = Scalar.Compute
+
+  let kernel: Column<Scalar>
+  let image: Int
+  let group: Int
+  let channels: Range<Int>
+  let rows: Range<Int>
+  let columns: Range<Int>
+  let panels: UnsafePointer<Compute>
+  let outBackprop: UnsafePointer<Scalar>
+  /// NHWC `[rows, columns, channels]`,
+  /// NCHW `[channels, rows, phases, columns / phases]`.
+  let sums: UnsafeMutablePointer<Compute>
+  let columnTile: UnsafeMutablePointer<Compute>
+  let tile: UnsafeMutablePointer<Compute>
+
+  private var geometry: Conv2DGeometry { kernel.geometry }
+  private var tiling: ColumnTiling { kernel.tiling }
+  private var phases: Int { kernel.phases }
+  private var nchw: Bool { geometry.dataFormat == .nchw }
+
+  /// Columns of one phase.
+  private var phaseWidth: Int { ceilDivide(columns.count, phases) }
+
+  /// From one row of the sums to the next.
+  private var rowStride: Int {
+    nchw ? phases * phaseWidth : columns.count * channels.count
+  }
+
+  // MARK: Tiles
+
+  /// Adds up everything that reaches the band.
+  func accumulate() {
+    let count =
+      rows.count * rowStride * (nchw ? channels.count : 1)
+    sums.update(repeating: Compute.zero, count: count)
+    let outputRows = geometry.vertical.outputs(touching: rows)
+    let outputColumns = geometry.horizontal.outputs(touching: columns)
+    guard tiling.crossesRows, outputColumns.count == geometry.outputWidth else {
+      for row in outputRows {
+        accumulate(
+          row: row, column: outputColumns.lowerBound,
+          count: outputColumns.count)
+      }
+      return
+    }
+    // A tile computes the taps that any of its rows needs: so let rows with
+    // the same taps go together.
+    var row = outputRows.lowerBound
+    while row < outputRows.upperBound {
+      var end = row + 1
+      while end < outputRows.upperBound,
+        !tiling.splitsRows || taps(row: end) == taps(row: row)
+      {
+        end += 1
+      }
+      accumulate(row: row, column: 0, count: (end - row) * geometry.outputWidth)
+      row = end
+    }
+  }
+
+  /// The tap rows with which windows in row `row` land in the band.
+  private func taps(row: Int) -> Range<Int> {
+    geometry.vertical.taps(landingIn: rows, outputs: row..<row + 1)
+  }
+
+  /// Adds a run of pixels, tile by tile.
+  private func accumulate(row: Int, column: Int, count: Int) {
+    guard count > 0 else { return }
+    let width = geometry.outputWidth
+    let start = row * width + column
+    let parts = ceilDivide(count, tiling.pixels)
+    for part in 0..<parts {
+      // NHWC: tiles of equal size. NCHW: pixels are the vector dimension, so
+      // full tiles and a rest.
+      let first = nchw ? part * tiling.pixels : count * part / parts
+      let last =
+        nchw
+        ? min(first + tiling.pixels, count) : count * (part + 1) / parts
+      let pixels = Pixels(
+        first: start + first, count: last - first, width: width)
+      if part + 1 < parts {
+        OutBackpropTile(geometry, outBackprop).prefetch(
+          first: pixels.first + pixels.count, count: pixels.count, image: image)
+      }
+      accumulate(pixels)
+    }
+  }
+
+  /// A run of out_backprop pixels of one image.
+  struct Pixels {
+    let first: Int
+    let count: Int
+    let width: Int
+
+    var rows: Range<Int> { first / width..<(first + count - 1) / width + 1 }
+
+    /// The columns of the run in row `row`.
+    func columns(row: Int) -> Range<Int> {
+      max(0, first - row * width)..<min(width, first + count - row * width)
+    }
+  }
+
+  private func accumulate(_ pixels: Pixels) {
+    let outputRows = pixels.rows
+    let tapRows = geometry.vertical.taps(landingIn: rows, outputs: outputRows)
+    let tapColumns =
+      outputRows.count == 1
+      ? geometry.horizontal.taps(
+        landingIn: columns,
+        outputs: pixels.columns(row: outputRows.lowerBound))
+      : 0..<geometry.kernelWidth
+    guard !tapRows.isEmpty, !tapColumns.isEmpty else { return }
+    let (operand, stride) = OutBackpropTile(geometry, outBackprop).load(
+      first: pixels.first, count: pixels.count, image: image, group: group,
+      into: tile)
+    forEachPiece(rows: tapRows, columns: tapColumns) { piece in
+      multiply(piece, operand, stride: stride, pixels: pixels.count)
+      scatter(piece, pixels)
+    }
+  }
+
+  // MARK: Taps
+
+  /// Taps `rows` x `columns` of one chunk of the filter.
+  struct Piece {
+    let rows: Range<Int>
+    let columns: Range<Int>
+    let chunk: Range<Int>
+
+    var count: Int { rows.count * columns.count }
+  }
+
+  /// Cuts a rectangle of taps into pieces that lie together in a chunk.
+  private func forEachPiece(
+    rows: Range<Int>, columns: Range<Int>, _ body: (Piece) -> Void
+  ) {
+    let kernelWidth = geometry.kernelWidth
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+      let chunk = kernel.panels.chunk(of: row * kernelWidth)
+      if columns.count == kernelWidth, chunk.count >= kernelWidth {
+        let end = min(rows.upperBound, chunk.upperBound / kernelWidth)
+        body(Piece(rows: row..<end, columns: columns, chunk: chunk))
+        row = end
+        continue
+      }
+      var column = columns.lowerBound
+      while column < columns.upperBound {
+        let chunk = kernel.panels.chunk(of: row * kernelWidth + column)
+        let end = min(columns.upperBound, chunk.upperBound - row * kernelWidth)
+        body(Piece(rows: row..<row + 1, columns: column..<end, chunk: chunk))
+        column = end
+      }
+      row += 1
+    }
+  }
+
+  // MARK: GEMM
+
+  /// The column tile of a piece: NHWC `[pixels, taps, channels]`, NCHW
+  /// `[taps, channels, pixels]`.
+  private func multiply(
+    _ piece: Piece, _ operand: UnsafePointer<Compute>, stride: Int, pixels: Int
+  ) {
+    let depth = geometry.depthPerGroup
+    let width = channels.count
+    let firstTap =
+      piece.rows.lowerBound * geometry.kernelWidth + piece.columns.lowerBound
+    let columns = piece.count * width
+    let panel = panels + depth * piece.chunk.lowerBound * width
+    let skipped = (firstTap - piece.chunk.lowerBound) * width
+    var start = 0
+    while start < depth {
+      let part = min(tiling.depthBlock, depth - start)
+      if nchw {
+        Compute.multiply(
+          rows: columns, columns: pixels, depth: part,
+          panel + skipped * depth + start, stride: depth,
+          operand + start * stride, stride: stride, accumulate: start > 0,
+          into: columnTile, stride: pixels)
+      } else {
+        let panelStride = piece.chunk.count * width
+        Compute.multiply(
+          rows: pixels, columns: columns, depth: part,
+          operand + start, stride: stride,
+          panel + start * panelStride + skipped, stride: panelStride,
+          accumulate: start > 0, into: columnTile, stride: columns)
+      }
+      start += part
+    }
+  }
+
+  // MARK: col2im
+
+  private func scatter(_ piece: Piece, _ pixels: Pixels) {
+    for row in pixels.rows {
+      let tapRows = taps(row: row).clamped(to: piece.rows)
+      guard !tapRows.isEmpty else { continue }
+      let y =
+        geometry.vertical.position(output: row, tap: tapRows.lowerBound)
+        - rows.lowerBound
+      let run = PixelRun(
+        row: row, columns: pixels.columns(row: row), pixels: pixels,
+        tapRows: tapRows, y: y)
+      if nchw {
+        scatterPlanes(piece, run)
+      } else {
+        scatterPixels(piece, run)
+      }
+    }
+  }
+
+  /// The pixels of a tile in one image row, and the taps that land in the band
+  /// from there: the first of them in row `y` of it.
+  private struct PixelRun {
+    let row: Int
+    let columns: Range<Int>
+    let pixels: Pixels
+    let tapRows: Range<Int>
+    let y: Int
+
+    /// Place in the tile of the pixel at `column`.
+    func index(column: Int) -> Int {
+      row * pixels.width + column - pixels.first
+    }
+  }
+
+  /// NCHW: per tap column, one run of pixels a channel and tap row.
+  private func scatterPlanes(_ piece: Piece, _ run: PixelRun) {
+    let width = channels.count
+    let pixels = run.pixels.count
+    for tap in piece.columns {
+      let hits = geometry.horizontal
+        .outputs(landingIn: columns, tap: tap)
+        .clamped(to: run.columns)
+      guard !hits.isEmpty else { continue }
+      let x =
+        geometry.horizontal.position(output: hits.lowerBound, tap: tap)
+        - columns.lowerBound
+      let firstTap =
+        (run.tapRows.lowerBound - piece.rows.lowerBound) * piece.columns.count
+        + tap - piece.columns.lowerBound
+      Compute.addRuns(
+        columnTile + firstTap * width * pixels
+          + run.index(column: hits.lowerBound),
+        outerStride: pixels,
+        innerStride: piece.columns.count * width * pixels,
+        to: sums + run.y * rowStride + x % phases * phaseWidth + x / phases,
+        outerStride: rows.count * rowStride,
+        innerStride: spacing(
+          run.tapRows.count, geometry.vertical.dilation, rowStride),
+        outer: width, inner: run.tapRows.count, count: hits.count)
+    }
+  }
+
+  /// NHWC: per pixel and tap row, one run over the tap columns and channels
+  /// where the kernel is dense; else one run a tap.
+  private func scatterPixels(_ piece: Piece, _ run: PixelRun) {
+    let axis = geometry.horizontal
+    if axis.dilation > 1 {
+      for tap in piece.columns {
+        scatterPixels(
+          piece, run, taps: tap..<tap + 1,
+          pixels: axis.outputs(landingIn: columns, tap: tap)
+            .clamped(to: run.columns))
+      }
+      return
+    }
+    let first = axis.outputs(
+      landingIn: columns, tap: piece.columns.lowerBound)
+    let last = axis.outputs(
+      landingIn: columns, tap: piece.columns.upperBound - 1)
+    let lower = max(first.lowerBound, last.lowerBound, run.columns.lowerBound)
+    let upper = min(first.upperBound, last.upperBound, run.columns.upperBound)
+    let whole = lower..<max(lower, upper)
+    for column in run.columns where !whole.contains(column) {
+      let taps = axis.taps(landingIn: columns, outputs: column..<column + 1)
+        .clamped(to: piece.columns)
+      scatterPixels(piece, run, taps: taps, pixels: column..<column + 1)
+    }
+    scatterPixels(piece, run, taps: piece.columns, pixels: whole)
+  }
+
+  private func scatterPixels(
+    _ piece: Piece, _ run: PixelRun, taps: Range<Int>, pixels: Range<Int>
+  ) {
+    guard !taps.isEmpty, !pixels.isEmpty else { return }
+    let width = channels.count
+    let axis = geometry.horizontal
+    let x =
+      axis.position(output: pixels.lowerBound, tap: taps.lowerBound)
+      - columns.lowerBound
+    let firstTap =
+      (run.tapRows.lowerBound - piece.rows.lowerBound) * piece.columns.count
+      + taps.lowerBound - piece.columns.lowerBound
+    Compute.addRuns(
+      columnTile
+        + (run.index(column: pixels.lowerBound) * piece.count + firstTap)
+          * width,
+      outerStride: piece.count * width,
+      innerStride: piece.columns.count * width,
+      to: sums + run.y * rowStride + x * width,
+      outerStride: spacing(pixels.count, axis.stride, width),
+      innerStride: spacing(
+        run.tapRows.count, geometry.vertical.dilation, rowStride),
+      outer: pixels.count, inner: run.tapRows.count, count: taps.count * width)
+  }
+
+  /// From one of `count` places to the next, `step` apart in units of `size`.
+  /// With one place there is no next, and a wild step may not fit an `Int`.
+  private func spacing(_ count: Int, _ step: Int, _ size: Int) -> Int {
+    count > 1 ? step * size : 0
+  }
+
+  // MARK: Result
+
+  /// Writes the band, rounded once; `row` holds one row of it.
+  func store(
+    into result: UnsafeMutablePointer<Scalar>,
+    row: UnsafeMutablePointer<Compute>
+  ) {
+    if nchw {
+      storePlanes(into: result, row: row)
+    } else {
+      storePixels(into: result)
+    }
+  }
+
+  private func storePixels(into result: UnsafeMutablePointer<Scalar>) {
+    let allChannels = geometry.inputChannels
+    let width = channels.count
+    let firstChannel =
+      group * geometry.channelsPerGroup + channels.lowerBound
+    for y in rows {
+      let pixel =
+        (image * geometry.inputHeight + y) * geometry.inputWidth
+        + columns.lowerBound
+      let destination = result + pixel * allChannels + firstChannel
+      let source = sums + (y - rows.lowerBound) * rowStride
+      if width == allChannels {
+        Scalar.narrow(source, to: destination, count: rowStride)
+      } else {
+        for x in 0..<columns.count {
+          Scalar.narrow(
+            source + x * width, to: destination + x * allChannels,
+            count: width)
+        }
+      }
+    }
+  }
+
+  private func storePlanes(
+    into result: UnsafeMutablePointer<Scalar>,
+    row: UnsafeMutablePointer<Compute>
+  ) {
+    let firstChannel =
+      image * geometry.inputChannels + group * geometry.channelsPerGroup
+    for channel in 0..<channels.count {
+      for y in rows {
+        let destination =
+          result
+          + ((firstChannel + channels.lowerBound + channel)
+            * geometry.inputHeight + y) * geometry.inputWidth
+          + columns.lowerBound
+        let source =
+          sums + (channel * rows.count + y - rows.lowerBound) * rowStride
+        if phases == 1 {
+          Scalar.narrow(source, to: destination, count: columns.count)
+        } else {
+          Compute.interleave(
+            source, phases: phases, phaseStride: phaseWidth, into: row,
+            count: columns.count)
+          Scalar.narrow(row, to: destination, count: columns.count)
+        }
+      }
+    }
+  }
+}

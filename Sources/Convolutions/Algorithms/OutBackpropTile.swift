@@ -1,0 +1,65 @@
+internal import CConvolutionKernels
+
+/// Pixels of out_backprop as a matrix operand: `[pixels, depth]` in NHWC and
+/// `[depth, pixels]` in NCHW.
+struct OutBackpropTile<Scalar: StorageScalar> {
+  typealias Compute = Scalar.Compute
+
+  private let geometry: Conv2DGeometry
+  private let outBackprop: UnsafePointer<Scalar>
+
+  init(_ geometry: Conv2DGeometry, _ outBackprop: UnsafePointer<Scalar>) {
+    self.geometry = geometry
+    self.outBackprop = outBackprop
+  }
+
+  /// Whether ``load(first:count:image:group:into:)`` copies: half types, to
+  /// widen them, and NCHW, whose rows of one big plane lie a power of two apart
+  /// as likely as not, so that one evicts the next from the cache.
+  static func copies(_ geometry: Conv2DGeometry) -> Bool {
+    !Scalar.isCompute || geometry.dataFormat == .nchw
+  }
+
+  /// The operand, in place or in `copy`, and the stride of its rows.
+  func load(
+    first: Int, count: Int, image: Int, group: Int,
+    into copy: UnsafeMutablePointer<Compute>
+  ) -> (UnsafePointer<Compute>, Int) {
+    let depth = geometry.depthPerGroup
+    let channels = geometry.outputChannels
+    let plane = geometry.outputHeight * geometry.outputWidth
+    if geometry.dataFormat == .nchw {
+      let source =
+        outBackprop + (image * channels + group * depth) * plane + first
+      for channel in 0..<depth {
+        Scalar.widen(
+          source + channel * plane, to: copy + channel * count, count: count)
+      }
+      return (UnsafePointer(copy), count)
+    }
+    let source =
+      outBackprop + (image * plane + first) * channels + group * depth
+    if let direct = Scalar.asCompute(source) { return (direct, channels) }
+    if depth == channels {
+      Scalar.widen(source, to: copy, count: count * depth)
+    } else {
+      for pixel in 0..<count {
+        Scalar.widen(
+          source + pixel * channels, to: copy + pixel * depth, count: depth)
+      }
+    }
+    return (UnsafePointer(copy), depth)
+  }
+
+  /// Asks for pixels that are read next: a GEMM reads its rows too far apart for
+  /// the hardware to foresee. NHWC without groups; elsewhere rows are copied
+  /// first, or skipped over.
+  func prefetch(first: Int, count: Int, image: Int) {
+    guard geometry.dataFormat == .nhwc, geometry.groups == 1 else { return }
+    let channels = geometry.outputChannels
+    let plane = geometry.outputHeight * geometry.outputWidth
+    conv_prefetch(
+      outBackprop + (image * plane + first) * channels,
+      count * channels * MemoryLayout<Scalar>.stride)
+  }
+}

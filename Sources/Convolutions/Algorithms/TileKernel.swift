@@ -1,0 +1,51 @@
+/// An algorithm bound to a geometry and an element type: independent tasks,
+/// each of which writes its own part of the result.
+///
+/// The shape of a task depends on the problem and the core type alone, never on
+/// the number of threads, the workspace limit or the place of an image in the
+/// batch: so neither do the bits of the result.
+///
+/// A kernel is held as `any TileKernel`, where the compiler does not specialise
+/// the methods of a generic kernel by itself: `@_specialize` on those that do
+/// the work makes it, which is worth a factor of 1.2 to 2.
+///
+/// All pointers are to whole tensors of the geometry's sizes. A kernel neither
+/// validates, allocates nor throws.
+protocol TileKernel: Sendable {
+  /// Tasks, each safe to run beside any other.
+  var taskCount: Int { get }
+
+  /// Scratch memory of one running task, in bytes.
+  var workspaceByteCount: Int { get }
+
+  /// The prepared filter, in bytes.
+  var filterByteCount: Int { get }
+
+  /// Independent parts of ``prepareFilter(part:from:into:)``.
+  var filterPartCount: Int { get }
+
+  /// Whether products take OpenBLAS's packed path, which has buffers and, for
+  /// big products, threads of its own.
+  var packsOperands: Bool { get }
+
+  /// How the work is cut, for people.
+  var summary: String { get }
+
+  /// Brings one part of the filter into the order the tasks read it in.
+  func prepareFilter(
+    part: Int, from filter: UnsafeRawPointer,
+    into prepared: UnsafeMutableRawPointer)
+
+  /// Computes one part of the result.
+  func run(
+    task: Int, filter: UnsafeRawPointer, outBackprop: UnsafeRawPointer,
+    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer)
+}
+
+extension Range<Int> {
+  /// Part `index` of the range when it is cut every `length`.
+  func part(_ index: Int, of length: Int) -> Range<Int> {
+    let start = lowerBound + index * length
+    return start..<Swift.min(start + length, upperBound)
+  }
+}

@@ -1,0 +1,131 @@
+// The one place that speaks to OpenBLAS.
+
+internal import COpenBLAS
+
+extension Float {
+  static func multiply(
+    rows: Int, columns: Int, depth: Int,
+    _ a: UnsafePointer<Float>, stride aStride: Int,
+    _ b: UnsafePointer<Float>, stride bStride: Int,
+    accumulate: Bool,
+    into c: UnsafeMutablePointer<Float>, stride cStride: Int
+  ) {
+    cblas_sgemm(
+      CblasRowMajor, CblasNoTrans, CblasNoTrans,
+      blasint(rows), blasint(columns), blasint(depth),
+      1, a, blasint(aStride), b, blasint(bStride),
+      accumulate ? 1 : 0, c, blasint(cStride))
+  }
+
+  static func transpose(
+    _ source: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int,
+    into destination: UnsafeMutablePointer<Float>, stride destinationStride: Int
+  ) {
+    cblas_somatcopy(
+      CblasRowMajor, CblasTrans, blasint(rows), blasint(columns), 1, source,
+      blasint(stride), destination, blasint(destinationStride))
+  }
+}
+
+extension Double {
+  static func multiply(
+    rows: Int, columns: Int, depth: Int,
+    _ a: UnsafePointer<Double>, stride aStride: Int,
+    _ b: UnsafePointer<Double>, stride bStride: Int,
+    accumulate: Bool,
+    into c: UnsafeMutablePointer<Double>, stride cStride: Int
+  ) {
+    cblas_dgemm(
+      CblasRowMajor, CblasNoTrans, CblasNoTrans,
+      blasint(rows), blasint(columns), blasint(depth),
+      1, a, blasint(aStride), b, blasint(bStride),
+      accumulate ? 1 : 0, c, blasint(cStride))
+  }
+
+  static func transpose(
+    _ source: UnsafePointer<Double>, rows: Int, columns: Int, stride: Int,
+    into destination: UnsafeMutablePointer<Double>,
+    stride destinationStride: Int
+  ) {
+    cblas_domatcopy(
+      CblasRowMajor, CblasTrans, blasint(rows), blasint(columns), 1, source,
+      blasint(stride), destination, blasint(destinationStride))
+  }
+}
+
+/// The BLAS that is linked.
+public enum BLASRuntime {
+  /// The CPU type that OpenBLAS runs kernels for, such as `Haswell`.
+  ///
+  /// The environment variable `OPENBLAS_CORETYPE` can pin it below what the
+  /// CPU has; this package leaves the user's setting alone.
+  public static var coreName: String {
+    String(cString: openblas_get_corename())
+  }
+
+  /// OpenBLAS's version and build options.
+  public static var configuration: String {
+    String(cString: openblas_get_config()).trimmingSuffix(" ")
+  }
+
+  /// The process-wide thread count of OpenBLAS.
+  public static var threads: Int { Int(openblas_get_num_threads()) }
+
+  /// Sets the process-wide thread count of OpenBLAS.
+  static func setThreads(_ count: Int) {
+    openblas_set_num_threads(CInt(count))
+  }
+
+  /// What the core's GEMM likes.
+  static let core = BLASCore(
+    name: coreName, configuration: configuration)
+
+  /// The rate of the linked GEMM on one square product, for comparison.
+  ///
+  /// - Parameters:
+  ///   - size: rows, columns and depth, at least 1.
+  ///   - repetitions: products timed, the best counts.
+  /// - Returns: operations a second; one thread.
+  package static func gemmRate<Scalar: ConvolutionScalar>(
+    _ type: Scalar.Type, size: Int = 768, repetitions: Int = 5
+  ) -> Double {
+    Scalar.scalarType == .float64
+      ? measuredRate(Double.self, size: size, repetitions: repetitions)
+      : measuredRate(Float.self, size: size, repetitions: repetitions)
+  }
+
+  private static func measuredRate<Scalar: ComputeScalar>(
+    _ type: Scalar.Type, size: Int, repetitions: Int
+  ) -> Double {
+    let count = size * size
+    let memory = UnsafeMutablePointer<Scalar>.allocate(capacity: 3 * count)
+    defer { memory.deallocate() }
+    for index in 0..<3 * count {
+      memory[index] = Scalar.rounded(Double(index % 17) / 16)
+    }
+    var best = Duration.seconds(1 << 20)
+    SingleThreadedBLAS.shared.enter()
+    SingleThreadedBLAS.shared.acquireBuffer()
+    for _ in 0..<repetitions {
+      best = min(
+        best,
+        ContinuousClock().measure {
+          Scalar.multiply(
+            rows: size, columns: size, depth: size, memory, stride: size,
+            memory + count, stride: size, accumulate: false,
+            into: memory + 2 * count, stride: size)
+        })
+    }
+    SingleThreadedBLAS.shared.releaseBuffer()
+    SingleThreadedBLAS.shared.leave()
+    return 2 * Double(size) * Double(count) / (best / .seconds(1))
+  }
+}
+
+extension String {
+  fileprivate func trimmingSuffix(_ character: Character) -> String {
+    var text = self[...]
+    while text.last == character { text.removeLast() }
+    return String(text)
+  }
+}

@@ -1,0 +1,252 @@
+/// Everything about one input gradient that can be decided before its data are
+/// there: algorithm, tiles, workspace.
+///
+/// A plan is immutable. Many threads may execute one plan at the same time,
+/// each with a workspace of its own.
+public struct InputGradientPlan<Scalar: ConvolutionScalar>: Sendable {
+  /// The problem.
+  public let geometry: Conv2DGeometry
+  /// What was asked for.
+  public let options: InputGradientOptions
+  /// The algorithm taken; never `.automatic`.
+  public let algorithm: InputGradientAlgorithm
+  /// Threads an execution runs on: those asked for, or fewer where there are
+  /// fewer tasks or the workspace limit does not allow more.
+  public let threads: Int
+  /// Workspace of one execution, in bytes; within the limit asked for.
+  public let workspaceByteCount: Int
+
+  /// Memory of a prepared filter, in bytes.
+  public var preparedFilterByteCount: Int { kernel.filterByteCount }
+  /// How the work is cut, in words.
+  public var summary: String { kernel.summary }
+
+  let kernel: any TileKernel
+  private let reason: String
+
+  /// Work below which starting a second thread costs more than it saves, in
+  /// operations.
+  private static var singleThreadFlops: Double { 500_000 }
+
+  /// Chooses an algorithm and cuts the work into tasks.
+  ///
+  /// - Throws: ``Conv2DError`` if the algorithm asked for cannot serve the
+  ///   geometry, the number of threads is below 1, or the workspace limit is
+  ///   below what one thread needs.
+  /// - Complexity: O(1).
+  public init(
+    _ geometry: Conv2DGeometry, options: InputGradientOptions = .init()
+  ) throws(Conv2DError) {
+    try self.init(geometry, options: options, columnTargets: nil)
+  }
+
+  /// A plan whose column algorithm aims at other tile sizes, for measuring
+  /// them.
+  package init(
+    _ geometry: Conv2DGeometry, options: InputGradientOptions,
+    columnTargets: ColumnTargets?
+  ) throws(Conv2DError) {
+    guard options.threads >= 1 else { throw .threads(options.threads) }
+    func choose<Storage: StorageScalar>(
+      _ type: Storage.Type
+    ) throws(Conv2DError) -> (InputGradientAlgorithm, any TileKernel, String) {
+      try Candidates.choose(
+        type, geometry, options, columnTargets: columnTargets)
+    }
+    (algorithm, kernel, reason) =
+      switch Scalar.scalarType {
+      case .float16: try choose(Float16.self)
+      case .bfloat16: try choose(BFloat16.self)
+      case .float32: try choose(Float.self)
+      case .float64: try choose(Double.self)
+      }
+    let perThread = Workspace.padded(kernel.workspaceByteCount)
+    var threads = min(
+      options.threads, WorkerPool.maximumThreads, max(1, kernel.taskCount))
+    if geometry.flops < Self.singleThreadFlops { threads = 1 }
+    if let limit = options.workspaceLimit, perThread > 0 {
+      guard limit >= perThread else {
+        throw .workspaceLimit(limit: limit, needed: perThread)
+      }
+      threads = min(threads, limit / perThread)
+    }
+    self.geometry = geometry
+    self.options = options
+    self.threads = threads
+    workspaceByteCount = threads * perThread
+  }
+
+  /// Memory for executions of this plan.
+  public func makeWorkspace() -> Workspace {
+    Workspace(byteCount: workspaceByteCount)
+  }
+}
+
+extension InputGradientPlan: CustomStringConvertible {
+  /// The algorithm, how the work is cut, and why.
+  public var description: String {
+    "\(algorithm.rawValue) (\(reason)): \(kernel.summary); "
+      + "\(threads) thread\(threads == 1 ? "" : "s"), "
+      + "\(workspaceByteCount) bytes of workspace"
+  }
+}
+
+// MARK: - Filter
+
+extension InputGradientPlan {
+  /// Brings a filter into the order that executions read it in, once for many
+  /// executions.
+  ///
+  /// - Parameter filter: `[kh, kw, Cin / groups, Cout]`; a precondition checks
+  ///   the count.
+  /// - Complexity: O(`filter.count`), on the plan's threads.
+  public func prepare(filter: Span<Scalar>) -> PreparedFilter<Scalar> {
+    precondition(
+      filter.count == geometry.filterCount,
+      "the filter has \(filter.count) scalars; the plan needs "
+        + "\(geometry.filterCount)")
+    return filter.withUnsafeBufferPointer {
+      prepare(filter: $0.baseAddress)
+    }
+  }
+
+  /// Brings a filter into the order that executions read it in, from a bare
+  /// pointer.
+  ///
+  /// - Parameter filter: `geometry.filterCount` scalars,
+  ///   `[kh, kw, Cin / groups, Cout]`; the caller answers for them. `nil` only
+  ///   where there are none.
+  /// - Complexity: O(`geometry.filterCount`), on the plan's threads.
+  public func prepare(
+    filter: UnsafePointer<Scalar>?
+  ) -> PreparedFilter<Scalar> {
+    let prepared = PreparedFilter<Scalar>(
+      geometry: geometry, algorithm: algorithm,
+      byteCount: kernel.filterByteCount)
+    guard let filter else {
+      precondition(geometry.filterCount == 0, "the filter has no address")
+      return prepared
+    }
+    // Packing is copying: a thread is worth its start from about a megabyte.
+    let threads = min(threads, 1 + kernel.filterByteCount >> 20)
+    KernelCall(
+      kernel, preparing: UnsafeRawPointer(filter), into: prepared.memory
+    ).run(threads: threads)
+    return prepared
+  }
+}
+
+/// A filter in the order that a plan's algorithm reads it in.
+public final class PreparedFilter<Scalar: ConvolutionScalar>: Sendable {
+  let geometry: Conv2DGeometry
+  let algorithm: InputGradientAlgorithm
+  /// Memory held, in bytes.
+  public let byteCount: Int
+  nonisolated(unsafe) let memory: UnsafeMutableRawPointer
+
+  init(
+    geometry: Conv2DGeometry, algorithm: InputGradientAlgorithm, byteCount: Int
+  ) {
+    self.geometry = geometry
+    self.algorithm = algorithm
+    self.byteCount = byteCount
+    memory = .allocate(
+      byteCount: max(1, byteCount), alignment: Workspace.alignment)
+  }
+
+  deinit {
+    memory.deallocate()
+  }
+}
+
+// MARK: - Execution
+
+extension InputGradientPlan {
+  /// Computes the gradient with respect to the input.
+  ///
+  /// Nothing is allocated or validated but the sizes of the buffers, which are
+  /// preconditions.
+  ///
+  /// - Parameters:
+  ///   - filter: from ``prepare(filter:)-(Span<Scalar>)`` of a plan of the same
+  ///     geometry and algorithm.
+  ///   - outBackprop: `[N, oh, ow, Cout]` or `[N, Cout, oh, ow]`.
+  ///   - result: `[N, H, W, Cin]` or `[N, Cin, H, W]`; overwritten whole.
+  ///   - workspace: at least ``workspaceByteCount`` bytes; its content does not
+  ///     matter.
+  /// - Complexity: O(``Conv2DGeometry/flops``) at most; windows over padding
+  ///   are skipped where a tile allows.
+  public func execute(
+    filter: PreparedFilter<Scalar>, outBackprop: Span<Scalar>,
+    into result: inout MutableSpan<Scalar>, workspace: inout Workspace
+  ) {
+    precondition(
+      outBackprop.count == geometry.outBackpropCount,
+      "out_backprop has \(outBackprop.count) scalars; the plan needs "
+        + "\(geometry.outBackpropCount)")
+    precondition(
+      result.count == geometry.inputCount,
+      "the result has \(result.count) scalars; the plan needs "
+        + "\(geometry.inputCount)")
+    outBackprop.withUnsafeBufferPointer { outBackprop in
+      result.withUnsafeMutableBufferPointer { result in
+        guard let destination = result.baseAddress else { return }
+        execute(
+          filter: filter, outBackprop: outBackprop.baseAddress,
+          into: destination, workspace: &workspace)
+      }
+    }
+  }
+
+  /// Computes the gradient with respect to the input, on bare pointers.
+  ///
+  /// - Parameters:
+  ///   - filter: from `prepare(filter:)` of a plan of the same geometry and
+  ///     algorithm; a precondition checks it.
+  ///   - outBackprop: `geometry.outBackpropCount` scalars; `nil` only where
+  ///     there are none.
+  ///   - result: room for `geometry.inputCount` scalars, apart from the other
+  ///     buffers. The caller answers for both.
+  ///   - workspace: at least ``workspaceByteCount`` bytes; a precondition checks
+  ///     it.
+  /// - Complexity: O(``Conv2DGeometry/flops``) at most.
+  public func execute(
+    filter: PreparedFilter<Scalar>, outBackprop: UnsafePointer<Scalar>?,
+    into result: UnsafeMutablePointer<Scalar>, workspace: inout Workspace
+  ) {
+    precondition(
+      filter.geometry == geometry && filter.algorithm == algorithm,
+      "the filter was prepared for another geometry or algorithm")
+    precondition(
+      workspace.byteCount >= workspaceByteCount,
+      "the workspace has \(workspace.byteCount) bytes; the plan needs "
+        + "\(workspaceByteCount)")
+    if Verbose.isOn {
+      let time = ContinuousClock().measure {
+        run(filter, outBackprop, result, workspace.memory)
+      }
+      Verbose.report(self, time)
+    } else {
+      run(filter, outBackprop, result, workspace.memory)
+    }
+  }
+
+  private func run(
+    _ filter: PreparedFilter<Scalar>, _ outBackprop: UnsafePointer<Scalar>?,
+    _ result: UnsafeMutablePointer<Scalar>, _ workspace: UnsafeMutableRawPointer
+  ) {
+    precondition(
+      outBackprop != nil || geometry.outBackpropCount == 0,
+      "out_backprop has no address")
+    let prepared = UnsafeRawPointer(filter.memory)
+    // An empty out_backprop has no address, and is not read.
+    var source = prepared
+    if let outBackprop { source = UnsafeRawPointer(outBackprop) }
+    KernelCall(
+      kernel, filter: prepared, outBackprop: source,
+      result: UnsafeMutableRawPointer(result), workspace: workspace,
+      workspacePerThread: Workspace.padded(kernel.workspaceByteCount)
+    ).run(threads: threads)
+    withExtendedLifetime(filter) {}
+  }
+}

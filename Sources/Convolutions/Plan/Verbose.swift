@@ -1,0 +1,26 @@
+internal import FoundationEssentials
+
+/// One line a call on standard output if `CONVOLUTIONS_VERBOSE=1`, in the field
+/// order of oneDNN's, so that existing log scripts work.
+enum Verbose {
+  static let isOn =
+    ProcessInfo.processInfo.environment["CONVOLUTIONS_VERBOSE"] == "1"
+
+  static func report<Scalar>(
+    _ plan: InputGradientPlan<Scalar>, _ time: Duration
+  ) {
+    let geometry = plan.geometry
+    let type = Scalar.scalarType.rawValue
+    let layout = geometry.dataFormat == .nhwc ? "acdb" : "abcd"
+    let fields = [
+      "convolutions_verbose", "primitive", "exec", "cpu", "convolution",
+      plan.algorithm.rawValue, "backward_data",
+      "src_\(type)::blocked:\(layout)::f0 wei_\(type)::blocked:cdba::f0 "
+        + "bia_undef::undef::: dst_\(type)::blocked:\(layout)::f0",
+      "threads:\(plan.threads) workspace:\(plan.workspaceByteCount)",
+      "alg:convolution_\(plan.algorithm.rawValue)", geometry.descriptor,
+      "\(time / .milliseconds(1))",
+    ]
+    print(fields.joined(separator: ","))
+  }
+}

@@ -1,0 +1,28 @@
+/// Scratch memory of one execution at a time.
+///
+/// It belongs to one call at a time, hence cannot be copied; its content does
+/// not carry over.
+public struct Workspace: ~Copyable, @unchecked Sendable {
+  /// Bytes of the memory.
+  public let byteCount: Int
+  let memory: UnsafeMutableRawPointer
+
+  /// A cache line, and a vector of the widest instruction set.
+  static let alignment = 64
+
+  /// `byteCount` rounded up to ``alignment``.
+  static func padded(_ byteCount: Int) -> Int {
+    (byteCount + alignment - 1) / alignment * alignment
+  }
+
+  /// Allocates `byteCount` bytes, at least 0, 64-byte aligned.
+  public init(byteCount: Int) {
+    self.byteCount = byteCount
+    memory = .allocate(
+      byteCount: max(1, byteCount), alignment: Self.alignment)
+  }
+
+  deinit {
+    memory.deallocate()
+  }
+}

@@ -1,0 +1,52 @@
+internal import CConvolutionKernels
+
+extension Float: ConvolutionScalar {
+  public static var scalarType: ScalarType { .float32 }
+}
+
+extension Float: ComputeScalar {
+  typealias Compute = Float
+
+  var double: Double { Double(self) }
+
+  static func rounded(_ value: Double) -> Float { Float(value) }
+
+  static func addRuns(
+    _ source: UnsafePointer<Float>, outerStride sourceOuter: Int,
+    innerStride sourceInner: Int, to destination: UnsafeMutablePointer<Float>,
+    outerStride destinationOuter: Int, innerStride destinationInner: Int,
+    outer: Int, inner: Int, count: Int
+  ) {
+    conv_add_runs_f32(
+      destination, destinationOuter, destinationInner, source, sourceOuter,
+      sourceInner, outer, inner, count)
+  }
+
+  static func addRowCombination(
+    _ factors: UnsafePointer<Float>, _ rows: UnsafePointer<Float>, stride: Int,
+    depth: Int, to sums: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    conv_add_row_combination_f32(sums, factors, rows, stride, depth, count)
+  }
+
+  static func addDots(
+    _ vector: UnsafePointer<Float>, _ rows: UnsafePointer<Float>, stride: Int,
+    depth: Int, to sums: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    conv_add_dots_f32(sums, vector, rows, stride, depth, count)
+  }
+
+  static func addProducts(
+    _ left: UnsafePointer<Float>, _ right: UnsafePointer<Float>,
+    to sums: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    conv_add_products_f32(sums, left, right, count)
+  }
+
+  static func interleave(
+    _ source: UnsafePointer<Float>, phases: Int, phaseStride: Int,
+    into destination: UnsafeMutablePointer<Float>, count: Int
+  ) {
+    conv_interleave_f32(destination, source, phases, phaseStride, count)
+  }
+}

@@ -1,0 +1,54 @@
+internal import CConvolutionKernels
+
+extension Double: ConvolutionScalar {
+  public static var scalarType: ScalarType { .float64 }
+}
+
+extension Double: ComputeScalar {
+  typealias Compute = Double
+
+  var double: Double { self }
+
+  static func rounded(_ value: Double) -> Double { value }
+
+  static func addRuns(
+    _ source: UnsafePointer<Double>, outerStride sourceOuter: Int,
+    innerStride sourceInner: Int,
+    to destination: UnsafeMutablePointer<Double>,
+    outerStride destinationOuter: Int, innerStride destinationInner: Int,
+    outer: Int, inner: Int, count: Int
+  ) {
+    conv_add_runs_f64(
+      destination, destinationOuter, destinationInner, source, sourceOuter,
+      sourceInner, outer, inner, count)
+  }
+
+  static func addRowCombination(
+    _ factors: UnsafePointer<Double>, _ rows: UnsafePointer<Double>,
+    stride: Int,
+    depth: Int, to sums: UnsafeMutablePointer<Double>, count: Int
+  ) {
+    conv_add_row_combination_f64(sums, factors, rows, stride, depth, count)
+  }
+
+  static func addDots(
+    _ vector: UnsafePointer<Double>, _ rows: UnsafePointer<Double>, stride: Int,
+    depth: Int, to sums: UnsafeMutablePointer<Double>, count: Int
+  ) {
+    conv_add_dots_f64(sums, vector, rows, stride, depth, count)
+  }
+
+  static func addProducts(
+    _ left: UnsafePointer<Double>, _ right: UnsafePointer<Double>,
+    to sums: UnsafeMutablePointer<Double>, count: Int
+  ) {
+    conv_add_products_f64(sums, left, right, count)
+  }
+
+  static func interleave(
+    _ source: UnsafePointer<Double>, phases: Int, phaseStride: Int,
+    into destination: UnsafeMutablePointer<Double>, count: Int
+  ) {
+    conv_interleave_f64(destination, source, phases, phaseStride, count)
+  }
+}
