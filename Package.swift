@@ -23,6 +23,13 @@ let package = Package(
     .target(
       name: "Convolutions",
       dependencies: ["COpenBLAS", "CConvolutionKernels"]),
+    .target(
+      name: "ConvolutionTestSupport",
+      dependencies: ["Convolutions", "CLAPACKE"]),
+    .testTarget(
+      name: "ConvolutionsTests",
+      dependencies: ["Convolutions", "ConvolutionTestSupport"],
+      resources: [.process("Resources")]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,169 @@
+import Convolutions
+
+/// Integer data for which every partial sum, in every order, is exact: the
+/// result must be right to the last bit.
+///
+/// With `n` terms in the longest sum and magnitudes up to `Md` and `Mw`,
+/// `n * Md * Mw` stays within the significand that sums are taken in: 2^24 for
+/// `Float` (which half types are summed in), 2^53 for `Double`.
+///
+/// The data are dense, of both signs, and the filter is not symmetric under
+/// flips. One seed in four scales them by powers of two, toward the subnormals
+/// or the largest numbers of the type; sums stay exact, since a power of two
+/// only moves the exponent.
+public enum ExactData {
+  /// Magnitudes and powers of two of a case.
+  struct Range: Sendable {
+    var outBackprop: Int
+    var filter: Int
+    var outBackpropExponent = 0
+    var filterExponent = 0
+
+    /// The result is its integer times two to this power.
+    var resultExponent: Int { outBackpropExponent + filterExponent }
+  }
+
+  /// The filter of a case: `integers * 2^exponent`, which `scalars` holds.
+  public static func filter<Scalar: ConvolutionScalar>(
+    _ type: Scalar.Type, _ geometry: Conv2DGeometry, seed: UInt64
+  ) -> (integers: [Int64], exponent: Int, scalars: [Scalar]) {
+    let range = range(of: Scalar.scalarType, geometry, seed: seed)
+    var generator = SeededGenerator(seed: seed ^ 0xF117E5)
+    var integers = draw(
+      geometry.filterCount, magnitude: range.filter, using: &generator)
+    breakSymmetry(of: &integers, geometry)
+    return (
+      integers, range.filterExponent,
+      scalars(type, integers, exponent: range.filterExponent)
+    )
+  }
+
+  /// The out_backprop of a case: `integers * 2^exponent`, which `scalars`
+  /// holds.
+  public static func outBackprop<Scalar: ConvolutionScalar>(
+    _ type: Scalar.Type, _ geometry: Conv2DGeometry, seed: UInt64
+  ) -> (integers: [Int64], exponent: Int, scalars: [Scalar]) {
+    let range = range(of: Scalar.scalarType, geometry, seed: seed)
+    var generator = SeededGenerator(seed: seed ^ 0x0D7B)
+    let integers = draw(
+      geometry.outBackpropCount, magnitude: range.outBackprop,
+      using: &generator)
+    return (
+      integers, range.outBackpropExponent,
+      scalars(type, integers, exponent: range.outBackpropExponent)
+    )
+  }
+
+  // MARK: - Ranges
+
+  static func range(
+    of type: ScalarType, _ geometry: Conv2DGeometry, seed: UInt64
+  ) -> Range {
+    let terms = max(1, IntegerReference.longestSum(geometry))
+    var generator = SeededGenerator(seed: seed ^ 0x5CA1E)
+    // Beyond 2^16 a sum is infinite in Float16. Some should be, not most.
+    let bits =
+      switch type {
+      case .float16: generator.chance(percent: 10) ? 20 : 16
+      case .bfloat16, .float32: 24
+      case .float64: 53
+      }
+    // Integers up to here are exact in the storage type.
+    let largest =
+      switch type {
+      case .float16: 1 << 11
+      case .bfloat16: 1 << 8
+      case .float32: 1 << 24
+      case .float64: 1 << 53
+      }
+    let product = max(1, (1 << bits) / terms)
+    let side = max(1, Int(Double(product).squareRoot()))
+    var range = Range(
+      outBackprop: min(side, largest), filter: min(product / side, largest))
+    if generator.chance(percent: 25) {
+      (range.outBackpropExponent, range.filterExponent) = exponents(
+        of: type, using: &generator)
+    }
+    return range
+  }
+
+  /// Powers of two that keep the data representable and the products exact:
+  /// the sum of the two is at least the exponent of the smallest number that
+  /// sums are taken in.
+  private static func exponents(
+    of type: ScalarType, using generator: inout SeededGenerator
+  ) -> (outBackprop: Int, filter: Int) {
+    switch type {
+    case .float16:
+      // Subnormal data; results down to ties below the smallest subnormal.
+      generator.pick([(-24, 0), (-24, 4), (0, -24), (-12, -16), (-20, 4)])
+    case .bfloat16:
+      // Results around the smallest normal, 2^-126, and the largest number.
+      generator.pick([(-133, 0), (-70, -75), (-149 + 40, -40), (60, 43)])
+    case .float32:
+      generator.pick([(-149, 0), (-70, -79), (-20, -118), (60, 43)])
+    case .float64:
+      generator.pick([(-1074, 0), (-500, -574), (-30, -1020), (500, 470)])
+    }
+  }
+
+  // MARK: - Draws
+
+  private static func draw(
+    _ count: Int, magnitude: Int, using generator: inout SeededGenerator
+  ) -> [Int64] {
+    (0..<count).map { _ in
+      // A few zeros: kernels that skip them must still be right.
+      let value =
+        generator.chance(percent: 1) ? 0 : generator.int(1...magnitude)
+      return Int64(generator.chance(percent: 50) ? value : -value)
+    }
+  }
+
+  /// Negates single weights until no flip of rows, columns or both leaves the
+  /// filter as it is.
+  private static func breakSymmetry(
+    of filter: inout [Int64], _ geometry: Conv2DGeometry
+  ) {
+    let (rows, columns) = (geometry.kernelHeight, geometry.kernelWidth)
+    let block = filter.count / (rows * columns)
+    guard block > 0 else { return }
+    func isSymmetric(_ flipRows: Bool, _ flipColumns: Bool) -> Bool {
+      (0..<rows * columns).allSatisfy { tap in
+        let (r, c) = (tap / columns, tap % columns)
+        let other =
+          (flipRows ? rows - 1 - r : r) * columns
+          + (flipColumns ? columns - 1 - c : c)
+        return filter[tap * block..<(tap + 1) * block]
+          == filter[other * block..<(other + 1) * block]
+      }
+    }
+    for index in 0..<filter.count {
+      guard
+        rows > 1 && isSymmetric(true, false)
+          || columns > 1 && isSymmetric(false, true)
+          || rows > 1 && columns > 1 && isSymmetric(true, true)
+      else { return }
+      filter[index] = filter[index] == 0 ? 1 : -filter[index]
+    }
+  }
+
+  private static func scalars<Scalar: ConvolutionScalar>(
+    _ type: Scalar.Type, _ integers: [Int64], exponent: Int
+  ) -> [Scalar] {
+    func fill<Test: TestScalar>(
+      _ type: Test.Type, _ memory: UnsafeMutableRawPointer
+    ) {
+      let memory = memory.bindMemory(to: type, capacity: integers.count)
+      for (index, integer) in integers.enumerated() {
+        memory[index] = Test(rounding: integer, exponent: exponent)
+      }
+    }
+    return Array(unsafeUninitializedCapacity: integers.count) { buffer, count in
+      if let base = buffer.baseAddress {
+        fill(Scalar.scalarType.testType, UnsafeMutableRawPointer(base))
+      }
+      count = integers.count
+    }
+  }
+}

@@ -1,0 +1,171 @@
+import Convolutions
+
+/// Problems that others got wrong, and real layers at a size for testing.
+package enum KnownGeometries {
+  /// A problem in benchdnn's notation and, where the far pads do not follow
+  /// from it, those.
+  package struct Regression: Sendable, CustomStringConvertible {
+    /// What went wrong, and where.
+    package let story: String
+    package let descriptor: String
+
+    package var description: String { descriptor + ": " + story }
+  }
+
+  package static let regressions: [Regression] =
+    [
+      // Taps of a phase counted with k mod s (MIOpen #575).
+      (3, 4), (3, 7), (3, 8), (5, 4), (5, 7), (5, 8),
+    ].map { stride, kernel in
+      let input = 3 * stride + kernel + 1
+      return Regression(
+        story: "taps of a phase, MIOpen #575",
+        descriptor: "mb2ic5ih\(input)iw\(input + 1)oc7oh4ow4"
+          + "kh\(kernel)kw\(kernel)sh\(stride)sw\(stride)ph0pw0")
+    } + [
+      Regression(
+        story: "stride 3, oneDNN #542",
+        descriptor: "mb1ic9oc3ih32iw32oh10ow10kh5kw5sh3sw3ph1pw1"),
+      Regression(
+        story: "stride 3 along one axis, oneDNN #542",
+        descriptor: "mb2ic9oc3ih32iw1oh10ow1kh5kw1sh3sw1ph1pw0"),
+      Regression(
+        story: "pixels never written, MIOpen #1495",
+        descriptor: "mb2ic9oc6ih9iw8oh5ow4kh1kw1sh2sw2ph0pw0"),
+      Regression(
+        story: "rows never written, composable_kernel #105",
+        descriptor: "mb2ic16oc8ih7iw7oh4ow4kh1kw1sh2sw2ph0pw0"),
+      Regression(
+        story: "kernel (k, 1), stride (s, 1), oneDNN #5730",
+        descriptor: "mb2ic32oc64ih41iw3oh14ow3kh5kw1sh3sw1ph2pw0"),
+      Regression(
+        story: "kernel (1, k), stride (1, s)",
+        descriptor: "mb2ic32oc64ih3iw41oh3ow14kh1kw5sh1sw3ph0pw2"),
+      Regression(
+        story: "stride beyond the kernel",
+        descriptor: "mb2ic3oc5ih17iw23oh3ow3kh2kw3sh7sw8ph0pw1"),
+      Regression(
+        story: "dilated kernel beyond the input",
+        descriptor: "mb2ic3oc5ih5iw4oh3ow2kh3kw3sh1sw1dh3dw3ph3pw3"),
+      Regression(
+        story: "pads beyond the kernel",
+        descriptor: "mb2ic4oc3ih5iw6oh13ow14kh3kw3sh1sw1ph5pw5"),
+      Regression(
+        story: "prime sizes",
+        descriptor: "mb3ic13oc17ih19iw23oh17ow19kh3kw5sh1sw1ph0pw0"),
+      Regression(
+        story: "one row",
+        descriptor: "mb2ic16oc16ih1iw67oh1ow65kh1kw3sh1sw1ph0pw0"),
+      Regression(
+        story: "one row under a tall kernel",
+        descriptor: "mb2ic16oc16ih1iw67oh1ow67kh3kw3sh1sw1ph1pw1"),
+      Regression(
+        story: "one off a block: channels, depth and pixels",
+        descriptor: "mb2ic97oc65ih7iw9oh7ow9kh3kw3sh1sw1ph1pw1"),
+      Regression(
+        story: "one below a block: channels and depth",
+        descriptor: "mb2ic31oc15ih8iw8oh8ow8kh3kw3sh1sw1ph1pw1"),
+      Regression(
+        story: "batch offset, caffe #3095",
+        descriptor: "mb4ic4oc4ih6iw5oh6ow5kh3kw3sh1sw1ph1pw1"),
+      Regression(
+        story: "batch offset with groups, caffe #3095",
+        descriptor: "g2mb4ic4oc6ih6iw5oh6ow5kh3kw3sh1sw1ph1pw1"),
+      Regression(
+        story: "depth beyond one product: beta on tail tiles",
+        descriptor: "mb2ic33oc530ih5iw5oh5ow5kh3kw3sh1sw1ph1pw1"),
+      Regression(
+        story: "depthwise with a multiplier",
+        descriptor: "g6mb2ic6oc12ih9iw8oh5ow4kh3kw3sh2sw2ph1pw1"),
+    ]
+
+  /// A layer of the table at about a quarter of its image and an eighth of its
+  /// channels; kernel, stride, dilation and padding are the layer's.
+  static func scaledLayer(
+    using generator: inout SeededGenerator
+  ) -> Conv2DGeometry? {
+    let layer = generator.pick(LayerTable.headline)
+    var numbers = Descriptor.numbers(layer.descriptor)
+    let format = generator.pick(DataFormat.allCases)
+    let imageDivisor = generator.int(4...8)
+    let channelDivisor = generator.int(8...16)
+    for key in ["ih", "iw"] {
+      numbers[key] = max(1, numbers[key, default: 1] / imageDivisor)
+    }
+    for (out, input, kernel, stride, dilation, pad) in [
+      ("oh", "ih", "kh", "sh", "dh", "ph"),
+      ("ow", "iw", "kw", "sw", "dw", "pw"),
+    ] {
+      let window =
+        (numbers[kernel, default: 1] - 1) * (numbers[dilation, default: 0] + 1)
+        + 1
+      let size = numbers[input, default: 1] + 2 * numbers[pad, default: 0]
+      // The far padding is taken equal to the near one.
+      numbers[out] = max(0, (size - window) / numbers[stride, default: 1] + 1)
+    }
+    let groups = max(1, numbers["g", default: 1] / channelDivisor)
+    for key in ["ic", "oc"] {
+      let channels =
+        numbers["g", default: 1] > 1
+        ? numbers[key, default: 1] / numbers["g", default: 1]
+        : max(1, numbers[key, default: 1] / channelDivisor)
+      numbers[key] = channels * groups
+    }
+    numbers["g"] = groups
+    numbers["mb"] = generator.int(1...2)
+    return Descriptor.geometry(numbers, format)
+  }
+}
+
+/// Reads problems in benchdnn's notation.
+package enum Descriptor {
+  /// The numbers by their letters.
+  static func numbers(_ text: String) -> [String: Int] {
+    var numbers: [String: Int] = [:]
+    var rest = text[...]
+    while !rest.isEmpty {
+      let key = rest.prefix { $0.isLetter }
+      rest = rest.dropFirst(key.count)
+      let digits = rest.prefix { $0.isNumber }
+      rest = rest.dropFirst(digits.count)
+      numbers[String(key)] = Int(digits)
+    }
+    return numbers
+  }
+
+  /// The problem; the far pads are the least that let every window fit.
+  package static func geometry(
+    _ descriptor: String, _ format: DataFormat
+  ) -> Conv2DGeometry? {
+    geometry(numbers(descriptor), format)
+  }
+
+  static func geometry(
+    _ numbers: [String: Int], _ format: DataFormat
+  ) -> Conv2DGeometry? {
+    func number(_ key: String, default value: Int = 1) -> Int {
+      numbers[key, default: value]
+    }
+    func side(_ letter: String) -> RandomGeometry.Side {
+      let kernel = number("k" + letter)
+      let stride = number("s" + letter)
+      let dilation = number("d" + letter, default: 0) + 1
+      let before = number("p" + letter, default: 0)
+      let (input, output) = (number("i" + letter), number("o" + letter))
+      let covered = (output - 1) * stride + (kernel - 1) * dilation + 1
+      return RandomGeometry.Side(
+        input: input, output: output, kernel: kernel, stride: stride,
+        dilation: dilation, padBefore: before,
+        padAfter: max(0, covered - input - before))
+    }
+    let (vertical, horizontal) = (side("h"), side("w"))
+    return RandomGeometry.geometry(
+      vertical, horizontal, batch: number("mb"),
+      inputChannels: number("ic"), outputChannels: number("oc"),
+      groups: number("g"), format,
+      padding: .explicit(
+        top: vertical.padBefore, bottom: vertical.padAfter,
+        left: horizontal.padBefore, right: horizontal.padAfter,
+        dataFormat: format))
+  }
+}

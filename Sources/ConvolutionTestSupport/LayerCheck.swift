@@ -1,0 +1,181 @@
+internal import CLAPACKE
+import Convolutions
+import Dispatch
+
+/// Real data against a sum in double precision.
+public enum LayerCheck {
+  /// Multiply-adds up to which every element is compared.
+  private static let fullWork = 0x1p27
+
+  /// Elements compared of a larger problem.
+  private static let sampleCount = 4096
+
+  /// Uniform numbers in [-1, 1), rounded to the type.
+  public static func randomScalars<Scalar: ConvolutionScalar>(
+    _ type: Scalar.Type, count: Int, seed: UInt64
+  ) -> [Scalar] {
+    func fill<Test: TestScalar>(
+      _ type: Test.Type, _ memory: UnsafeMutableRawPointer
+    ) {
+      let memory = memory.bindMemory(to: type, capacity: count)
+      var generator = SeededGenerator(seed: seed)
+      for index in 0..<count {
+        // Multiples of 2^-52, so that Double has something to round too.
+        let step = Int64(bitPattern: generator.next()) >> 11
+        memory[index] = Test(rounding: step, exponent: -52)
+      }
+    }
+    return Array(unsafeUninitializedCapacity: count) { buffer, filled in
+      if let base = buffer.baseAddress {
+        fill(Scalar.scalarType.testType, UnsafeMutableRawPointer(base))
+      }
+      filled = count
+    }
+  }
+
+  /// The largest `|result - reference|` over the largest `|reference|`.
+  ///
+  /// Every element is compared below 2^27 multiply-adds, else a fixed sample
+  /// with the corners and edges of each image. A result that is not finite,
+  /// anywhere, gives infinity.
+  public static func maxError<Scalar: ConvolutionScalar>(
+    geometry: Conv2DGeometry, filter: [Scalar], outBackprop: [Scalar],
+    result: [Scalar]
+  ) -> Double {
+    precondition(result.count == geometry.inputCount)
+    let results = doubles(result)
+    guard results.allSatisfy(\.isFinite) else { return .infinity }
+    let places =
+      geometry.flops / 2 < fullWork
+      ? Array(results.indices) : sample(geometry)
+    guard !places.isEmpty else { return 0 }
+    let gather = DoubleGather(
+      geometry, filter: doubles(filter), outBackprop: doubles(outBackprop))
+
+    let chunk = 256
+    let chunks = (places.count + chunk - 1) / chunk
+    let references = [Double](unsafeUninitializedCapacity: places.count) {
+      buffer, count in
+      nonisolated(unsafe) let buffer = buffer
+      DispatchQueue.concurrentPerform(iterations: chunks) { index in
+        for place in index * chunk..<min((index + 1) * chunk, places.count) {
+          buffer.initializeElement(
+            at: place, to: gather.value(at: places[place]))
+        }
+      }
+      count = places.count
+    }
+    let errors = zip(places, references).map { results[$0] - $1 }
+    let error = largest(errors)
+    return error == 0 ? 0 : error / largest(references)
+  }
+
+  /// The largest magnitude of at least one value.
+  private static func largest(_ values: [Double]) -> Double {
+    let count = Int32(values.count)
+    let maximumNorm = CChar(UInt8(ascii: "M"))
+    return LAPACKE_dlange(
+      LAPACK_ROW_MAJOR, maximumNorm, 1, count, values, count)
+  }
+
+  /// The largest ``maxError(geometry:filter:outBackprop:result:)`` that passes,
+  /// for data of ``randomScalars(_:count:seed:)``.
+  ///
+  /// A product of two such numbers has the standard deviation 1/3, so a sum of
+  /// `n` has √n / 3, and the largest of thousands is about 4 times that. In one
+  /// long chain the `k`-th partial sum is rounded by up to u √k / 3; the
+  /// roundings are independent and add up to a standard deviation of about
+  /// u n / 7, the largest of thousands again 4 times that. So the largest error
+  /// over the largest result is about u √n / 2. With n ≤ 2^14, beyond the
+  /// longest sum of any layer here, that is 2^6 u; the tolerance is four times
+  /// it, 2^8 u. One wrong tap of such a sum is off by some 1 / (4 √n) of the
+  /// largest result, 2^-9: far above.
+  ///
+  /// Half types are summed in `Float` and rounded once, by at most u of the
+  /// type, relative to the element and so to the largest.
+  public static func tolerance(_ type: ScalarType) -> Double {
+    switch type {
+    case .float16: 0x1p-11 + 0x1p-16
+    case .bfloat16: 0x1p-8 + 0x1p-16
+    case .float32: 0x1p-16
+    case .float64: 0x1p-45
+    }
+  }
+
+  /// Fixed places of the result: the border of the image and the inside, with
+  /// any image and channel.
+  private static func sample(_ geometry: Conv2DGeometry) -> [Int] {
+    var generator = SeededGenerator(seed: 0x5A3B1E)
+    let (height, width) = (geometry.inputHeight, geometry.inputWidth)
+    func coordinate(_ size: Int, _ kind: Int) -> Int {
+      switch kind {
+      case 0: 0
+      case 1: size - 1
+      default: generator.int(0...size - 1)
+      }
+    }
+    return (0..<sampleCount).map { index in
+      // Nine pairs of first, last and any row and column in turn.
+      let y = coordinate(height, index % 3)
+      let x = coordinate(width, index / 3 % 3)
+      let n = coordinate(geometry.batch, index / 9 % 5)
+      let ci = coordinate(geometry.inputChannels, index / 45 % 7)
+      return geometry.dataFormat == .nhwc
+        ? ((n * height + y) * width + x) * geometry.inputChannels + ci
+        : ((n * geometry.inputChannels + ci) * height + y) * width + x
+    }
+  }
+}
+
+/// Single elements of the gradient, in double precision, from the definition.
+private struct DoubleGather: Sendable {
+  let geometry: Conv2DGeometry
+  let filter: [Double]
+  let outBackprop: [Double]
+  let rows: [[(window: Int, tap: Int)]]
+  let columns: [[(window: Int, tap: Int)]]
+
+  init(
+    _ geometry: Conv2DGeometry, filter: [Double], outBackprop: [Double]
+  ) {
+    self.geometry = geometry
+    self.filter = filter
+    self.outBackprop = outBackprop
+    rows = IntegerReference.hits(geometry, axis: 0)
+    columns = IntegerReference.hits(geometry, axis: 1)
+  }
+
+  func value(at place: Int) -> Double {
+    let (height, width) = (geometry.inputHeight, geometry.inputWidth)
+    let (cin, cout) = (geometry.inputChannels, geometry.outputChannels)
+    let nhwc = geometry.dataFormat == .nhwc
+    let pixel = nhwc ? place / cin : place % (height * width)
+    let ci = nhwc ? place % cin : place / (height * width) % cin
+    let n = place / (cin * height * width)
+    let (y, x) = (pixel / width % height, pixel % width)
+
+    let cinPerGroup = cin / geometry.groups
+    let depth = cout / geometry.groups
+    let firstChannel = ci / cinPerGroup * depth
+    let plane = geometry.outputHeight * geometry.outputWidth
+    let image = n * cout * plane
+    var sum = 0.0
+    for (oh, r) in rows[y] {
+      for (ow, c) in columns[x] {
+        let window = oh * geometry.outputWidth + ow
+        let source =
+          nhwc
+          ? image + window * cout + firstChannel
+          : image + firstChannel * plane + window
+        let step = nhwc ? 1 : plane
+        let weights =
+          ((r * geometry.kernelWidth + c) * cinPerGroup + ci % cinPerGroup)
+          * cout + firstChannel
+        for k in 0..<depth {
+          sum += outBackprop[source + k * step] * filter[weights + k]
+        }
+      }
+    }
+    return sum
+  }
+}

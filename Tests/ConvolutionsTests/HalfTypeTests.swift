@@ -1,0 +1,189 @@
+import ConvolutionTestSupport
+import Convolutions
+import Testing
+
+@Suite struct HalfTypeTests {
+  /// Sums of `terms` in one element, through every algorithm.
+  private func sums<Scalar: TestScalar>(
+    _ terms: [Scalar], one: Scalar, _ format: DataFormat = .nhwc
+  ) throws -> [Scalar] {
+    let geometry = try problem(
+      "mb1ic1ih1iw1oc\(terms.count)oh1ow1kh1kw1", format)
+    return try forcedAlgorithms.map { algorithm in
+      try inputGradient(
+        geometry, .init(algorithm: algorithm),
+        filter: Array(repeating: one, count: terms.count),
+        outBackprop: terms, prefill: .notANumber)[0]
+    }
+  }
+
+  @Test(arguments: DataFormat.allCases)
+  func overflowOfFloat16(_ format: DataFormat) throws {
+    // Half a unit above the largest number is a tie, which goes to infinity.
+    for (rest, expected) in [
+      (Float16(15), Float16(65504)), (16, .infinity), (15.99, 65504),
+      (16.02, .infinity),
+    ] {
+      #expect(
+        try sums([65504, rest], one: 1, format).allSatisfy { $0 == expected })
+      #expect(
+        try sums([-65504, -rest], one: 1, format).allSatisfy { $0 == -expected }
+      )
+    }
+    // An intermediate sum beyond the type is none beyond Float.
+    #expect(
+      try sums([65504, 65504, -65504], one: 1, format)
+        .allSatisfy { $0 == 65504 })
+  }
+
+  @Test(arguments: DataFormat.allCases)
+  func sumsAreRoundedOnce(_ format: DataFormat) throws {
+    // 2048 + 1 is a tie in Float16: rounded at each step it would stay 2048.
+    #expect(
+      try sums([2048, 1, 1, 1, 1] as [Float16], one: 1, format)
+        .allSatisfy { $0 == 2052 })
+    let ones = [BFloat16](repeating: BFloat16(1), count: 1000)
+    // 1000 needs 7 bits: exact. Summed in bfloat16 it would stop at 256.
+    #expect(
+      try sums(ones, one: BFloat16(1), format)
+        .allSatisfy { $0.asDouble == 1000 })
+    // Ties to even, down and up.
+    for (terms, expected) in [
+      ([256, 1], 256.0), ([256, 3], 260), ([256, 1, 0.0625], 258),
+    ] as [([Float], Double)] {
+      #expect(
+        try sums(terms.map { BFloat16($0) }, one: BFloat16(1), format)
+          .allSatisfy { $0.asDouble == expected })
+    }
+  }
+
+  /// The gradient of ones under a 2 x 2 kernel of ones (pytorch #163347).
+  @Test(arguments: DataFormat.allCases)
+  func bfloat16GradientOfOnes(_ format: DataFormat) throws {
+    let geometry = try problem("mb2ic3ih5iw6oc1oh4ow5kh2kw2", format)
+    for algorithm in InputGradientAlgorithm.allCases
+    where serves(algorithm, geometry) {
+      let result = try inputGradient(
+        geometry, .init(algorithm: algorithm),
+        filter: Array(repeating: BFloat16(1), count: geometry.filterCount),
+        outBackprop: Array(
+          repeating: BFloat16(1), count: geometry.outBackpropCount),
+        prefill: .notANumber
+      ).map(\.asDouble)
+      #expect(result.count { $0 == 4 } == 2 * 3 * 3 * 4)
+      #expect(result.count { $0 == 2 } == 2 * 3 * 2 * (3 + 4))
+      #expect(result.count { $0 == 1 } == 2 * 3 * 4)
+    }
+  }
+
+  @Test(arguments: DataFormat.allCases)
+  func subnormals(_ format: DataFormat) throws {
+    let least = Float16(bitPattern: 1)
+    #expect(
+      try sums([least, least, least], one: 1, format)
+        .allSatisfy { $0.bitPattern == 3 })
+    // Products below the least subnormal: half of it is a tie to zero, more
+    // goes up.
+    #expect(
+      try sums([least], one: 0.5, format).allSatisfy { $0.bitPattern == 0 })
+    #expect(
+      try sums([least], one: 0.501, format).allSatisfy { $0.bitPattern == 1 })
+    #expect(
+      try sums([least, least, least], one: 0.5, format)
+        .allSatisfy { $0.bitPattern == 2 })
+    let small = BFloat16(bitPattern: 1)
+    #expect(
+      try sums([small, small, small], one: BFloat16(1), format)
+        .allSatisfy { $0.bitPattern == 3 })
+    #expect(
+      try sums([Float.leastNonzeroMagnitude, 2], one: 1, format)
+        .allSatisfy { $0 == 2 })
+    #expect(
+      try sums(
+        [Float.leastNonzeroMagnitude, .leastNonzeroMagnitude], one: 1, format
+      ).allSatisfy { $0.bitPattern == 2 })
+    #expect(
+      try sums([Double.leastNonzeroMagnitude], one: 1, format)
+        .allSatisfy { $0.bitPattern == 1 })
+  }
+
+  /// Every pattern through a kernel of one 1: what goes in comes out.
+  @Test(arguments: DataFormat.allCases, forcedAlgorithms)
+  func identityOfEveryPattern(
+    _ format: DataFormat, _ algorithm: InputGradientAlgorithm
+  ) throws {
+    let geometry = try problem("mb1ic1ih256iw256oc1oh256ow256kh1kw1", format)
+    try identity(Float16.self, geometry, algorithm, one: 1)
+    try identity(BFloat16.self, geometry, algorithm, one: BFloat16(1))
+  }
+
+  private func identity<Scalar: TestScalar>(
+    _ type: Scalar.Type, _ geometry: Conv2DGeometry,
+    _ algorithm: InputGradientAlgorithm, one: Scalar
+  ) throws {
+    let patterns = (0..<65536).map { Scalar(bits: $0) }
+    let result = try inputGradient(
+      geometry, .init(algorithm: algorithm), filter: [one],
+      outBackprop: patterns, prefill: one)
+    for (got, wanted) in zip(result, patterns) {
+      let same =
+        wanted.isNotANumber
+        ? got.isNotANumber
+        : got.bits == wanted.bits || got.isZero && wanted.isZero
+      guard same else {
+        Issue.record("\(wanted) became \(got)")
+        return
+      }
+    }
+  }
+}
+
+@Suite struct BFloat16Tests {
+  @Test func everyPatternSurvivesFloat() {
+    for pattern in UInt16.min...UInt16.max {
+      let value = BFloat16(bitPattern: pattern)
+      let single = Float(value)
+      let back = BFloat16(single)
+      guard
+        value.isNotANumber
+          ? single.isNaN && back.isNotANumber
+          : single.bitPattern == UInt32(pattern) << 16
+            && back.bitPattern == pattern
+      else {
+        Issue.record("\(pattern)")
+        return
+      }
+    }
+  }
+
+  /// Around every pattern: what is below half way goes down, above up, and the
+  /// tie to even.
+  @Test func everyTie() {
+    for pattern in UInt16(0)..<0x7F80 {
+      let next = pattern + 1
+      let even = pattern & 1 == 0 ? pattern : next
+      let middle = UInt32(pattern) << 16 | 0x8000
+      for sign in [UInt16(0), 0x8000] {
+        let rounded = [middle - 1, middle, middle + 1].map {
+          BFloat16(Float(bitPattern: $0 | UInt32(sign) << 16)).bitPattern
+        }
+        guard rounded == [pattern | sign, even | sign, next | sign] else {
+          Issue.record("\(pattern): \(rounded)")
+          return
+        }
+      }
+    }
+    #expect(BFloat16(.greatestFiniteMagnitude).bitPattern == 0x7F80)
+  }
+
+  @Test func everyNaNStaysOne() {
+    for payload in [UInt32(1), 0x8000, 0xFFFF, 0x3F_FFFF, 0x40_0000] {
+      for sign in [UInt32(0), 1 << 31] {
+        let value = BFloat16(Float(bitPattern: 0x7F80_0000 | payload | sign))
+        #expect(value.isNotANumber)
+        #expect(value.bitPattern >> 15 == UInt16(sign >> 31))
+      }
+    }
+    #expect(BFloat16(1.5).description == "1.5")
+  }
+}

@@ -1,0 +1,231 @@
+import ConvolutionTestSupport
+import Convolutions
+import Testing
+
+@Suite struct PlanTests {
+  static let descriptor = "mb2ic24ih13iw14oc20oh13ow14kh3kw3sh1sw1ph1pw1"
+
+  @Test func algorithmsThatCannotServe() throws {
+    for (descriptor, word) in [
+      ("mb2ic4ih6iw6oc4oh4ow4kh3kw3", "1x1"),
+      ("mb2ic4ih7iw7oc4oh4ow4kh1kw1sh2sw2", "stride"),
+      ("mb2ic4ih4iw4oc4oh6ow6kh1kw1sh1sw1ph1pw1", "padding"),
+    ] {
+      let geometry = try problem(descriptor)
+      let error = #expect(throws: Conv2DError.self) {
+        try InputGradientPlan<Float>(
+          geometry, options: .init(algorithm: .pointwise))
+      }
+      guard case .unsupported(.pointwise, let reason) = error else {
+        Issue.record("\(descriptor): \(String(describing: error))")
+        continue
+      }
+      #expect(reason.contains(word))
+      #expect("\(error!)".contains("pointwise"))
+    }
+  }
+
+  @Test(arguments: [0, -1, Int.min])
+  func threadsBelowOne(_ threads: Int) throws {
+    let geometry = try problem(Self.descriptor)
+    #expect(throws: Conv2DError.threads(threads)) {
+      try InputGradientPlan<Float>(geometry, options: .init(threads: threads))
+    }
+  }
+
+  @Test(arguments: ScalarType.allCases)
+  func automaticNamesWhatItTakes(_ type: ScalarType) throws {
+    func check<Scalar: TestScalar>(_ type: Scalar.Type) throws {
+      for descriptor in [
+        Self.descriptor, "mb2ic64ih20iw20oc64oh20ow20kh1kw1",
+        "g64mb2ic64ih20iw20oc64oh20ow20kh3kw3sh1sw1ph1pw1",
+        "mb1ic1ih2iw2oc1oh2ow2kh1kw1",
+      ] {
+        let geometry = try problem(descriptor)
+        let plan = try InputGradientPlan<Scalar>(geometry)
+        #expect(plan.algorithm != .automatic)
+        #expect(plan.geometry == geometry)
+        #expect("\(plan)".contains(plan.algorithm.rawValue))
+        // Forced to the same, it is the same.
+        let forced = try InputGradientPlan<Scalar>(
+          geometry, options: .init(algorithm: plan.algorithm))
+        #expect(forced.algorithm == plan.algorithm)
+        #expect(forced.workspaceByteCount == plan.workspaceByteCount)
+      }
+    }
+    try check(type.testType)
+  }
+
+  @Test func accuracyChangesNoPlainSum() throws {
+    let geometry = try problem(Self.descriptor)
+    let (filter, outBackprop) = realData(Float.self, geometry)
+    let results = try Accuracy.allCases.map { accuracy in
+      try inputGradient(
+        geometry, .init(accuracy: accuracy), filter: filter,
+        outBackprop: outBackprop, prefill: .nan)
+    }
+    #expect(results[0] == results[1])
+  }
+
+  /// One filter, many gradients; the plans differ in threads alone.
+  @Test(arguments: DataFormat.allCases, forcedAlgorithms)
+  func preparedFilterIsReused(
+    _ format: DataFormat, _ algorithm: InputGradientAlgorithm
+  ) throws {
+    let geometry = try problem(Self.descriptor, format)
+    guard serves(algorithm, geometry) else { return }
+    let filter = ExactData.filter(Float.self, geometry, seed: 4)
+    let plan = try InputGradientPlan<Float>(
+      geometry, options: .init(algorithm: algorithm, threads: 2))
+    let other = try InputGradientPlan<Float>(
+      geometry, options: .init(algorithm: algorithm, threads: 1))
+    var source = filter.scalars
+    let prepared = plan.prepare(filter: source.span)
+    // The prepared filter is a copy.
+    for index in source.indices { source[index] = .nan }
+    #expect(prepared.byteCount >= filter.scalars.count * 4)
+    for seed in [UInt64(4), 16, 28] {
+      let range = ExactData.outBackprop(Float.self, geometry, seed: seed)
+      let sums = IntegerReference.gather(
+        geometry, filter: filter.integers, outBackprop: range.integers)
+      let expected = sums.map {
+        Float(rounding: $0, exponent: filter.exponent + range.exponent)
+      }
+      for plan in [plan, other] {
+        #expect(
+          inputGradient(
+            plan, filter: prepared, outBackprop: range.scalars, prefill: .nan)
+            == expected)
+      }
+    }
+  }
+
+  /// The library checks sizes of buffers, as a programmer's error.
+  @Test func buffersOfOtherSizesEndTheProcess() async {
+    await #expect(processExitsWith: .failure) {
+      let geometry = try problem(PlanTests.descriptor)
+      let plan = try InputGradientPlan<Float>(geometry)
+      _ = plan.prepare(filter: [Float](repeating: 1, count: 7).span)
+    }
+    await #expect(processExitsWith: .failure) {
+      let geometry = try problem(PlanTests.descriptor)
+      let plan = try InputGradientPlan<Float>(
+        geometry, options: .init(algorithm: .column, threads: 1))
+      let (filter, outBackprop) = realData(Float.self, geometry)
+      var result = [Float](repeating: 0, count: geometry.inputCount)
+      var span = result.mutableSpan
+      var workspace = Workspace(byteCount: plan.workspaceByteCount - 1)
+      plan.execute(
+        filter: plan.prepare(filter: filter.span),
+        outBackprop: outBackprop.span, into: &span, workspace: &workspace)
+    }
+  }
+
+  @Test func buffersWithoutAddressEndTheProcess() async {
+    await #expect(processExitsWith: .failure) {
+      let plan = try InputGradientPlan<Float>(problem(PlanTests.descriptor))
+      let missing: UnsafePointer<Float>? = nil
+      _ = plan.prepare(filter: missing)
+    }
+    await #expect(processExitsWith: .failure) {
+      let geometry = try problem(PlanTests.descriptor)
+      let plan = try InputGradientPlan<Float>(geometry)
+      let (filter, _) = realData(Float.self, geometry)
+      var result = [Float](repeating: 0, count: geometry.inputCount)
+      var workspace = plan.makeWorkspace()
+      plan.execute(
+        filter: plan.prepare(filter: filter.span), outBackprop: nil,
+        into: &result, workspace: &workspace)
+    }
+  }
+
+  /// Whole tensors give what spans give.
+  @Test func tensorsAndSpansAgree() throws {
+    let geometry = try problem(Self.descriptor)
+    let (filter, outBackprop) = realData(Float.self, geometry)
+    let plan = try InputGradientPlan<Float>(geometry)
+    var workspace = plan.makeWorkspace()
+    var result = try Tensor<Float>(
+      shape: geometry.inputSizes, repeating: .nan)
+    plan.execute(
+      filter: plan.prepare(
+        filter: try Tensor(shape: geometry.filterSizes, scalars: filter)),
+      outBackprop: try Tensor(
+        shape: geometry.outBackpropSizes, scalars: outBackprop),
+      into: &result, workspace: &workspace)
+    #expect(
+      result.scalars
+        == inputGradient(
+          plan, filter: plan.prepare(filter: filter.span),
+          outBackprop: outBackprop, prefill: .nan))
+  }
+
+  @Test func threadsAreBounded() throws {
+    let plan = try InputGradientPlan<Float>(
+      Conv2DGeometry(
+        inputSizes: [1 << 20, 8, 8, 8], filterSizes: [3, 3, 8, 8],
+        outBackpropSizes: [1 << 20, 8, 8, 8], padding: .same),
+      options: .init(algorithm: .column, threads: .max))
+    #expect(plan.threads == 1024)
+  }
+
+  /// A workspace with another's garbage in it, just as large as asked for.
+  @Test(arguments: DataFormat.allCases, ScalarType.allCases)
+  func workspaceContentDoesNotMatter(
+    _ format: DataFormat, _ type: ScalarType
+  ) throws {
+    func check<Scalar: TestScalar>(_ type: Scalar.Type) throws {
+      let geometry = try problem(Self.descriptor, format)
+      let (filter, outBackprop) = realData(type, geometry)
+      let plan = try InputGradientPlan<Scalar>(
+        geometry, options: .init(algorithm: .column, threads: 2))
+      let clean = inputGradient(
+        plan, filter: plan.prepare(filter: filter.span),
+        outBackprop: outBackprop, prefill: .notANumber)
+      var workspace = plan.makeWorkspace()
+      // Data that leave NaN in every sum and tile.
+      let poison = [Scalar](repeating: .notANumber, count: outBackprop.count)
+      for data in [poison, outBackprop] {
+        var result = [Scalar](
+          repeating: .infinity, count: geometry.inputCount)
+        var span = result.mutableSpan
+        plan.execute(
+          filter: plan.prepare(filter: filter.span), outBackprop: data.span,
+          into: &span, workspace: &workspace)
+        #expect((bits(result) == bits(clean)) == (bits(data) != bits(poison)))
+      }
+    }
+    try check(type.testType)
+  }
+
+  /// Real layers, a little smaller, against a sum in double precision.
+  @Test(arguments: ScalarType.allCases, DataFormat.allCases)
+  func realDataWithinTolerance(
+    _ type: ScalarType, _ format: DataFormat
+  ) throws {
+    func check<Scalar: TestScalar>(_ type: Scalar.Type) throws {
+      for descriptor in [
+        "mb1ic64ih14iw14oc64oh14ow14kh3kw3sh1sw1ph1pw1",
+        "mb1ic16ih33iw40oc24oh16ow20kh4kw4sh2sw2ph1pw2",
+        "mb2ic96ih7iw7oc128oh7ow7kh1kw1",
+        "g32mb1ic32ih28iw28oc32oh28ow28kh3kw3sh1sw1ph1pw1",
+      ] {
+        let geometry = try problem(descriptor, format)
+        let (filter, outBackprop) = realData(type, geometry)
+        for algorithm in [InputGradientAlgorithm.automatic, .column, .direct] {
+          let result = try inputGradient(
+            geometry, .init(algorithm: algorithm), filter: filter,
+            outBackprop: outBackprop, prefill: .notANumber)
+          let error = LayerCheck.maxError(
+            geometry: geometry, filter: filter, outBackprop: outBackprop,
+            result: result)
+          #expect(
+            error <= LayerCheck.tolerance(type.scalarType),
+            "\(algorithm) \(descriptor)")
+          #expect(error > 0)
+        }
+      }
+    }
+    try check(type.testType)
+  }
+}

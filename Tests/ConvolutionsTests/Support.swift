@@ -1,0 +1,75 @@
+import ConvolutionTestSupport
+import Convolutions
+import Testing
+
+/// The algorithms that a caller can force.
+let forcedAlgorithms = InputGradientAlgorithm.allCases.filter {
+  $0 != .automatic
+}
+
+/// A problem in benchdnn's notation.
+func problem(
+  _ descriptor: String, _ format: DataFormat = .nhwc
+) throws -> Conv2DGeometry {
+  try #require(Descriptor.geometry(descriptor, format), "\(descriptor)")
+}
+
+/// Whether an algorithm can serve a problem.
+func serves(
+  _ algorithm: InputGradientAlgorithm, _ geometry: Conv2DGeometry
+) -> Bool {
+  (try? leastWorkspace(Float.self, geometry, algorithm)) != nil
+}
+
+/// `values`, `[N, H, W, C]`, in the order of a data format.
+func arrange<Value>(
+  _ values: [Value], sizes: [Int], as format: DataFormat
+) -> [Value] {
+  guard format == .nchw else { return values }
+  let (plane, channels) = (sizes[1] * sizes[2], sizes[3])
+  return values.indices.map { index in
+    let pixel = index % plane
+    let channel = index / plane % channels
+    let image = index / (plane * channels)
+    return values[(image * plane + pixel) * channels + channel]
+  }
+}
+
+/// Four numbers in `[N, H, W, C]` order, in the order of a data format.
+func arrange<Value>(_ list: [Value], as format: DataFormat) -> [Value] {
+  guard list.count == 4 else { return list }
+  return format.order(
+    batch: list[0], height: list[1], width: list[2], channels: list[3])
+}
+
+/// Bits of a result.
+func bits<Scalar: TestScalar>(_ values: [Scalar]) -> [UInt64] {
+  values.map(\.bits)
+}
+
+/// Real data of a problem.
+func realData<Scalar: ConvolutionScalar>(
+  _ type: Scalar.Type, _ geometry: Conv2DGeometry, seed: UInt64 = 1
+) -> (filter: [Scalar], outBackprop: [Scalar]) {
+  (
+    LayerCheck.randomScalars(type, count: geometry.filterCount, seed: seed),
+    LayerCheck.randomScalars(
+      type, count: geometry.outBackpropCount, seed: seed + 1)
+  )
+}
+
+/// Runs one exact case and reports what differs, with the line that reruns it.
+func expectExact(
+  _ test: VerificationCase, sourceLocation: SourceLocation = #_sourceLocation
+) {
+  switch ExactSuite.run(test) {
+  case .passed: break
+  case .failed(let difference):
+    Issue.record(
+      "\(difference)\n\(test.reproduction)", sourceLocation: sourceLocation)
+  case .skipped(let reason):
+    Issue.record(
+      "skipped: \(reason)\n\(test.reproduction)",
+      sourceLocation: sourceLocation)
+  }
+}
