@@ -6,6 +6,11 @@ let package = Package(
   platforms: [.macOS(.v26)],
   products: [
     .library(name: "Convolutions", targets: ["Convolutions"]),
+    .executable(name: "convbench", targets: ["convbench"]),
+  ],
+  dependencies: [
+    .package(
+      url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
   ],
   targets: [
     .systemLibrary(
@@ -26,10 +31,19 @@ let package = Package(
     .target(
       name: "ConvolutionTestSupport",
       dependencies: ["Convolutions", "CLAPACKE"]),
+    .executableTarget(
+      name: "convbench",
+      dependencies: [
+        "Convolutions", "ConvolutionTestSupport",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     .testTarget(
       name: "ConvolutionsTests",
       dependencies: ["Convolutions", "ConvolutionTestSupport"],
       resources: [.process("Resources")]),
+    .testTarget(
+      name: "ConvBenchTests",
+      dependencies: ["convbench", "ConvolutionTestSupport"]),
   ],
   swiftLanguageModes: [.v6]
 )

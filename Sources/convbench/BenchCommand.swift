@@ -1,0 +1,123 @@
+import ArgumentParser
+import Convolutions
+import Foundation
+
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench",
+    abstract: "Times problems against the direct kernel, after verifying them.",
+    discussion: """
+      A problem is a benchdnn descriptor, such as \
+      mb8ic64ih56oc64oh56kh3ph1n"name". Dilation counts from 0.
+      """)
+
+  @Argument(help: "Problem descriptors.")
+  var problems: [String] = []
+
+  @Option(
+    name: .customLong("set"),
+    help: "Sets of problems: \(LayerSets.names.joined(separator: ", ")).")
+  var sets: CommaList<String>?
+
+  @Option(help: "File of descriptors, one a line; # begins a comment.")
+  var file: String?
+
+  @Option(name: .customLong("dtype"), help: "Types of the scalars.")
+  var types = CommaList([ScalarType.float32])
+
+  @Option(name: .customLong("layout"), help: "Orders of the dimensions.")
+  var layouts = CommaList([DataFormat.nhwc])
+
+  @Option(help: "Numbers of threads.")
+  var threads = CommaList([InputGradientOptions.availableProcessors])
+
+  @Option(name: .customLong("algorithm"), help: "Algorithms.")
+  var algorithms = CommaList([InputGradientAlgorithm.automatic])
+
+  @Option(help: "Error allowed.")
+  var accuracy = Accuracy.standard
+
+  @Option(
+    help: ArgumentHelp("Most bytes of workspace.", valueName: "bytes"))
+  var workspaceLimit: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Least time to spend in the engine for a row.", valueName: "seconds"))
+  var minTime = 0.3
+
+  @Option(help: "How to write the rows.")
+  var format = ReportFormat.table
+
+  @Option(
+    help: ArgumentHelp(
+      "Where to write, instead of standard output.", valueName: "file"))
+  var output: String?
+
+  func validate() throws {
+    try checkThreads(threads.values)
+    try checkWorkspaceLimit(workspaceLimit)
+    guard minTime.isFinite, minTime >= 0 else {
+      throw ValidationError("'--min-time' must be a number of seconds.")
+    }
+  }
+
+  func run() throws {
+    let problems = try chosenProblems()
+    if let output { try checkWritable(output) }
+    let environment = Environment.current()
+    environment.warningLines.forEach(printError)
+
+    let benchmark = Benchmark(
+      types: types.values, layouts: layouts.values, threads: threads.values,
+      algorithms: algorithms.values, accuracy: accuracy,
+      workspaceLimit: workspaceLimit, minimumTime: minTime)
+    let bar = ProgressBar("bench", total: benchmark.rowCount(problems))
+    let rows = try benchmark.run(problems, progress: bar.advance)
+    bar.finish()
+
+    let text = try Report(environment: environment, rows: rows)
+      .rendered(format)
+    if let output {
+      do {
+        try Data(text.utf8).write(to: URL(fileURLWithPath: output))
+      } catch {
+        throw Failure.failed("cannot write \(output)")
+      }
+    } else {
+      print(text, terminator: "")
+    }
+    let failures = rows.filter { $0.status == .failed }
+    if !failures.isEmpty {
+      let names = failures.map { $0.name.isEmpty ? $0.shortProblem : $0.name }
+      throw Failure.failed(
+        "\(failures.count) of \(rows.count) rows failed verification: "
+          + names.joined(separator: ", "))
+    }
+  }
+
+  private func chosenProblems() throws -> [ProblemDescriptor] {
+    var chosen = try problems.map(LayerSets.problem)
+    for name in sets?.values ?? [] {
+      chosen += try LayerSets.problems(set: name)
+    }
+    if let file { chosen += try LayerSets.problems(file: file) }
+    if problems.isEmpty, sets == nil, file == nil {
+      chosen = try LayerSets.problems(set: "headline")
+    }
+    return chosen
+  }
+
+  /// Better to hear of it before the measurement than after.
+  private func checkWritable(_ path: String) throws {
+    let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    var isDirectory: ObjCBool = false
+    let manager = FileManager.default
+    let exists = manager.fileExists(atPath: path, isDirectory: &isDirectory)
+    guard
+      exists
+        ? !isDirectory.boolValue && manager.isWritableFile(atPath: path)
+        : manager.isWritableFile(atPath: directory)
+    else { throw Failure.failed("cannot write \(path)") }
+  }
+}

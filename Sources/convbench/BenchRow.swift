@@ -1,0 +1,174 @@
+import Convolutions
+import Foundation
+
+/// One measured combination of problem, type, layout, threads and algorithm.
+struct BenchRow: Sendable {
+  enum Status: String, Sendable {
+    case ok
+    /// The result is wrong; not timed.
+    case failed
+    /// The algorithm, or the machine, cannot serve the problem.
+    case unsupported
+  }
+
+  var name: String
+  var shortProblem: String
+  var type: ScalarType
+  var geometry: Conv2DGeometry
+  var threads = 1
+  /// What was asked for.
+  var request = InputGradientAlgorithm.automatic
+  /// What the plan took.
+  var algorithm: InputGradientAlgorithm?
+  var workspaceByteCount: Int?
+  var timing: Timing?
+  /// The direct kernel's best time, in milliseconds.
+  var directMinimum: Double?
+  /// The best time to prepare the filter, in milliseconds.
+  var preparation: Double?
+  /// Operations a second of this machine's GEMM, on one thread.
+  var gemmRate: Double?
+  var maxError: Double?
+  var status = Status.ok
+  /// Why the status is not `ok`.
+  var reason: String?
+
+  init(
+    name: String, shortProblem: String, type: ScalarType,
+    geometry: Conv2DGeometry
+  ) {
+    self.name = name
+    self.shortProblem = shortProblem
+    self.type = type
+    self.geometry = geometry
+  }
+}
+
+// MARK: - What follows from the measurements
+
+extension BenchRow {
+  /// Nominal GFLOP/s of the best time.
+  var gflops: Double? {
+    timing.flatMap { finite(geometry.flops / ($0.minimum * 1e6)) }
+  }
+
+  /// Share of the GEMM rate of as many threads as asked for.
+  var gemmFraction: Double? {
+    guard let gflops, let gemmRate else { return nil }
+    return finite(gflops * 1e9 / (gemmRate * Double(threads)))
+  }
+
+  var speedup: Double? {
+    guard let timing, let directMinimum else { return nil }
+    return finite(directMinimum / timing.minimum)
+  }
+
+  /// A problem without work, or a clock that stood still, gives no rate.
+  private func finite(_ value: Double) -> Double? {
+    value.isFinite ? value : nil
+  }
+}
+
+// MARK: - Fields
+
+/// A value of a row, for whatever renders it.
+enum Field: Equatable, Sendable {
+  case text(String)
+  case integer(Int)
+  case number(Double)
+  case missing
+
+  init(_ value: Double?) {
+    self = value.map(Field.number) ?? .missing
+  }
+
+  init(_ value: Int?) {
+    self = value.map(Field.integer) ?? .missing
+  }
+
+  init(_ value: String?) {
+    self = value.map(Field.text) ?? .missing
+  }
+}
+
+extension BenchRow {
+  /// The keys of CSV and JSON, in the order of the columns.
+  static let keys = [
+    "name", "problem", "dtype", "layout", "threads", "algorithm",
+    "workspace_bytes", "min_ms", "median_ms", "iqr_ms", "prepare_ms", "gflops",
+    "gemm_fraction", "direct_min_ms", "speedup_vs_direct", "max_error",
+    "status", "reason",
+  ]
+
+  /// Every field under its key.
+  var fields: [(key: String, value: Field)] {
+    let values: [Field] = [
+      .text(name),
+      .text(geometry.descriptor),
+      .text(type.rawValue),
+      .text(geometry.dataFormat.layoutName),
+      .integer(threads),
+      .text((algorithm ?? request).rawValue),
+      Field(workspaceByteCount),
+      Field(timing?.minimum),
+      Field(timing?.median),
+      Field(timing?.interquartileRange),
+      Field(preparation),
+      Field(gflops),
+      Field(gemmFraction),
+      Field(directMinimum),
+      Field(speedup),
+      Field(maxError),
+      .text(status.rawValue),
+      Field(reason),
+    ]
+    return zip(Self.keys, values).map { ($0, $1) }
+  }
+}
+
+// MARK: - Means
+
+/// The line that sums rows up: geometric means of the speed-up and of the
+/// share of the GEMM rate, for each type, layout, number of threads and
+/// algorithm asked for.
+func meansLine(_ rows: [BenchRow]) -> String {
+  struct Group: Hashable {
+    let type: ScalarType
+    let layout: DataFormat
+    let threads: Int
+    let request: InputGradientAlgorithm
+
+    var label: String {
+      "\(type.rawValue) \(layout.layoutName) "
+        + "\(threads) thread\(threads == 1 ? "" : "s") \(request.rawValue)"
+    }
+  }
+  var order: [Group] = []
+  var groups: [Group: [BenchRow]] = [:]
+  for row in rows {
+    let group = Group(
+      type: row.type, layout: row.geometry.dataFormat, threads: row.threads,
+      request: row.request)
+    if groups[group] == nil { order.append(group) }
+    groups[group, default: []].append(row)
+  }
+  let parts = order.map { group in
+    let members = groups[group]!
+    let speedup = geometricMean(members.compactMap(\.speedup))
+    let share = geometricMean(members.compactMap(\.gemmFraction))
+    let count = members.count { $0.timing != nil }
+    return "\(group.label): "
+      + (speedup.map { "\(readable($0))x direct" } ?? "no speed-up")
+      + ", " + (share.map { "\(percent($0)) of GEMM" } ?? "no GEMM share")
+      + " (\(count) row\(count == 1 ? "" : "s"))"
+  }
+  return "geometric means: "
+    + (parts.isEmpty ? "no rows" : parts.joined(separator: "; "))
+}
+
+/// Of the positive values; `nil` without any.
+func geometricMean(_ values: [Double]) -> Double? {
+  let logarithms = values.filter { $0 > 0 }.map { log($0) }
+  guard !logarithms.isEmpty else { return nil }
+  return exp(logarithms.reduce(0, +) / Double(logarithms.count))
+}

@@ -1,0 +1,180 @@
+import ConvolutionTestSupport
+import Convolutions
+import Foundation
+
+/// Verifies and times problems, a row a combination.
+struct Benchmark {
+  var types: [ScalarType]
+  var layouts: [DataFormat]
+  var threads: [Int]
+  var algorithms: [InputGradientAlgorithm]
+  var accuracy: Accuracy
+  var workspaceLimit: Int?
+  /// Seconds of the engine's own time.
+  var minimumTime: Double
+
+  private static let seed: UInt64 = 1
+
+  func rowCount(_ problems: [ProblemDescriptor]) -> Int {
+    problems.count * types.count * layouts.count * threads.count
+      * algorithms.count
+  }
+
+  /// - Parameter progress: told after every row.
+  func run(
+    _ problems: [ProblemDescriptor], progress: () -> Void
+  ) throws -> [BenchRow] {
+    var rows: [BenchRow] = []
+    for problem in problems {
+      for type in types {
+        for layout in layouts {
+          let row = BenchRow(
+            name: problem.name ?? "", shortProblem: problem.shortDescriptor,
+            type: type, geometry: try problem.geometry(layout))
+          let group =
+            switch type {
+            case .float16: run(row, Float16.self, progress)
+            case .bfloat16: run(row, BFloat16.self, progress)
+            case .float32: run(row, Float.self, progress)
+            case .float64: run(row, Double.self, progress)
+            }
+          rows += group
+        }
+      }
+    }
+    return rows
+  }
+
+  /// The rows of one problem in one type and layout, from one set of data.
+  private func run<Scalar: ConvolutionScalar>(
+    _ template: BenchRow, _ type: Scalar.Type, _ progress: () -> Void
+  ) -> [BenchRow] {
+    let geometry = template.geometry
+    let fits = Self.fitsMemory(geometry, type)
+    let filter =
+      fits
+      ? LayerCheck.randomScalars(
+        type, count: geometry.filterCount, seed: Self.seed) : []
+    let outBackprop =
+      fits
+      ? LayerCheck.randomScalars(
+        type, count: geometry.outBackpropCount, seed: Self.seed &+ 1) : []
+    var checker = Checker(
+      geometry: geometry, filter: filter, outBackprop: outBackprop)
+    var rows: [BenchRow] = []
+    for threads in threads {
+      for algorithm in algorithms {
+        var row = template
+        row.threads = threads
+        row.request = algorithm
+        if fits {
+          measure(&row, &checker)
+        } else {
+          row.status = .unsupported
+          row.reason = "the tensors do not fit into memory"
+        }
+        rows.append(row)
+        progress()
+      }
+    }
+    return rows
+  }
+
+  /// Whether there is room for the tensors, a packed filter, the results that
+  /// are compared, and all of it in double precision for the reference.
+  private static func fitsMemory<Scalar: ConvolutionScalar>(
+    _ geometry: Conv2DGeometry, _ type: Scalar.Type
+  ) -> Bool {
+    let size = Double(MemoryLayout<Scalar>.stride)
+    let double = 8.0
+    let bytes =
+      (size + 3 * double) * Double(geometry.filterCount)
+      + (size + double) * Double(geometry.outBackpropCount)
+      + (4 * size + double) * Double(geometry.inputCount)
+    return bytes < Double(ProcessInfo.processInfo.physicalMemory)
+  }
+
+  private func measure<Scalar: ConvolutionScalar>(
+    _ row: inout BenchRow, _ checker: inout Checker<Scalar>
+  ) {
+    let plan: InputGradientPlan<Scalar>
+    let directPlan: InputGradientPlan<Scalar>
+    do {
+      plan = try InputGradientPlan(
+        row.geometry,
+        options: .init(
+          algorithm: row.request, accuracy: accuracy, threads: row.threads,
+          workspaceLimit: workspaceLimit))
+      directPlan = try InputGradientPlan(
+        row.geometry,
+        options: .init(algorithm: .direct, threads: row.threads))
+    } catch {
+      row.status = .unsupported
+      row.reason = "\(error)"
+      return
+    }
+    row.algorithm = plan.algorithm
+    row.workspaceByteCount = plan.workspaceByteCount
+    var engine = Contender(plan, filter: checker.filter)
+    var direct = Contender(directPlan, filter: checker.filter)
+
+    let tolerance = LayerCheck.tolerance(Scalar.scalarType)
+    let error = checker.error(of: engine.result(checker.outBackprop))
+    let directError = checker.error(of: direct.result(checker.outBackprop))
+    row.maxError = error
+    // Written so that a NaN fails.
+    for (name, error) in [("", error), ("the direct kernel's ", directError)]
+    where !(error <= tolerance) {
+      row.status = .failed
+      row.reason =
+        "\(name)error \(readable(error)) is above the tolerance "
+        + readable(tolerance)
+      return
+    }
+
+    let rate = BLASRuntime.gemmRate(Scalar.self)
+    let times = timeInTurn(
+      &engine, &direct, outBackprop: checker.outBackprop,
+      minimumTime: minimumTime)
+    row.timing = times.engine
+    row.directMinimum = times.rival.minimum
+    row.gemmRate = max(rate, BLASRuntime.gemmRate(Scalar.self))
+    row.preparation = preparationTime(plan, checker.filter)
+  }
+}
+
+/// Errors against the reference, which is slow: a result with the bits of an
+/// earlier one has its error.
+private struct Checker<Scalar: ConvolutionScalar> {
+  let geometry: Conv2DGeometry
+  let filter: [Scalar]
+  let outBackprop: [Scalar]
+  private var known: [(result: [Scalar], error: Double)] = []
+
+  init(geometry: Conv2DGeometry, filter: [Scalar], outBackprop: [Scalar]) {
+    self.geometry = geometry
+    self.filter = filter
+    self.outBackprop = outBackprop
+  }
+
+  mutating func error(of result: [Scalar]) -> Double {
+    for entry in known where Self.haveSameBits(entry.result, result) {
+      return entry.error
+    }
+    let error = LayerCheck.maxError(
+      geometry: geometry, filter: filter, outBackprop: outBackprop,
+      result: result)
+    known.append((result, error))
+    return error
+  }
+
+  private static func haveSameBits(_ left: [Scalar], _ right: [Scalar]) -> Bool
+  {
+    left.withUnsafeBytes { left in
+      right.withUnsafeBytes { right in
+        left.isEmpty
+          || memcmp(left.baseAddress!, right.baseAddress!, left.count) == 0
+      }
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Foundation
+
+/// The command line: `convbench bench | verify | apply | explain | env`.
+@main
+struct ConvBench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "convbench",
+    abstract: "Measures, verifies, applies and explains conv2d_backprop_input.",
+    discussion: """
+      Without arguments: bench --set headline, against the direct kernel.
+
+      Exit status: 0 all good, 1 a failed check or a file that cannot be \
+      used, 2 a wrong command line.
+      """,
+    version: "0.1.0",
+    subcommands: [
+      BenchCommand.self, VerifyCommand.self, ApplyCommand.self,
+      ExplainCommand.self, EnvCommand.self, TuneCommand.self,
+    ],
+    defaultSubcommand: BenchCommand.self)
+
+  /// Instead of the parser's own, whose status of a wrong command line is 64.
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let failure as Failure {
+      // What was printed belongs before the message where the two are merged.
+      fflush(nil)
+      printError("convbench: \(failure.message)")
+      Foundation.exit(failure.status)
+    } catch  where exitCode(for: error) == .validationFailure {
+      printError(fullMessage(for: error))
+      Foundation.exit(Failure.usageStatus)
+    } catch {
+      exit(withError: error)
+    }
+  }
+}
+
+/// Why the program ends early, in words for its user.
+struct Failure: Error, Equatable {
+  static let usageStatus: Int32 = 2
+
+  let message: String
+  let status: Int32
+
+  /// The command line is wrong.
+  static func usage(_ message: String) -> Failure {
+    Failure(message: message, status: usageStatus)
+  }
+
+  /// A check failed, or a file cannot be used.
+  static func failed(_ message: String) -> Failure {
+    Failure(message: message, status: 1)
+  }
+}
+
+func printError(_ line: String) {
+  FileHandle.standardError.write(Data((line + "\n").utf8))
+}

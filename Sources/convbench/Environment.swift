@@ -1,0 +1,124 @@
+import Convolutions
+import Foundation
+
+/// What a figure of a benchmark depends on besides the code.
+struct Environment: Equatable, Sendable {
+  /// A fact: its key in JSON, its name in tables, its value.
+  struct Item: Equatable, Sendable {
+    let key: String
+    let label: String
+    let value: String
+  }
+
+  var items: [Item]
+  /// Why figures taken here understate the machine, if they do.
+  var warning: String?
+
+  /// The running process's.
+  static func current() -> Environment {
+    let variables = ProcessInfo.processInfo.environment
+    let cpuInfo =
+      (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+    var items = [
+      Item(key: "cpu", label: "CPU", value: cpuModel(cpuInfo)),
+      Item(
+        key: "cores", label: "cores available",
+        value: "\(InputGradientOptions.availableProcessors)"),
+      Item(
+        key: "openblas", label: "OpenBLAS", value: BLASRuntime.configuration),
+      Item(
+        key: "openblas_core", label: "OpenBLAS core",
+        value: BLASRuntime.coreName),
+      Item(
+        key: "openblas_threads", label: "OpenBLAS threads",
+        value: "\(BLASRuntime.threads)"),
+    ]
+    for name in [
+      "OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OPENBLAS_L2_SIZE",
+    ] {
+      items.append(
+        Item(
+          key: name.lowercased(), label: name,
+          value: variables[name] ?? "not set"))
+    }
+    items.append(Item(key: "swift", label: "Swift", value: swiftVersion))
+    items.append(Item(key: "build", label: "build", value: buildMode))
+    return Environment(
+      items: items,
+      warning: warning(
+        coreName: BLASRuntime.coreName,
+        isPinned: variables["OPENBLAS_CORETYPE"] != nil,
+        cpuInfo: cpuInfo))
+  }
+
+  /// Cores whose kernels use AVX-512; all others of OpenBLAS's do not.
+  private static let wideCores = ["skylakex", "cooperlake", "sapphirerapids"]
+
+  /// Warns of an OpenBLAS that is pinned below what the CPU has.
+  static func warning(
+    coreName: String, isPinned: Bool, cpuInfo: String
+  ) -> String? {
+    let flags = Set(cpuInfo.split(separator: /\s/))
+    let core = coreName.lowercased()
+    let unused =
+      if flags.contains("avx512f"), !wideCores.contains(core) {
+        "AVX-512"
+      } else if flags.contains("avx2"),
+        !(wideCores + ["haswell", "zen", "excavator"]).contains(core)
+      {
+        "AVX2"
+      } else {
+        ""
+      }
+    guard isPinned, !unused.isEmpty else { return nil }
+    return "OPENBLAS_CORETYPE pins OpenBLAS to \(coreName) kernels, though "
+      + "this CPU has \(unused): every figure below understates the machine. To "
+      + "measure it: env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE convbench …"
+  }
+
+  private static func cpuModel(_ cpuInfo: String) -> String {
+    for line in cpuInfo.split(separator: "\n") {
+      let parts = line.split(separator: ":", maxSplits: 1)
+      if parts.count == 2, parts[0].hasPrefix("model name") {
+        return parts[1].trimmingCharacters(in: .whitespaces)
+      }
+    }
+    return "unknown"
+  }
+
+  private static var swiftVersion: String {
+    #if compiler(>=6.4)
+      "6.4 or later"
+    #elseif compiler(>=6.3)
+      "6.3"
+    #else
+      "6.2"
+    #endif
+  }
+
+  private static var buildMode: String {
+    #if DEBUG
+      "debug"
+    #else
+      "release"
+    #endif
+  }
+}
+
+extension Environment {
+  /// One fact a line, names padded to one width.
+  var lines: [String] {
+    let width = items.map(\.label.count).max() ?? 0
+    return items.map {
+      $0.label.padding(toLength: width + 2, withPad: " ", startingAt: 0)
+        + $0.value
+    }
+  }
+
+  /// The warning in a frame that nobody overlooks, or nothing.
+  var warningLines: [String] {
+    guard let warning else { return [] }
+    let rule = String(repeating: "!", count: 72)
+    return [rule, "WARNING: \(warning)", rule]
+  }
+}

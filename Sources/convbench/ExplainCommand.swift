@@ -1,0 +1,107 @@
+import ArgumentParser
+import Convolutions
+import Foundation
+
+struct ExplainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "explain",
+    abstract: "Prints the plan for a problem and what else could serve it.")
+
+  @Argument(help: "Problem descriptor, such as mb8ic64ih56oc64oh56kh3ph1.")
+  var problem: String
+
+  @Option(name: .customLong("dtype"), help: "Type of the scalars.")
+  var type = ScalarType.float32
+
+  @Option(help: "Order of the dimensions.")
+  var layout = DataFormat.nhwc
+
+  @Option(help: "Threads.")
+  var threads = InputGradientOptions.availableProcessors
+
+  @Option(help: "Algorithm to explain.")
+  var algorithm = InputGradientAlgorithm.automatic
+
+  @Option(help: "Error allowed.")
+  var accuracy = Accuracy.standard
+
+  @Option(help: "Most bytes of workspace.")
+  var workspaceLimit: Int?
+
+  func validate() throws {
+    try checkThreads([threads])
+    try checkWorkspaceLimit(workspaceLimit)
+  }
+
+  func run() throws {
+    let geometry = try LayerSets.problem(problem).geometry(layout)
+    switch type {
+    case .float16: try explain(geometry, Float16.self)
+    case .bfloat16: try explain(geometry, BFloat16.self)
+    case .float32: try explain(geometry, Float.self)
+    case .float64: try explain(geometry, Double.self)
+    }
+  }
+
+  private func explain<Scalar: ConvolutionScalar>(
+    _ geometry: Conv2DGeometry, _ type: Scalar.Type
+  ) throws {
+    print(summary(of: geometry))
+    var taken: InputGradientAlgorithm?
+    var refusal: Conv2DError?
+    print("\nplan")
+    do {
+      let plan = try makePlan(geometry, type, algorithm)
+      taken = plan.algorithm
+      print("  \(plan)")
+    } catch {
+      refusal = error
+      print("  none: \(error)")
+    }
+    print("\nothers")
+    for other in InputGradientAlgorithm.allCases
+    where other != taken && other != algorithm && other != .automatic {
+      do {
+        let plan = try makePlan(geometry, type, other)
+        print("  \(other.rawValue): \(plan.summary)")
+      } catch {
+        print("  \(other.rawValue): no, \(error)")
+      }
+    }
+    if let refusal { throw Failure.failed("\(refusal)") }
+  }
+
+  private func makePlan<Scalar: ConvolutionScalar>(
+    _ geometry: Conv2DGeometry, _ type: Scalar.Type,
+    _ algorithm: InputGradientAlgorithm
+  ) throws(Conv2DError) -> InputGradientPlan<Scalar> {
+    try InputGradientPlan(
+      geometry,
+      options: .init(
+        algorithm: algorithm, accuracy: accuracy, threads: threads,
+        workspaceLimit: workspaceLimit))
+  }
+
+  private func summary(of geometry: Conv2DGeometry) -> String {
+    let rows = [
+      ("problem", geometry.descriptor),
+      ("type", "\(type.rawValue), \(layout.rawValue)"),
+      ("result", "\(geometry.inputSizes)"),
+      ("filter", "\(geometry.filterSizes), groups \(geometry.groups)"),
+      ("out_backprop", "\(geometry.outBackpropSizes)"),
+      (
+        "strides, dilations",
+        "\(geometry.strides), \(geometry.dilations) (height, width)"
+      ),
+      (
+        "padding",
+        "top \(geometry.padTop), bottom \(geometry.padBottom), "
+          + "left \(geometry.padLeft), right \(geometry.padRight)"
+      ),
+      ("work", "\(readable(geometry.flops / 1e9)) GFLOP"),
+    ]
+    return rows.map {
+      $0.0.padding(toLength: 20, withPad: " ", startingAt: 0) + $0.1
+    }.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,205 @@
+import Convolutions
+import Foundation
+
+/// An array of NumPy's .npy format, versions 1.0 to 3.0, in C order.
+///
+/// The file is checked whole before anything is made of it: magic, version,
+/// header, order, and a size of exactly what the shape needs.
+struct NumPyFile {
+  let path: String
+  /// As in the file, such as `<f4`.
+  let typeDescriptor: String
+  let shape: [Int]
+  private let payload: Data
+
+  private static let magic = Array("\u{93}NUMPY".unicodeScalars).map {
+    UInt8($0.value)
+  }
+
+  init(path: String) throws(NumPyError) {
+    let data: Data
+    do {
+      data = try Data(
+        contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+    } catch {
+      throw NumPyError(path: path, reason: "it cannot be read")
+    }
+    try self.init(path: path, data: data)
+  }
+
+  init(path: String, data: Data) throws(NumPyError) {
+    self.path = path
+    do throws(NumPyHeader.Fault) {
+      let (text, end) = try Self.headerText(of: data)
+      let header = try NumPyHeader(text)
+      guard !header.isFortranOrder else {
+        throw .init("it is in Fortran order; only C order can be read")
+      }
+      typeDescriptor = header.typeDescriptor
+      shape = header.shape
+      payload = data[(data.startIndex + end)...]
+      try checkSize()
+    } catch {
+      throw NumPyError(path: path, reason: error.reason)
+    }
+  }
+
+  /// The header and the offset at which it ends.
+  private static func headerText(
+    of data: Data
+  ) throws(NumPyHeader.Fault) -> (String, Int) {
+    let start = data.startIndex
+    guard data.starts(with: magic) else {
+      throw .init("it is not a .npy file: it does not begin with \\x93NUMPY")
+    }
+    guard data.count >= 8 else { throw .init("it is truncated") }
+    let version = (data[start + 6], data[start + 7])
+    guard (1...3).contains(version.0), version.1 == 0 else {
+      throw .init(
+        "its format version is \(version.0).\(version.1); 1.0, 2.0 "
+          + "and 3.0 can be read")
+    }
+    let lengthBytes = version.0 == 1 ? 2 : 4
+    let headerStart = 8 + lengthBytes
+    guard data.count >= headerStart else { throw .init("it is truncated") }
+    var length = 0
+    for index in (8..<headerStart).reversed() {
+      length = length << 8 | Int(data[start + index])
+    }
+    guard data.count - headerStart >= length else {
+      throw .init(
+        "it is truncated: its header has \(length) bytes, the file "
+          + "\(data.count - headerStart) after the length")
+    }
+    let bytes = data[start + headerStart..<start + headerStart + length]
+    guard let text = String(bytes: bytes, encoding: .utf8) else {
+      throw .init("its header is not text")
+    }
+    return (text, headerStart + length)
+  }
+
+  private func checkSize() throws(NumPyHeader.Fault) {
+    var count = try itemSize
+    for size in shape where size != 0 {
+      let (product, overflow) = count.multipliedReportingOverflow(by: size)
+      guard !overflow else { throw .init("its shape \(shape) is too large") }
+      count = product
+    }
+    let needed = shape.contains(0) ? 0 : count
+    guard payload.count == needed else {
+      throw .init(
+        "it is \(payload.count < needed ? "truncated" : "oversized"): shape "
+          + "\(shape) of \(typeDescriptor) needs \(needed) bytes, it has "
+          + "\(payload.count)")
+    }
+  }
+}
+
+// MARK: - Types
+
+extension NumPyFile {
+  /// The type without its byte order. NumPy writes `<` on a little-endian
+  /// machine, and `|` for bytes without an order; `=` is the native one.
+  private var bareType: Substring? {
+    guard let order = typeDescriptor.first, "<=|".contains(order) else {
+      return nil
+    }
+    return typeDescriptor.dropFirst()
+  }
+
+  private var itemSize: Int {
+    get throws(NumPyHeader.Fault) {
+      switch bareType {
+      case "f2", "u2", "V2": 2
+      case "f4": 4
+      case "f8": 8
+      default:
+        throw .init(
+          "its type is \(typeDescriptor); <f2, <f4, <f8 and, for "
+            + "bfloat16, <u2 or <V2 can be read")
+      }
+    }
+  }
+
+  /// The type of the scalars.
+  ///
+  /// - Parameter declared: the type that the user said, or `nil`.
+  func scalarType(declared: ScalarType?) throws(NumPyError) -> ScalarType {
+    let stored: ScalarType =
+      switch bareType {
+      case "f2": .float16
+      case "f4": .float32
+      case "f8": .float64
+      default: .bfloat16
+      }
+    switch (stored, declared) {
+    case (.bfloat16, nil):
+      throw NumPyError(
+        path: path,
+        reason: "its type is \(typeDescriptor), which needs --dtype bfloat16")
+    case (_, let declared?) where declared != stored:
+      throw NumPyError(
+        path: path,
+        reason: "its type is \(typeDescriptor), which --dtype "
+          + "\(declared.rawValue) contradicts")
+    default: return stored
+    }
+  }
+
+  /// The scalars, of the type that ``scalarType(declared:)`` says.
+  func scalars<Scalar: ConvolutionScalar>(_ type: Scalar.Type) -> [Scalar] {
+    let count = payload.count / MemoryLayout<Scalar>.stride
+    return Array(unsafeUninitializedCapacity: count) { buffer, filled in
+      // The file does not align its numbers.
+      _ = payload.copyBytes(to: UnsafeMutableRawBufferPointer(buffer))
+      filled = count
+    }
+  }
+}
+
+// MARK: - Writing
+
+extension NumPyFile {
+  /// Writes version 1.0, whole or not at all: into a temporary file beside the
+  /// path that takes its place in the end.
+  static func write<Scalar: ConvolutionScalar>(
+    _ tensor: Tensor<Scalar>, typeDescriptor: String, path: String
+  ) throws(NumPyError) {
+    var data = encodedHeader(
+      typeDescriptor: typeDescriptor, shape: tensor.shape)
+    tensor.scalars.withUnsafeBytes { data.append(contentsOf: $0) }
+    do {
+      try data.write(to: URL(fileURLWithPath: path), options: .atomic)
+    } catch {
+      throw NumPyError(path: path, reason: "it cannot be written")
+    }
+  }
+
+  private static func encodedHeader(
+    typeDescriptor: String, shape: [Int]
+  ) -> Data {
+    let sizes =
+      shape.map { "\($0)" }.joined(separator: ", ")
+      + (shape.count == 1 ? "," : "")
+    var text =
+      "{'descr': '\(typeDescriptor)', 'fortran_order': False, "
+      + "'shape': (\(sizes)), }"
+    // Spaces and a line break up to a multiple of 64, so that the numbers are
+    // aligned in a mapped file.
+    let preamble = magic.count + 4
+    let end = (preamble + text.utf8.count + 1 + 63) / 64 * 64
+    let padding = end - preamble - text.utf8.count - 1
+    text += String(repeating: " ", count: padding) + "\n"
+    let length = UInt16(text.utf8.count)
+    return Data(magic) + [1, 0, UInt8(length & 0xFF), UInt8(length >> 8)]
+      + Data(text.utf8)
+  }
+}
+
+/// Why a .npy file cannot be read or written.
+struct NumPyError: Error, Equatable, CustomStringConvertible {
+  let path: String
+  let reason: String
+
+  var description: String { "\(path): \(reason)" }
+}

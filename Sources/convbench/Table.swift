@@ -1,0 +1,126 @@
+import Foundation
+
+/// Rows as text for people: aligned columns or Markdown.
+///
+/// What is the same in every row is said once, above the columns, and the
+/// status has a column only if a row is not well; so a line stays near 150
+/// characters.
+struct Table {
+  private struct Column: Sendable {
+    let title: String
+    var isText = false
+    let cell: @Sendable (BenchRow) -> String?
+  }
+
+  private static let leading = [
+    Column(title: "name", isText: true) { $0.name },
+    Column(title: "problem", isText: true) { $0.shortProblem },
+  ]
+
+  /// What most runs keep the same, and the words for it in the caption.
+  private static let settings:
+    [(column: Column, caption: @Sendable (String) -> String)] = [
+      (Column(title: "type", isText: true) { $0.type.rawValue }, { $0 }),
+      (
+        Column(title: "layout", isText: true) {
+          $0.geometry.dataFormat.layoutName
+        }, { $0 }
+      ),
+      (
+        Column(title: "thr") { "\($0.threads)" },
+        { "\($0) thread\($0 == "1" ? "" : "s")" }
+      ),
+    ]
+
+  private static let measured = [
+    Column(title: "algorithm", isText: true) {
+      ($0.algorithm ?? $0.request).rawValue
+    },
+    Column(title: "KiB") { $0.workspaceByteCount.map { "\($0 >> 10)" } },
+    Column(title: "min ms") { $0.timing.map { readable($0.minimum) } },
+    Column(title: "median") { $0.timing.map { readable($0.median) } },
+    Column(title: "iqr") {
+      $0.timing.map { readable($0.interquartileRange) }
+    },
+    Column(title: "GFLOP/s") { $0.gflops.map { String(format: "%.1f", $0) } },
+    Column(title: "GEMM") { $0.gemmFraction.map(percent) },
+    Column(title: "direct") { $0.directMinimum.map(readable) },
+    Column(title: "speed-up") {
+      $0.speedup.map { String(format: "%.2f", $0) }
+    },
+    Column(title: "error") { $0.maxError.map { String(format: "%.1e", $0) } },
+  ]
+
+  private static let status = Column(title: "status", isText: true) { row in
+    row.reason.map { "\(row.status.rawValue): \($0)" } ?? row.status.rawValue
+  }
+
+  private var columns: [Column]
+  private let rows: [BenchRow]
+  /// What holds for every row.
+  let caption: String
+
+  init(_ rows: [BenchRow]) {
+    self.rows = rows
+    columns = Self.leading
+    var common: [String] = []
+    for (column, text) in Self.settings {
+      let values = Set(rows.map { column.cell($0) ?? "" })
+      if values.count == 1, let value = values.first {
+        common.append(text(value))
+      } else {
+        columns.append(column)
+      }
+    }
+    columns += Self.measured
+    if rows.contains(where: { $0.status != .ok }) {
+      columns.append(Self.status)
+    }
+    caption =
+      (common.isEmpty ? "" : common.joined(separator: ", ") + "; ")
+      + "times in ms, GEMM: share of this machine's GEMM rate, "
+      + "direct: the direct kernel's best time, error: against float64"
+  }
+
+  private func cells(_ row: BenchRow) -> [String] {
+    columns.map { $0.cell(row) ?? "-" }
+  }
+
+  /// Aligned columns under a line of titles.
+  var plain: [String] {
+    let lines = [columns.map(\.title)] + rows.map(cells)
+    let widths = columns.indices.map { index in
+      lines.map { $0[index].count }.max() ?? 0
+    }
+    return lines.map { line in
+      let padded = columns.indices.map { index in
+        let space = String(
+          repeating: " ", count: widths[index] - line[index].count)
+        return columns[index].isText ? line[index] + space : space + line[index]
+      }
+      // One blank suffices between numbers, which are right-aligned.
+      return padded.joined(separator: " ").trimmingSuffix(" ")
+    }
+  }
+
+  /// A Markdown table.
+  var markdown: [String] {
+    func line(_ cells: [String]) -> String {
+      "| "
+        + cells.map { $0.replacingOccurrences(of: "|", with: "\\|") }
+        .joined(separator: " | ") + " |"
+    }
+    return [
+      line(columns.map(\.title)),
+      line(columns.map { $0.isText ? "---" : "--:" }),
+    ] + rows.map { line(cells($0)) }
+  }
+}
+
+extension String {
+  fileprivate func trimmingSuffix(_ character: Character) -> String {
+    var text = self[...]
+    while text.last == character { text.removeLast() }
+    return String(text)
+  }
+}

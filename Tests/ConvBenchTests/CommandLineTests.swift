@@ -1,0 +1,237 @@
+import Convolutions
+import Foundation
+import Testing
+
+@testable import convbench
+
+/// The executable as its users meet it.
+@Suite struct CommandLineTests {
+  private static let problem = "mb1ic2ih4oc3kh3ph1n\"p\""
+
+  @Test(arguments: [
+    ["--bogus"], ["bench", "nonsense"], ["bench", "--set", "nonsense"],
+    ["bench", "--dtype", "f33"], ["bench", "--layout", "nwhc"],
+    ["bench", "--threads", "0"], ["bench", "--threads", "1,,2"],
+    ["bench", "--min-time", "-1"], ["bench", "--min-time", "nan"],
+    ["bench", "--format", "xml"], ["bench", "--algorithm", "magic"],
+    ["bench", "--workspace-limit", "-1"],
+    ["verify", "--suite", "nonsense"], ["verify", "--cases", "0"],
+    ["verify", "--threads", "2"], ["verify", "--problem", "ic"],
+    ["explain"], ["explain", "nonsense"], ["env", "more"],
+    ["apply"],
+    [
+      "apply", "--input-sizes", "1,1,1", "--filter", "f", "--out-backprop",
+      "d", "--output", "o", "--padding", "SAME",
+    ],
+    [
+      "apply", "--input-sizes", "1,1,1,1", "--filter", "f", "--out-backprop",
+      "d", "--output", "o", "--padding", "0,0,1",
+    ],
+    [
+      "apply", "--input-sizes", "1,1,1,1", "--filter", "f", "--filters", "f",
+      "--out-backprop", "d", "--output", "o", "--padding", "SAME",
+    ],
+  ])
+  func wrongCommandLine(arguments: [String]) throws {
+    let run = try Run(arguments)
+    #expect(run.status == 2)
+    #expect(run.output.isEmpty)
+    #expect(!run.errors.isEmpty)
+  }
+
+  @Test(arguments: ["--help", "--version"])
+  func asksForHelp(flag: String) throws {
+    let run = try Run([flag])
+    #expect(run.status == 0)
+    #expect(!run.output.isEmpty)
+    #expect(run.errors.isEmpty)
+  }
+
+  @Test func environment() throws {
+    let run = try Run(["env"], environment: ["OPENBLAS_L2_SIZE": "1234"])
+    #expect(run.status == 0)
+    #expect(run.output.contains(BLASRuntime.coreName))
+    #expect(run.output.contains("1234"))
+  }
+
+  /// The library's own line a call, in the field order of oneDNN's.
+  @Test func verboseLines() throws {
+    let arguments = [
+      "bench", Self.problem, "--min-time", "0", "--threads", "1",
+    ]
+    let silent = try Run(arguments)
+    #expect(!silent.output.contains("convolutions_verbose"))
+    let run = try Run(arguments, environment: ["CONVOLUTIONS_VERBOSE": "1"])
+    #expect(run.status == 0)
+    let lines = run.output.split(separator: "\n")
+      .filter { $0.hasPrefix("convolutions_verbose,") }
+    #expect(lines.count >= 8)
+    for line in lines {
+      let fields = line.split(separator: ",", omittingEmptySubsequences: false)
+      #expect(fields.count == 12)
+      #expect(fields[2] == "exec")
+      #expect(fields[6] == "backward_data")
+      #expect(fields[10].hasPrefix("mb1ic2ih4iw4oc3oh4ow4kh3kw3"))
+      #expect((Double(fields[11]) ?? -1) > 0)
+    }
+  }
+
+  @Test func explain() throws {
+    let run = try Run(["explain", Self.problem, "--layout", "nchw"])
+    #expect(run.status == 0)
+    #expect(run.output.contains("mb1ic2ih4iw4oc3oh4ow4kh3kw3"))
+    #expect(run.output.contains("pointwise: no, "))
+    let served = try Run(["explain", Self.problem, "--algorithm", "pointwise"])
+    #expect(served.status == 1)
+  }
+
+  @Test func benchFromEverySource() throws {
+    let folder = try TemporaryFolder()
+    let list = folder.path("list.txt")
+    try "# a comment\n\nmb1ic1ih1oc1kh1nfirst # more\n\(Self.problem)\n"
+      .write(toFile: list, atomically: true, encoding: .utf8)
+    let output = folder.path("rows.json")
+    let run = try Run([
+      "bench", "mb1ic2ih3oc2kh2nmine", "--file", list, "--min-time", "0",
+      "--dtype", "f32,bf16", "--layout", "nhwc,nchw", "--threads", "1",
+      "--algorithm", "auto,pointwise", "--format", "json", "--output", output,
+    ])
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.output.isEmpty)
+    let root = try #require(
+      JSONSerialization.jsonObject(
+        with: Data(contentsOf: URL(fileURLWithPath: output)))
+        as? [String: Any])
+    let rows = try #require(root["rows"] as? [[String: Any]])
+    #expect(rows.count == 3 * 2 * 2 * 2)
+    #expect(Set(rows.map { $0["name"] as? String }) == ["mine", "first", "p"])
+    #expect(
+      Set(rows.map { $0["status"] as? String }) == ["ok", "unsupported"])
+  }
+
+  @Test func problemsWithoutWork() throws {
+    let run = try Run([
+      "bench", "mb0ic2ih3oc2kh2", "mb1ic2ih3oc0kh2", "--min-time", "0",
+    ])
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.output.contains("geometric means: "))
+  }
+
+  @Test func problemsBeyondMemory() throws {
+    let run = try Run(["bench", "mb1000000ic1024ih100oc4kh1"])
+    #expect(run.status == 0)
+    #expect(run.output.contains("do not fit into memory"))
+  }
+
+  @Test func fileProblems() throws {
+    let folder = try TemporaryFolder()
+    let list = folder.path("list.txt")
+    try "ic1ih1oc1kh1\nic1\n".write(
+      toFile: list, atomically: true, encoding: .utf8)
+    let bad = try Run(["bench", "--file", list])
+    #expect(bad.status == 2)
+    #expect(bad.errors.contains("list.txt:2: "))
+    #expect(try Run(["bench", "--file", folder.path("none")]).status == 1)
+    #expect(
+      try Run(["bench", Self.problem, "--output", folder.path("none/x")])
+        .status == 1)
+  }
+
+  @Test func verify() throws {
+    let many = try Run([
+      "verify", "--suite", "exact", "--cases", "40", "--seed", "3",
+      "--dtype", "f32,bf16", "--algorithm", "direct",
+    ])
+    #expect(many.status == 0, "\(many.output)")
+    let last = many.output.split(separator: "\n").last
+    #expect(last?.hasPrefix("tests:40 ") == true)
+    let one = try Run([
+      "verify", "--problem", "mb1ic2ih5oc3oh2ow2kh3sh2ph0", "--padding-after",
+      "0,0", "--dtype", "f32", "--layout", "nchw", "--algorithm", "column",
+      "--threads", "2", "--workspace-limit", "1000000", "--seed", "7",
+    ])
+    #expect(one.status == 0, "\(one.output)\(one.errors)")
+    #expect(one.output.contains("tests:1 passed:1 "))
+  }
+}
+
+// MARK: - apply
+
+@Suite struct ApplyTests {
+  private let folder: TemporaryFolder
+  private let filter: String
+  private let outBackprop: String
+  private let output: String
+
+  init() throws {
+    folder = try TemporaryFolder()
+    filter = folder.path("filter.npy")
+    outBackprop = folder.path("dy.npy")
+    output = folder.path("dx.npy")
+    try NumPyFile.write(
+      Tensor(shape: [2, 2, 1, 1], scalars: [1, 2, 3, 4] as [Float]),
+      typeDescriptor: "<f4", path: filter)
+    try NumPyFile.write(
+      Tensor(shape: [1, 1, 2, 1], scalars: [1, 10] as [Float]),
+      typeDescriptor: "<f4", path: outBackprop)
+  }
+
+  private func apply(
+    _ sizes: String, filterOption: String = "--filter", _ more: [String] = []
+  ) throws -> Run {
+    try Run(
+      [
+        "apply", "--input-sizes", sizes, filterOption, filter,
+        "--out-backprop", outBackprop, "--output", output, "--padding", "VALID",
+      ] + more)
+  }
+
+  @Test func writesTheGradient() throws {
+    for run in [
+      try apply("1,2,3,1"), try apply("2,3"),
+      try apply("1,2,3,1", filterOption: "--filters"),
+      try apply("2,3", ["--dtype", "float32", "--algorithm", "column"]),
+    ] {
+      #expect(run.status == 0, "\(run.errors)")
+      let result = try NumPyFile(path: output)
+      #expect(result.shape == [1, 2, 3, 1])
+      #expect(result.scalars(Float.self) == [1, 12, 20, 3, 34, 40])
+    }
+    #expect(try folder.contents() == ["dx.npy", "dy.npy", "filter.npy"])
+  }
+
+  @Test func leavesNothingBehindOnFailure() throws {
+    // Sizes that disagree.
+    let sizes = try apply("1,9,9,1")
+    #expect(sizes.status == 1)
+    #expect(sizes.errors.contains("Size of out_backprop doesn't match"))
+    #expect(sizes.errors.contains(outBackprop))
+    // Types that differ.
+    try NumPyFile.write(
+      Tensor(shape: [1, 1, 2, 1], scalars: [1, 10] as [Double]),
+      typeDescriptor: "<f8", path: outBackprop)
+    let types = try apply("1,2,3,1")
+    #expect(types.status == 1)
+    #expect(types.errors.contains("dy.npy: its type is <f8"))
+    // A file cut short.
+    let whole = try Data(contentsOf: URL(fileURLWithPath: filter))
+    try whole.dropLast().write(to: URL(fileURLWithPath: filter))
+    let truncated = try apply("1,2,3,1")
+    #expect(truncated.status == 1)
+    #expect(truncated.errors.contains("filter.npy: it is truncated"))
+    #expect(try folder.contents() == ["dy.npy", "filter.npy"])
+  }
+
+  @Test func keepsAnOutputThatIsThere() throws {
+    try "precious".write(toFile: output, atomically: true, encoding: .utf8)
+    #expect(try apply("1,9,9,1").status == 1)
+    #expect(try String(contentsOfFile: output, encoding: .utf8) == "precious")
+  }
+
+  @Test func outputThatCannotBeWritten() throws {
+    try FileManager.default.createDirectory(
+      atPath: output, withIntermediateDirectories: false)
+    #expect(try apply("1,2,3,1").status == 1)
+    #expect(try folder.contents() == ["dx.npy", "dy.npy", "filter.npy"])
+  }
+}

@@ -1,0 +1,145 @@
+import ConvolutionTestSupport
+import Convolutions
+import Testing
+
+@testable import convbench
+
+@Suite struct ProblemDescriptorTests {
+  /// The full descriptor of a text.
+  private func full(_ text: String) throws -> String {
+    try ProblemDescriptor(text).geometry(.nhwc).descriptor
+  }
+
+  @Test func everyLetter() throws {
+    let text =
+      "g2mb3ic4ih9iw10oc6oh3ow2kh3kw4sh3sw4dh1dw0ph1pw0"
+    #expect(try full(text) == text)
+    let geometry = try ProblemDescriptor(text).geometry(.nchw)
+    #expect(geometry.inputSizes == [3, 4, 9, 10])
+    #expect(geometry.filterSizes == [3, 4, 2, 6])
+    #expect(geometry.outBackpropSizes == [3, 6, 3, 2])
+    #expect(geometry.strides == [3, 4])
+    #expect(geometry.dilations == [2, 1])
+    #expect(geometry.padTop == 1)
+    #expect(geometry.padBottom == 1)
+    #expect(geometry.padRight == 0)
+  }
+
+  @Test func missingValues() throws {
+    #expect(
+      try full("ic4ih8oc5kh3")
+        == "mb2ic4ih8iw8oc5oh6ow6kh3kw3sh1sw1dh0dw0ph0pw0")
+    // Width copies height, value by value.
+    #expect(
+      try full("ic4ih8iw9oc5kh3sh2dh1ph2")
+        == "mb2ic4ih8iw9oc5oh4ow5kh3kw3sh2sw2dh1dw1ph2pw2")
+  }
+
+  @Test(arguments: [
+    // From ph.
+    ("ic1ih8oc1kh3ph1", 8, 1, 1),
+    ("ic1ih7oc1kh3sh2ph1", 4, 1, 1),
+    ("ic1ih8oc1kh3sh2ph1", 4, 1, 0),
+    // From oh; the odd pixel goes to the far side.
+    ("ic1ih8oc1oh8kh3", 8, 1, 1),
+    ("ic1ih8oc1oh4kh3sh2", 4, 0, 1),
+    ("ic1ih8oc1oh8kh4", 8, 1, 2),
+    // Both: the far pad follows; rows that no window reaches stay.
+    ("ic1ih8oc1oh7kh3ph0", 7, 0, 1),
+    ("ic1ih9oc1oh4kh2sh2ph0", 4, 0, 0),
+  ])
+  func derivedSizes(text: String, output: Int, before: Int, after: Int) throws {
+    let geometry = try ProblemDescriptor(text).geometry(.nhwc)
+    #expect(geometry.outputHeight == output)
+    #expect(geometry.padTop == before)
+    #expect(geometry.padBottom == after)
+  }
+
+  @Test func anyOrderUnderscoresAndName() throws {
+    let descriptor = try ProblemDescriptor("kh3_ph1_oc5mb1_ih8ic4n\"a_b 1\"")
+    #expect(descriptor.name == "a_b 1")
+    #expect(
+      try full("kh3_ph1_oc5mb1_ih8ic4nbare") == full("mb1ic4ih8oc5kh3ph1"))
+    #expect(try ProblemDescriptor("ic1ih1oc1kh1nbare").name == "bare")
+    #expect(try ProblemDescriptor("ic1ih1oc1kh1").name == nil)
+  }
+
+  @Test(arguments: [
+    ("", "'ic' is missing"),
+    ("ih8oc1kh1", "'ic' is missing"),
+    ("ic1ih8kh1", "'oc' is missing"),
+    ("ic1oc1kh1", "'ih' is missing"),
+    ("ic1ih8oc1", "'kh' is missing"),
+    ("ic1ic1ih8oc1kh1", "twice"),
+    ("ic1id2ih8oc1kh1", "'id'"),
+    ("IC1ih8oc1kh1", "'IC'"),
+    ("icih8oc1kh1", "'icih'"),
+    ("ic_oc1", "'icoc'"),
+    ("ih8ic", "number must follow"),
+    ("ic-1ih8oc1kh1", "number must follow"),
+    ("8ic1", "where a letter should be"),
+    ("ic1ih8oc1kh1n", "name"),
+    ("ic1ih8oc1kh1n\"a", "name"),
+    ("ic1ih8oc1kh1n\"\"", "name"),
+    ("ic1ih8oc1kh0", "at least 1"),
+    ("ic1ih8oc1kh1sh0", "at least 1"),
+    ("g0ic1ih8oc1kh1", "multiples of g"),
+    ("g2ic3ih8oc4kh1", "multiples of g"),
+    ("ic1ih2oc1kh3", "larger than the padded input"),
+    ("ic1ih9oc1oh2kh1ph0", "doesn't match computed"),
+    ("ic9000000000000000000ih9oc1kh1", "too large"),
+    ("ic99999999999999999999ih1oc1kh1", "too large"),
+  ])
+  func bad(text: String, words: String) {
+    #expect {
+      try ProblemDescriptor(text)
+    } throws: {
+      "\($0)".contains(words)
+    }
+  }
+
+  @Test(arguments: ["g", "mb", "ic", "ih", "oc", "oh", "kh", "sh", "dh", "ph"])
+  func largestNumbers(key: String) {
+    let most = "\(Int.max)"
+    for text in [
+      "ic1ih8oc1kh1", "ic1ih8oc1oh8kh1", "ic1ih\(most)oc1kh1sh\(most)ph\(most)",
+      "mb\(most)ic1ih\(most)oc1oh\(most)kh\(most)dh\(most)",
+    ] where !text.contains(key) || key == "g" {
+      // Any answer but a trap.
+      _ = try? ProblemDescriptor(text + key + most)
+    }
+  }
+
+  @Test func farPadsAsGiven() throws {
+    let descriptor = try ProblemDescriptor(
+      "ic1ih9oc1oh4kh2sh2ph0", padAfter: (0, 0))
+    #expect(try descriptor.geometry(.nhwc).padBottom == 0)
+    #expect(throws: DescriptorError.self) {
+      try ProblemDescriptor("ic1ih9oc1oh4kh2sh2ph0", padAfter: (1, 1))
+    }
+  }
+
+  @Test func shortDescriptorsMeanTheSame() throws {
+    for name in LayerSets.names {
+      for problem in try LayerSets.problems(set: name) {
+        for layout in DataFormat.allCases {
+          #expect(
+            try ProblemDescriptor(problem.shortDescriptor).geometry(layout)
+              == problem.geometry(layout))
+        }
+      }
+    }
+  }
+
+  @Test func setsPartTheHeadline() throws {
+    let networks = LayerSets.names.filter {
+      !["headline", "tiny"].contains($0)
+    }
+    let names = try networks.flatMap { name in
+      try LayerSets.problems(set: name).map(\.name)
+    }
+    #expect(Set(names) == Set(LayerTable.headline.map(\.name)))
+    #expect(names.count == LayerTable.headline.count)
+    #expect(throws: Failure.self) { try LayerSets.problems(set: "nonsense") }
+  }
+}

@@ -1,0 +1,68 @@
+import Foundation
+
+@testable import convbench
+
+/// A folder that goes when its owner does.
+final class TemporaryFolder {
+  let url: URL
+
+  init() throws {
+    url = FileManager.default.temporaryDirectory
+      .appendingPathComponent("convbench-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(
+      at: url, withIntermediateDirectories: true)
+  }
+
+  deinit {
+    try? FileManager.default.removeItem(at: url)
+  }
+
+  func path(_ name: String) -> String {
+    url.appendingPathComponent(name).path
+  }
+
+  func contents() throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: url.path).sorted()
+  }
+}
+
+/// What a run of the executable gave.
+struct Run {
+  let status: Int32
+  let output: String
+  let errors: String
+
+  /// Runs the executable that was built beside the tests.
+  init(
+    _ arguments: [String], environment: [String: String] = [:]
+  ) throws {
+    // Files instead of pipes: nobody has to empty them meanwhile.
+    let folder = try TemporaryFolder()
+    let paths = (folder.path("output"), folder.path("errors"))
+    for path in [paths.0, paths.1] {
+      try Data().write(to: URL(fileURLWithPath: path))
+    }
+    let process = Process()
+    process.executableURL = Self.productsFolder.appendingPathComponent(
+      "convbench")
+    process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(
+      environment, uniquingKeysWith: { $1 })
+    process.standardOutput = FileHandle(forWritingAtPath: paths.0)
+    process.standardError = FileHandle(forWritingAtPath: paths.1)
+    try process.run()
+    process.waitUntilExit()
+    status = process.terminationStatus
+    output = try String(contentsOfFile: paths.0, encoding: .utf8)
+    errors = try String(contentsOfFile: paths.1, encoding: .utf8)
+  }
+
+  private static var productsFolder: URL {
+    #if os(macOS)
+      Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }!.bundleURL
+        .deletingLastPathComponent()
+    #else
+      Bundle.main.bundleURL
+    #endif
+  }
+}
