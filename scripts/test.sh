@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Sets up and runs every test: the unit tests and the exact verification, with
+# OpenBLAS as it finds the CPU and on its AVX2 kernels, and the .npy round trip.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$*" >&2; }
+unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
+
+step "set-up"
+scripts/setup.sh --tests
+step "building"
+swift build --build-tests >&2
+swift build -c release --product convbench >&2
+convbench="$(swift build -c release --show-bin-path)/convbench"
+
+step "unit tests"
+swift test --skip-build
+step "exact verification"
+"$convbench" verify --suite exact
+step ".npy round trip"
+python3 scripts/npy_round_trip.py "$convbench"
+
+if grep -q avx2 /proc/cpuinfo 2>/dev/null; then
+  export OPENBLAS_CORETYPE=Haswell OPENBLAS_L2_SIZE=512
+  step "unit tests on OpenBLAS's AVX2 kernels"
+  swift test --skip-build
+  step "exact verification on OpenBLAS's AVX2 kernels"
+  "$convbench" verify --suite exact
+fi
