@@ -54,6 +54,11 @@ struct BenchCommand: ParsableCommand {
       "Where to write, instead of standard output.", valueName: "file"))
   var output: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Where to write a page for a browser too.", valueName: "file.html"))
+  var report: String?
+
   func validate() throws {
     try checkThreads(threads.values)
     try checkWorkspaceLimit(workspaceLimit)
@@ -64,7 +69,9 @@ struct BenchCommand: ParsableCommand {
 
   func run() throws {
     let problems = try chosenProblems()
-    if let output { try checkWritable(output) }
+    for path in [output, report].compactMap(\.self) {
+      try checkWritable(path)
+    }
     let environment = Environment.current()
     environment.warningLines.forEach(printError)
 
@@ -76,17 +83,14 @@ struct BenchCommand: ParsableCommand {
     let rows = try benchmark.run(problems, progress: bar.advance)
     bar.finish()
 
-    let text = try Report(environment: environment, rows: rows)
-      .rendered(format)
+    let result = Report(environment: environment, rows: rows)
+    let text = try result.rendered(format)
     if let output {
-      do {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: output))
-      } catch {
-        throw Failure.failed("cannot write \(output)")
-      }
+      try write(text, to: output)
     } else {
       print(text, terminator: "")
     }
+    if let report { try write(HTMLReport(report: result).text, to: report) }
     let failures = rows.filter { $0.status == .failed }
     if !failures.isEmpty {
       let names = failures.map { $0.name.isEmpty ? $0.shortProblem : $0.name }
@@ -106,6 +110,14 @@ struct BenchCommand: ParsableCommand {
       chosen = try LayerSets.problems(set: "headline")
     }
     return chosen
+  }
+
+  private func write(_ text: String, to path: String) throws {
+    do {
+      try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+    } catch {
+      throw Failure.failed("cannot write \(path)")
+    }
   }
 
   /// Better to hear of it before the measurement than after.

@@ -86,9 +86,18 @@ struct Table {
     columns.map { $0.cell(row) ?? "-" }
   }
 
+  /// The titles of the columns.
+  var titles: [String] { columns.map(\.title) }
+
+  /// Which columns hold words, which numbers.
+  var isText: [Bool] { columns.map(\.isText) }
+
+  /// The cells of each row.
+  var body: [[String]] { rows.map(cells) }
+
   /// Aligned columns under a line of titles.
   var plain: [String] {
-    let lines = [columns.map(\.title)] + rows.map(cells)
+    let lines = [titles] + body
     let widths = columns.indices.map { index in
       lines.map { $0[index].count }.max() ?? 0
     }
@@ -111,9 +120,9 @@ struct Table {
         .joined(separator: " | ") + " |"
     }
     return [
-      line(columns.map(\.title)),
+      line(titles),
       line(columns.map { $0.isText ? "---" : "--:" }),
-    ] + rows.map { line(cells($0)) }
+    ] + body.map(line)
   }
 }
 

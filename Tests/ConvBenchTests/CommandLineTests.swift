@@ -109,6 +109,27 @@ import Testing
       Set(rows.map { $0["status"] as? String }) == ["ok", "unsupported"])
   }
 
+  /// A page on its own: nothing fetched, nothing of the input unescaped.
+  @Test func pageForABrowser() throws {
+    let folder = try TemporaryFolder()
+    let page = folder.path("page.html")
+    let run = try Run([
+      "bench", "mb1ic2ih4oc3kh3ph1n\"<a>&\"", "--min-time", "0", "--report",
+      page,
+    ])
+    #expect(run.status == 0, "\(run.errors)")
+    let text = try String(contentsOfFile: page, encoding: .utf8)
+    #expect(text.hasPrefix("<!DOCTYPE html>"))
+    #expect(text.contains("&lt;a&gt;&amp;"))
+    #expect(!text.contains("<a>") && !text.contains("http"))
+    #expect(text.contains("geometric means"))
+    let missing = folder.path("none/page.html")
+    let refused = try Run([
+      "bench", "mb1ic2ih4oc3kh3ph1", "--report", missing,
+    ])
+    #expect(refused.status == 1)
+  }
+
   @Test func problemsWithoutWork() throws {
     let run = try Run([
       "bench", "mb0ic2ih3oc2kh2", "mb1ic2ih3oc0kh2", "--min-time", "0",
