@@ -28,7 +28,8 @@ enum RandomGeometry {
       let kind = generator.int(0...99)
       let geometry: Conv2DGeometry? =
         switch kind {
-        case ..<50: small(using: &generator)
+        case ..<40: small(using: &generator)
+        case ..<50: narrowGroups(using: &generator)
         case ..<58: medium(using: &generator)
         case ..<68: deep(using: &generator)
         case ..<76: wide(using: &generator)
@@ -68,6 +69,20 @@ enum RandomGeometry {
       outputs: 5...16, kernels: 2...4, groups: groups,
       inputChannels: groups * generator.int(2...(40 / groups)),
       outputChannels: groups * generator.int(2...(40 / groups)),
+      using: &generator)
+  }
+
+  /// Depthwise layers and groups of a few channels, as many in as out, around
+  /// the lengths of vectors.
+  private static func narrowGroups(
+    using generator: inout SeededGenerator
+  ) -> Conv2DGeometry? {
+    let width = generator.pick([1, 1, 2, 4, 8])
+    let groups = max(
+      2, generator.pick([5, 16, 20, 32, 64, 72, 100, 144]) / width)
+    return make(
+      outputs: 1...9, kernels: 1...5, groups: groups,
+      inputChannels: groups * width, outputChannels: groups * width,
       using: &generator)
   }
 

@@ -22,7 +22,7 @@ struct VerifyCommand: ParsableCommand {
   var suite = Suite.all
 
   @Option(help: "Random cases to run.")
-  var cases = 70_000
+  var cases = 90_000
 
   @Option(help: "Seed of the cases; of the data, with --problem.")
   var seed: UInt64 = 20_260_301

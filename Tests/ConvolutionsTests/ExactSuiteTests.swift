@@ -15,12 +15,12 @@ import Testing
     print("\(type.rawValue), seed \(seed): \(summary.closingLine)")
     #expect(summary.failed == 0, "\(summary.failures)")
     #expect(summary.tests == 1000)
-    #expect(summary.passed > 700)
+    #expect(summary.passed > 600)
     #expect(done.load(ordering: .relaxed) == 1000)
-    // Only the 1x1 algorithm may decline, and few problems be too even.
+    // Only special algorithms may decline, and few problems be too even.
     for reason in summary.skipped.keys {
       #expect(
-        reason.hasPrefix("pointwise:")
+        reason.hasPrefix("pointwise:") || reason.hasPrefix("groups:")
           || reason == "too few non-zero results")
     }
   }

@@ -17,7 +17,7 @@ import Testing
   ]
 
   static let algorithms: [InputGradientAlgorithm] = [
-    .column, .pointwise, .direct, .automatic,
+    .column, .pointwise, .narrowGroups, .direct, .automatic,
   ]
 
   @Test(arguments: problems, algorithms)
@@ -165,8 +165,10 @@ import Testing
   /// Buffers that begin at any place of a cache line.
   @Test(arguments: algorithms)
   func bufferOffsets(_ algorithm: InputGradientAlgorithm) throws {
-    let geometry = try problem(
-      algorithm == .pointwise ? Self.problems[3] : Self.problems[1])
+    let places: [InputGradientAlgorithm: Int] = [
+      .pointwise: 3, .narrowGroups: 5,
+    ]
+    let geometry = try problem(Self.problems[places[algorithm] ?? 1])
     let (filter, outBackprop) = realData(Float.self, geometry)
     let plan = try InputGradientPlan<Float>(
       geometry, options: .init(algorithm: algorithm, threads: 2))

@@ -42,6 +42,27 @@ void conv_narrow_f16(void *destination, const float *source, ptrdiff_t count);
 void conv_widen_bf16(float *destination, const void *source, ptrdiff_t count);
 void conv_narrow_bf16(void *destination, const float *source, ptrdiff_t count);
 
+// Pixels of the result of a convolution in groups of `width` (1, 2, 4 or 8)
+// channels in and out, each from the pixels that reach it:
+//
+//   result[p*rs + c] = sum over t, k of
+//       source[p*ss + taps[2t] + c/width*width + k]
+//       * filter[taps[2t+1] + k*channels + c]
+//
+// `width` divides `channels`. Sums are taken in float or double.
+#define CONV_DECLARE(compute, suffix)                                         \
+  void conv_gather_groups_##suffix(                                           \
+      ptrdiff_t width, void *result, ptrdiff_t result_stride,                 \
+      const void *source, ptrdiff_t source_stride, const compute *filter,     \
+      const ptrdiff_t *taps, ptrdiff_t tap_count, ptrdiff_t pixels,           \
+      ptrdiff_t channels);
+
+CONV_DECLARE(float, f32)
+CONV_DECLARE(double, f64)
+CONV_DECLARE(float, f16)
+CONV_DECLARE(float, bf16)
+#undef CONV_DECLARE
+
 // Starts to bring memory into the L2 cache; byte_count bytes from address.
 void conv_prefetch(const void *address, ptrdiff_t byte_count);
 

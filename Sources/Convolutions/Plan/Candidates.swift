@@ -28,6 +28,9 @@ enum Candidates {
   ) -> (InputGradientAlgorithm, String) {
     if geometry.isDegenerate { return (.direct, "there is nothing to add up") }
     if geometry.flops < tinyFlops { return (.direct, "the problem is tiny") }
+    if objection(to: geometry, .narrowGroups) == nil {
+      return (.narrowGroups, "the groups are too narrow for matrix products")
+    }
     if geometry.groups > 1, geometry.channelsPerGroup < narrowGroup {
       return (.direct, "the groups are too narrow for matrix products")
     }
@@ -47,6 +50,7 @@ enum Candidates {
     switch algorithm {
     case .pointwise: Pointwise<Float>.objection(to: geometry)
     case .column: Column<Float>.objection(to: geometry)
+    case .narrowGroups: NarrowGroups<Float>.objection(to: geometry)
     case .automatic, .direct, .reference: nil
     }
   }
@@ -79,6 +83,8 @@ enum Candidates {
               dataFormat: geometry.dataFormat,
               computeByteCount: computeByteCount)),
         core: core)
+    case .narrowGroups:
+      return NarrowGroups<Scalar>(geometry)
     case .direct, .automatic:
       return Direct<Scalar>(geometry)
     case .reference:

@@ -8,6 +8,9 @@ public enum InputGradientAlgorithm: String, Sendable, Hashable, CaseIterable {
   case pointwise
   /// Blocked matrix products and col2im; every geometry.
   case column
+  /// Vectors over the channels of depthwise layers and groups of 2, 4 or 8;
+  /// NHWC.
+  case narrowGroups = "groups"
   /// Plain vector loops without BLAS; every geometry.
   case direct
   /// The definition in double precision; slow, for checking.

@@ -42,6 +42,14 @@ protocol StorageScalar: ConvolutionScalar {
     _ source: UnsafePointer<Compute>,
     to destination: UnsafeMutablePointer<Self>, count: Int)
 
+  /// Pixels of a convolution in groups of `width` channels: see
+  /// `conv_gather_groups` in the C kernels.
+  static func gatherGroups(
+    width: Int, _ source: UnsafePointer<Self>, stride: Int,
+    filter: UnsafePointer<Compute>, taps: UnsafePointer<Int>, tapCount: Int,
+    to result: UnsafeMutablePointer<Self>, stride resultStride: Int,
+    pixels: Int, channels: Int)
+
   /// The value in double precision, exactly.
   var double: Double { get }
 

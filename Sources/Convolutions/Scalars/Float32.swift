@@ -49,4 +49,15 @@ extension Float: ComputeScalar {
   ) {
     conv_interleave_f32(destination, source, phases, phaseStride, count)
   }
+
+  static func gatherGroups(
+    width: Int, _ source: UnsafePointer<Float>, stride: Int,
+    filter: UnsafePointer<Float>, taps: UnsafePointer<Int>, tapCount: Int,
+    to result: UnsafeMutablePointer<Float>, stride resultStride: Int,
+    pixels: Int, channels: Int
+  ) {
+    conv_gather_groups_f32(
+      width, result, resultStride, source, stride, filter, taps, tapCount,
+      pixels, channels)
+  }
 }

@@ -51,4 +51,15 @@ extension Double: ComputeScalar {
   ) {
     conv_interleave_f64(destination, source, phases, phaseStride, count)
   }
+
+  static func gatherGroups(
+    width: Int, _ source: UnsafePointer<Double>, stride: Int,
+    filter: UnsafePointer<Double>, taps: UnsafePointer<Int>, tapCount: Int,
+    to result: UnsafeMutablePointer<Double>, stride resultStride: Int,
+    pixels: Int, channels: Int
+  ) {
+    conv_gather_groups_f64(
+      width, result, resultStride, source, stride, filter, taps, tapCount,
+      pixels, channels)
+  }
 }

@@ -24,6 +24,17 @@ extension Float16: StorageScalar {
   var double: Double { Double(self) }
 
   static func rounded(_ value: Double) -> Float16 { Float16(value) }
+
+  static func gatherGroups(
+    width: Int, _ source: UnsafePointer<Float16>, stride: Int,
+    filter: UnsafePointer<Float>, taps: UnsafePointer<Int>, tapCount: Int,
+    to result: UnsafeMutablePointer<Float16>, stride resultStride: Int,
+    pixels: Int, channels: Int
+  ) {
+    conv_gather_groups_f16(
+      width, result, resultStride, source, stride, filter, taps, tapCount,
+      pixels, channels)
+  }
 }
 
 extension BFloat16: ConvolutionScalar {
@@ -48,6 +59,17 @@ extension BFloat16: StorageScalar {
   }
 
   var double: Double { Double(Float(self)) }
+
+  static func gatherGroups(
+    width: Int, _ source: UnsafePointer<BFloat16>, stride: Int,
+    filter: UnsafePointer<Float>, taps: UnsafePointer<Int>, tapCount: Int,
+    to result: UnsafeMutablePointer<BFloat16>, stride resultStride: Int,
+    pixels: Int, channels: Int
+  ) {
+    conv_gather_groups_bf16(
+      width, result, resultStride, source, stride, filter, taps, tapCount,
+      pixels, channels)
+  }
 
   /// Rounds once: the intermediate `Float` is rounded to odd, which keeps
   /// every tie and every near-tie on its side.

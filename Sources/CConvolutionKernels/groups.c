@@ -1,0 +1,183 @@
+// Depthwise layers and narrow groups: a pixel of the result from the pixels of
+// out_backprop that reach it, channels as the vector dimension.
+//
+// Vectors are clang's, 16 numbers whatever the type, so that each instruction
+// set cuts them as it likes; plain loops over the channels of a group were not
+// vectorised (groups of 4: 5 against 48 GFLOP/s on Zen 4).
+
+#include <stdint.h>
+#include <string.h>
+
+#include "CConvolutionKernels.h"
+#include "dispatch.h"
+
+typedef float f32x16 __attribute__((vector_size(64), aligned(4)));
+typedef double f64x16 __attribute__((vector_size(128), aligned(8)));
+typedef _Float16 f16x16 __attribute__((vector_size(32), aligned(2)));
+typedef uint16_t u16x16 __attribute__((vector_size(32), aligned(2)));
+typedef uint32_t u32x16 __attribute__((vector_size(64), aligned(4)));
+
+// Through pointers: vectors as parameters depend on the instruction set.
+CONV_INLINE void load_f32(f32x16 *v, const float *p) {
+  *v = *(const f32x16 *)p;
+}
+
+CONV_INLINE void store_f32(float *p, const f32x16 *v) { *(f32x16 *)p = *v; }
+
+CONV_INLINE void load_f64(f64x16 *v, const double *p) {
+  *v = *(const f64x16 *)p;
+}
+
+CONV_INLINE void store_f64(double *p, const f64x16 *v) { *(f64x16 *)p = *v; }
+
+CONV_INLINE void load_f16(f32x16 *v, const _Float16 *p) {
+  *v = __builtin_convertvector(*(const f16x16 *)p, f32x16);
+}
+
+CONV_INLINE void store_f16(_Float16 *p, const f32x16 *v) {
+  *(f16x16 *)p = __builtin_convertvector(*v, f16x16);
+}
+
+CONV_INLINE void load_bf16(f32x16 *v, const uint16_t *p) {
+  *v = (f32x16)(__builtin_convertvector(*(const u16x16 *)p, u32x16) << 16);
+}
+
+CONV_INLINE void store_bf16(uint16_t *p, const f32x16 *v) {
+  // As narrow_bf16, on vectors.
+  u32x16 bits = (u32x16)*v;
+  u32x16 upper = bits >> 16;
+  u32x16 rounded = (bits + 0x7FFF + (upper & 1)) >> 16;
+  u32x16 is_nan = (u32x16)((bits & 0x7FFFFFFF) > 0x7F800000);
+  u32x16 chosen = (is_nan & (upper | 0x40)) | (~is_nan & rounded);
+  *(u16x16 *)p = __builtin_convertvector(chosen, u16x16);
+}
+
+// Channel k of each group, in the place of every channel of the group.
+#define SPREAD1(v, k) (v)
+#define SPREAD2(v, k)                                                        \
+  __builtin_shufflevector(                                                   \
+      v, v, k, k, 2 + k, 2 + k, 4 + k, 4 + k, 6 + k, 6 + k, 8 + k, 8 + k,    \
+      10 + k, 10 + k, 12 + k, 12 + k, 14 + k, 14 + k)
+#define SPREAD4(v, k)                                                        \
+  __builtin_shufflevector(                                                   \
+      v, v, k, k, k, k, 4 + k, 4 + k, 4 + k, 4 + k, 8 + k, 8 + k, 8 + k,     \
+      8 + k, 12 + k, 12 + k, 12 + k, 12 + k)
+#define SPREAD8(v, k)                                                        \
+  __builtin_shufflevector(                                                   \
+      v, v, k, k, k, k, k, k, k, k, 8 + k, 8 + k, 8 + k, 8 + k, 8 + k,       \
+      8 + k, 8 + k, 8 + k)
+#define EACH1(STEP, W) STEP(W, 0)
+#define EACH2(STEP, W) EACH1(STEP, W) STEP(W, 1)
+#define EACH4(STEP, W) EACH2(STEP, W) STEP(W, 2) STEP(W, 3)
+#define EACH8(STEP, W)                                                       \
+  EACH4(STEP, W) STEP(W, 4) STEP(W, 5) STEP(W, 6) STEP(W, 7)
+
+// Four vectors of channels at a time, so that four sums run beside each other.
+#define STEP_OF_FOUR(W, k)                                                   \
+  {                                                                          \
+    const vector *f = (const vector *)(weights + k * channels);              \
+    sum0 += SPREAD##W(d0, k) * f[0];                                         \
+    sum1 += SPREAD##W(d1, k) * f[1];                                         \
+    sum2 += SPREAD##W(d2, k) * f[2];                                         \
+    sum3 += SPREAD##W(d3, k) * f[3];                                         \
+  }
+#define STEP_OF_ONE(W, k)                                                    \
+  sum0 += SPREAD##W(d0, k) * *(const vector *)(weights + k * channels);
+
+#define DEFINE_WIDTH(W, storage, compute, wide, suffix)                      \
+  CONV_INLINE void gather_##suffix##_##W(                                    \
+      storage *restrict result, ptrdiff_t result_stride,                     \
+      const storage *restrict source, ptrdiff_t source_stride,               \
+      const compute *restrict filter, const ptrdiff_t *restrict taps,        \
+      ptrdiff_t tap_count, ptrdiff_t pixels, ptrdiff_t channels) {           \
+    typedef wide vector;                                                     \
+    for (ptrdiff_t p = 0; p < pixels; p++) {                                 \
+      storage *r = result + p * result_stride;                               \
+      const storage *d = source + p * source_stride;                         \
+      ptrdiff_t j = 0;                                                       \
+      for (; j + 64 <= channels; j += 64) {                                  \
+        vector sum0 = {0}, sum1 = {0}, sum2 = {0}, sum3 = {0};               \
+        for (ptrdiff_t t = 0; t < tap_count; t++) {                          \
+          const storage *at = d + taps[2 * t] + j;                           \
+          const compute *weights = filter + taps[2 * t + 1] + j;             \
+          vector d0, d1, d2, d3;                                             \
+          load_##suffix(&d0, at);                                            \
+          load_##suffix(&d1, at + 16);                                       \
+          load_##suffix(&d2, at + 32);                                       \
+          load_##suffix(&d3, at + 48);                                       \
+          EACH##W(STEP_OF_FOUR, W)                                           \
+        }                                                                    \
+        store_##suffix(r + j, &sum0);                                        \
+        store_##suffix(r + j + 16, &sum1);                                   \
+        store_##suffix(r + j + 32, &sum2);                                   \
+        store_##suffix(r + j + 48, &sum3);                                   \
+      }                                                                      \
+      for (; j + 16 <= channels; j += 16) {                                  \
+        vector sum0 = {0};                                                   \
+        for (ptrdiff_t t = 0; t < tap_count; t++) {                          \
+          const compute *weights = filter + taps[2 * t + 1] + j;             \
+          vector d0;                                                         \
+          load_##suffix(&d0, d + taps[2 * t] + j);                           \
+          EACH##W(STEP_OF_ONE, W)                                            \
+        }                                                                    \
+        store_##suffix(r + j, &sum0);                                        \
+      }                                                                      \
+      if (j == channels) continue;                                           \
+      /* The rest, padded to a vector; whole groups, since W divides 16. */  \
+      ptrdiff_t rest = channels - j;                                         \
+      vector sum0 = {0};                                                     \
+      for (ptrdiff_t t = 0; t < tap_count; t++) {                            \
+        const storage *at = d + taps[2 * t] + j;                             \
+        const compute *weights = filter + taps[2 * t + 1] + j;               \
+        storage padded[16] = {0};                                            \
+        memcpy(padded, at, (size_t)rest * sizeof *at);                       \
+        vector d0;                                                           \
+        load_##suffix(&d0, padded);                                          \
+        for (int k = 0; k < W; k++)                                          \
+          for (ptrdiff_t i = 0; i < rest; i++)                               \
+            sum0[i] += d0[i / W * W + k] * weights[k * channels + i];        \
+      }                                                                      \
+      storage narrowed[16];                                                  \
+      store_##suffix(narrowed, &sum0);                                       \
+      memcpy(r + j, narrowed, (size_t)rest * sizeof *r);                     \
+    }                                                                        \
+  }
+
+#define DEFINE_TYPE(storage, compute, wide, suffix)                          \
+  DEFINE_WIDTH(1, storage, compute, wide, suffix)                            \
+  DEFINE_WIDTH(2, storage, compute, wide, suffix)                            \
+  DEFINE_WIDTH(4, storage, compute, wide, suffix)                            \
+  DEFINE_WIDTH(8, storage, compute, wide, suffix)                            \
+  CONV_CLONES                                                                \
+  void conv_gather_groups_##suffix(                                          \
+      ptrdiff_t width, void *result, ptrdiff_t result_stride,                \
+      const void *source, ptrdiff_t source_stride, const compute *filter,    \
+      const ptrdiff_t *taps, ptrdiff_t tap_count, ptrdiff_t pixels,          \
+      ptrdiff_t channels) {                                                  \
+    switch (width) {                                                         \
+      case 1:                                                                \
+        gather_##suffix##_1(                                                 \
+            result, result_stride, source, source_stride, filter, taps,      \
+            tap_count, pixels, channels);                                    \
+        break;                                                               \
+      case 2:                                                                \
+        gather_##suffix##_2(                                                 \
+            result, result_stride, source, source_stride, filter, taps,      \
+            tap_count, pixels, channels);                                    \
+        break;                                                               \
+      case 4:                                                                \
+        gather_##suffix##_4(                                                 \
+            result, result_stride, source, source_stride, filter, taps,      \
+            tap_count, pixels, channels);                                    \
+        break;                                                               \
+      default:                                                               \
+        gather_##suffix##_8(                                                 \
+            result, result_stride, source, source_stride, filter, taps,      \
+            tap_count, pixels, channels);                                    \
+    }                                                                        \
+  }
+
+DEFINE_TYPE(float, float, f32x16, f32)
+DEFINE_TYPE(double, double, f64x16, f64)
+DEFINE_TYPE(_Float16, float, f32x16, f16)
+DEFINE_TYPE(uint16_t, float, f32x16, bf16)
