@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "CConvolutionKernels.h"
-#include "bfloat16.h"
 #include "dispatch.h"
 
 CONV_CLONES
@@ -31,5 +30,14 @@ void conv_widen_bf16(float *destination, const void *source, ptrdiff_t count) {
 CONV_CLONES
 void conv_narrow_bf16(void *destination, const float *source, ptrdiff_t count) {
   uint16_t *half = destination;
-  for (ptrdiff_t i = 0; i < count; i++) half[i] = narrow_bf16(source[i]);
+  for (ptrdiff_t i = 0; i < count; i++) {
+    uint32_t bits;
+    memcpy(&bits, &source[i], sizeof bits);
+    uint32_t upper = bits >> 16;
+    uint32_t rounded = (bits + 0x7FFF + (upper & 1)) >> 16;
+    // A NaN's payload may lie in the lost half: set the quiet bit instead of
+    // rounding.
+    int is_nan = (bits & 0x7FFFFFFF) > 0x7F800000;
+    half[i] = (uint16_t)(is_nan ? (upper | 0x40) : rounded);
+  }
 }

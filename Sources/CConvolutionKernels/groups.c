@@ -181,3 +181,76 @@ DEFINE_TYPE(float, float, f32x16, f32)
 DEFINE_TYPE(double, double, f64x16, f64)
 DEFINE_TYPE(_Float16, float, f32x16, f16)
 DEFINE_TYPE(uint16_t, float, f32x16, bf16)
+
+// The same in NCHW: columns are the vector dimension, and a term is one tap of
+// one output channel.
+
+CONV_INLINE float one_f32(const float *p) { return *p; }
+CONV_INLINE double one_f64(const double *p) { return *p; }
+CONV_INLINE float one_f16(const _Float16 *p) { return (float)*p; }
+
+CONV_INLINE float one_bf16(const uint16_t *p) {
+  uint32_t bits = (uint32_t)*p << 16;
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+#define DEFINE_ROWS(storage, compute, wide, suffix)                          \
+  CONV_CLONES                                                                \
+  void conv_gather_row_##suffix(                                             \
+      compute *restrict sums, const void *restrict row,                      \
+      const ptrdiff_t *restrict terms, ptrdiff_t term_count,                 \
+      const compute *restrict weights, ptrdiff_t lower, ptrdiff_t upper,     \
+      ptrdiff_t count, ptrdiff_t width) {                                    \
+    typedef wide vector;                                                     \
+    const storage *source = row;                                             \
+    ptrdiff_t q = lower;                                                     \
+    if (upper - lower >= 16) {                                               \
+      /* Four vectors beside each other; none ends behind the last column. */\
+      ptrdiff_t last = upper - 16;                                           \
+      for (; q < upper; q += 64) {                                           \
+        ptrdiff_t p0 = q < last ? q : last;                                  \
+        ptrdiff_t p1 = q + 16 < last ? q + 16 : last;                        \
+        ptrdiff_t p2 = q + 32 < last ? q + 32 : last;                        \
+        ptrdiff_t p3 = q + 48 < last ? q + 48 : last;                        \
+        vector sum0 = {0}, sum1 = {0}, sum2 = {0}, sum3 = {0};               \
+        for (ptrdiff_t t = 0; t < term_count; t++) {                         \
+          const storage *at = source + terms[3 * t];                         \
+          compute weight = weights[terms[3 * t + 1]];                        \
+          vector d0, d1, d2, d3;                                             \
+          load_##suffix(&d0, at + p0);                                       \
+          load_##suffix(&d1, at + p1);                                       \
+          load_##suffix(&d2, at + p2);                                       \
+          load_##suffix(&d3, at + p3);                                       \
+          sum0 += d0 * weight;                                               \
+          sum1 += d1 * weight;                                               \
+          sum2 += d2 * weight;                                               \
+          sum3 += d3 * weight;                                               \
+        }                                                                    \
+        *(vector *)(sums + p0) = sum0;                                       \
+        *(vector *)(sums + p1) = sum1;                                       \
+        *(vector *)(sums + p2) = sum2;                                       \
+        *(vector *)(sums + p3) = sum3;                                       \
+      }                                                                      \
+    } else {                                                                 \
+      upper = lower;                                                         \
+    }                                                                        \
+    for (q = 0; q < count; q++) {                                            \
+      if (q == lower) q = upper;                                             \
+      if (q == count) break;                                                 \
+      compute sum = 0;                                                       \
+      for (ptrdiff_t t = 0; t < term_count; t++) {                           \
+        ptrdiff_t window = q + terms[3 * t + 2];                             \
+        if (window >= 0 && window < width)                                   \
+          sum += one_##suffix(source + terms[3 * t] + q)                     \
+              * weights[terms[3 * t + 1]];                                   \
+      }                                                                      \
+      sums[q] = sum;                                                         \
+    }                                                                        \
+  }
+
+DEFINE_ROWS(float, float, f32x16, f32)
+DEFINE_ROWS(double, double, f64x16, f64)
+DEFINE_ROWS(_Float16, float, f32x16, f16)
+DEFINE_ROWS(uint16_t, float, f32x16, bf16)

@@ -55,7 +55,15 @@ void conv_narrow_bf16(void *destination, const float *source, ptrdiff_t count);
       ptrdiff_t width, void *result, ptrdiff_t result_stride,                 \
       const void *source, ptrdiff_t source_stride, const compute *filter,     \
       const ptrdiff_t *taps, ptrdiff_t tap_count, ptrdiff_t pixels,           \
-      ptrdiff_t channels);
+      ptrdiff_t channels);                                                    \
+  /* Columns of one row: for 0 <= q < count,                                  \
+       sums[q] = sum over t of row[terms[3t] + q] * weights[terms[3t+1]]      \
+     with those terms whose window q + terms[3t+2] is in 0 ..< width, which   \
+     all are for lower <= q < upper. */                                       \
+  void conv_gather_row_##suffix(                                              \
+      compute *sums, const void *row, const ptrdiff_t *terms,                 \
+      ptrdiff_t term_count, const compute *weights, ptrdiff_t lower,          \
+      ptrdiff_t upper, ptrdiff_t count, ptrdiff_t width);
 
 CONV_DECLARE(float, f32)
 CONV_DECLARE(double, f64)

@@ -118,14 +118,6 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
     }
   }
 
-  /// The window whose tap `tap` lands on `position`, if there is one.
-  private func window(_ axis: Axis, tap: Int, at position: Int) -> Int? {
-    let offset = position + axis.padBefore - tap * axis.dilation
-    guard offset >= 0, offset % axis.stride == 0 else { return nil }
-    let window = offset / axis.stride
-    return window < axis.output ? window : nil
-  }
-
   private func runPixels(
     _ image: Int, _ y: Int, _ filter: UnsafePointer<Compute>,
     _ outBackprop: UnsafePointer<Scalar>,
@@ -138,11 +130,11 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
     for x in 0..<geometry.inputWidth {
       scratch.update(repeating: Compute.zero, count: channels)
       for r in 0..<geometry.kernelHeight {
-        guard let oh = window(geometry.vertical, tap: r, at: y) else {
+        guard let oh = geometry.vertical.window(tap: r, at: y) else {
           continue
         }
         for c in 0..<geometry.kernelWidth {
-          guard let ow = window(geometry.horizontal, tap: c, at: x) else {
+          guard let ow = geometry.horizontal.window(tap: c, at: x) else {
             continue
           }
           let pixel =
@@ -203,7 +195,7 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
     for channel in 0..<geometry.inputChannels {
       scratch.update(repeating: Compute.zero, count: sums)
       for r in 0..<geometry.kernelHeight {
-        guard let oh = window(geometry.vertical, tap: r, at: y) else {
+        guard let oh = geometry.vertical.window(tap: r, at: y) else {
           continue
         }
         addRow(

@@ -18,7 +18,6 @@ struct NarrowGroups<Scalar: StorageScalar>: TileKernel {
 
   /// Why a geometry cannot be served, if so.
   static func objection(to geometry: Conv2DGeometry) -> String? {
-    guard geometry.dataFormat == .nhwc else { return "the layout is not NHWC" }
     guard geometry.groups > 1 else { return "there are no groups" }
     let width = geometry.channelsPerGroup
     guard width == geometry.depthPerGroup, [1, 2, 4, 8].contains(width) else {
@@ -110,47 +109,27 @@ private struct GroupRow<Scalar: StorageScalar> {
 
   /// The pixels `phase`, `phase + stride`, …
   func run(phase: Int) {
-    let axis = geometry.horizontal
-    let count = (axis.input - 1 - phase) / axis.stride + 1
-    // Pixel `q` of the phase is reached by tap `c` from window `q + shift(c)`.
-    // Inside are the pixels that all taps reach that reach any.
-    var (lower, upper) = (0, count)
-    for c in 0..<axis.kernel {
-      guard let shift = shift(c, phase) else { continue }
-      let (first, end) = (max(0, -shift), min(count, axis.output - shift))
-      guard first < end else { continue }
-      lower = max(lower, first)
-      upper = min(upper, end)
+    let columns = PhaseColumns(geometry.horizontal, phase: phase)
+    for q in 0..<columns.inner.lowerBound { gather(columns, phase, q..<q + 1) }
+    if !columns.inner.isEmpty { gather(columns, phase, columns.inner) }
+    for q in columns.inner.upperBound..<columns.count {
+      gather(columns, phase, q..<q + 1)
     }
-    if lower >= upper { (lower, upper) = (count, count) }
-    for q in 0..<lower { gather(phase: phase, first: q, count: 1) }
-    if lower < upper {
-      gather(phase: phase, first: lower, count: upper - lower)
-    }
-    for q in upper..<count { gather(phase: phase, first: q, count: 1) }
-  }
-
-  /// From a pixel of a phase to the window of which tap `c` lands there.
-  private func shift(_ c: Int, _ phase: Int) -> Int? {
-    let axis = geometry.horizontal
-    let offset = phase + axis.padBefore - c * axis.dilation
-    guard offset % axis.stride == 0 else { return nil }
-    return offset / axis.stride
   }
 
   /// Pixels of a phase that are all reached by the taps that reach the first.
-  private func gather(phase: Int, first: Int, count: Int) {
+  private func gather(
+    _ columns: PhaseColumns, _ phase: Int, _ pixels: Range<Int>
+  ) {
+    let first = pixels.lowerBound
     let channels = geometry.inputChannels
     let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
     var tapCount = 0
     for r in 0..<vertical.kernel {
-      let offset = y + vertical.padBefore - r * vertical.dilation
-      guard offset >= 0, offset % vertical.stride == 0,
-        offset / vertical.stride < vertical.output
-      else { continue }
-      let row = offset / vertical.stride * horizontal.output
+      guard let oh = vertical.window(tap: r, at: y) else { continue }
+      let row = oh * horizontal.output
       for c in 0..<horizontal.kernel {
-        guard let shift = shift(c, phase), first + shift >= 0,
+        guard let shift = columns.shift(tap: c), first + shift >= 0,
           first + shift < horizontal.output
         else { continue }
         taps[2 * tapCount] = (row + first + shift) * channels
@@ -164,7 +143,8 @@ private struct GroupRow<Scalar: StorageScalar> {
       width: geometry.channelsPerGroup, source, stride: channels,
       filter: filter, taps: taps, tapCount: tapCount,
       to: result + pixel * channels,
-      stride: count > 1 ? horizontal.stride * channels : 0, pixels: count,
+      stride: pixels.count > 1 ? horizontal.stride * channels : 0,
+      pixels: pixels.count,
       channels: channels)
   }
 }

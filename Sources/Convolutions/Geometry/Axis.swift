@@ -19,6 +19,14 @@ struct Axis: Sendable, Hashable {
     output * stride - padBefore + tap * dilation
   }
 
+  /// The window whose tap `tap` lands on `position`, if there is one.
+  func window(tap: Int, at position: Int) -> Int? {
+    let offset = position + padBefore - tap * dilation
+    guard offset >= 0, offset % stride == 0 else { return nil }
+    let window = offset / stride
+    return window < output ? window : nil
+  }
+
   /// The windows whose tap `tap` lands in `inputs`.
   func outputs(landingIn inputs: Range<Int>, tap: Int) -> Range<Int> {
     let shift = padBefore - tap * dilation

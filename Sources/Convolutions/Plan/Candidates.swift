@@ -50,7 +50,10 @@ enum Candidates {
     switch algorithm {
     case .pointwise: Pointwise<Float>.objection(to: geometry)
     case .column: Column<Float>.objection(to: geometry)
-    case .narrowGroups: NarrowGroups<Float>.objection(to: geometry)
+    case .narrowGroups:
+      geometry.dataFormat == .nhwc
+        ? NarrowGroups<Float>.objection(to: geometry)
+        : NarrowGroupPlanes<Float>.objection(to: geometry)
     case .automatic, .direct, .reference: nil
     }
   }
@@ -84,7 +87,9 @@ enum Candidates {
               computeByteCount: computeByteCount)),
         core: core)
     case .narrowGroups:
-      return NarrowGroups<Scalar>(geometry)
+      return geometry.dataFormat == .nhwc
+        ? NarrowGroups<Scalar>(geometry)
+        : NarrowGroupPlanes<Scalar>(geometry)
     case .direct, .automatic:
       return Direct<Scalar>(geometry)
     case .reference:

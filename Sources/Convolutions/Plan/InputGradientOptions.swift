@@ -8,8 +8,8 @@ public enum InputGradientAlgorithm: String, Sendable, Hashable, CaseIterable {
   case pointwise
   /// Blocked matrix products and col2im; every geometry.
   case column
-  /// Vectors over the channels of depthwise layers and groups of 2, 4 or 8;
-  /// NHWC.
+  /// Gathering loops for depthwise layers and narrow groups: NHWC with 1, 2, 4
+  /// or 8 channels a group, as many in as out; NCHW with 1 or 2 out.
   case narrowGroups = "groups"
   /// Plain vector loops without BLAS; every geometry.
   case direct

@@ -50,6 +50,13 @@ protocol StorageScalar: ConvolutionScalar {
     to result: UnsafeMutablePointer<Self>, stride resultStride: Int,
     pixels: Int, channels: Int)
 
+  /// Columns of a row of a convolution in groups: see `conv_gather_row` in the
+  /// C kernels.
+  static func gatherRow(
+    _ row: UnsafePointer<Self>, terms: UnsafePointer<Int>, termCount: Int,
+    weights: UnsafePointer<Compute>, inner: Range<Int>, count: Int, width: Int,
+    to sums: UnsafeMutablePointer<Compute>)
+
   /// The value in double precision, exactly.
   var double: Double { get }
 

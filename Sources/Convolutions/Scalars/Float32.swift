@@ -60,4 +60,14 @@ extension Float: ComputeScalar {
       width, result, resultStride, source, stride, filter, taps, tapCount,
       pixels, channels)
   }
+
+  static func gatherRow(
+    _ row: UnsafePointer<Float>, terms: UnsafePointer<Int>, termCount: Int,
+    weights: UnsafePointer<Float>, inner: Range<Int>, count: Int, width: Int,
+    to sums: UnsafeMutablePointer<Float>
+  ) {
+    conv_gather_row_f32(
+      sums, row, terms, termCount, weights, inner.lowerBound,
+      inner.upperBound, count, width)
+  }
 }

@@ -62,4 +62,14 @@ extension Double: ComputeScalar {
       width, result, resultStride, source, stride, filter, taps, tapCount,
       pixels, channels)
   }
+
+  static func gatherRow(
+    _ row: UnsafePointer<Double>, terms: UnsafePointer<Int>, termCount: Int,
+    weights: UnsafePointer<Double>, inner: Range<Int>, count: Int, width: Int,
+    to sums: UnsafeMutablePointer<Double>
+  ) {
+    conv_gather_row_f64(
+      sums, row, terms, termCount, weights, inner.lowerBound,
+      inner.upperBound, count, width)
+  }
 }

@@ -25,6 +25,16 @@ extension Float16: StorageScalar {
 
   static func rounded(_ value: Double) -> Float16 { Float16(value) }
 
+  static func gatherRow(
+    _ row: UnsafePointer<Float16>, terms: UnsafePointer<Int>, termCount: Int,
+    weights: UnsafePointer<Float>, inner: Range<Int>, count: Int, width: Int,
+    to sums: UnsafeMutablePointer<Float>
+  ) {
+    conv_gather_row_f16(
+      sums, row, terms, termCount, weights, inner.lowerBound,
+      inner.upperBound, count, width)
+  }
+
   static func gatherGroups(
     width: Int, _ source: UnsafePointer<Float16>, stride: Int,
     filter: UnsafePointer<Float>, taps: UnsafePointer<Int>, tapCount: Int,
@@ -69,6 +79,16 @@ extension BFloat16: StorageScalar {
     conv_gather_groups_bf16(
       width, result, resultStride, source, stride, filter, taps, tapCount,
       pixels, channels)
+  }
+
+  static func gatherRow(
+    _ row: UnsafePointer<BFloat16>, terms: UnsafePointer<Int>, termCount: Int,
+    weights: UnsafePointer<Float>, inner: Range<Int>, count: Int, width: Int,
+    to sums: UnsafeMutablePointer<Float>
+  ) {
+    conv_gather_row_bf16(
+      sums, row, terms, termCount, weights, inner.lowerBound,
+      inner.upperBound, count, width)
   }
 
   /// Rounds once: the intermediate `Float` is rounded to odd, which keeps
