@@ -164,8 +164,9 @@ public final class PreparedFilter<Scalar: ConvolutionScalar>: Sendable {
 extension InputGradientPlan {
   /// Computes the gradient with respect to the input.
   ///
-  /// Nothing is allocated or validated but the sizes of the buffers, which are
-  /// preconditions.
+  /// Nothing is validated but the sizes of the buffers, which are preconditions,
+  /// and nothing is allocated here (`scripts/allocations.sh`); OpenBLAS's small
+  /// products allocate a buffer of their own for some odd shapes.
   ///
   /// - Parameters:
   ///   - filter: from ``prepare(filter:)-(Span<Scalar>)`` of a plan of the same
