@@ -11,16 +11,8 @@ struct BenchCommand: ParsableCommand {
       mb8ic64ih56oc64oh56kh3ph1n"name". Dilation counts from 0.
       """)
 
-  @Argument(help: "Problem descriptors.")
-  var problems: [String] = []
-
-  @Option(
-    name: .customLong("set"),
-    help: "Sets of problems: \(LayerSets.names.joined(separator: ", ")).")
-  var sets: CommaList<String>?
-
-  @Option(help: "File of descriptors, one a line; # begins a comment.")
-  var file: String?
+  @OptionGroup
+  var selection: ProblemSelection
 
   @Option(name: .customLong("dtype"), help: "Types of the scalars.")
   var types = CommaList([ScalarType.float32])
@@ -68,7 +60,7 @@ struct BenchCommand: ParsableCommand {
   }
 
   func run() throws {
-    let problems = try chosenProblems()
+    let problems = try selection.chosen()
     for path in [output, report].compactMap(\.self) {
       try checkWritable(path)
     }
@@ -98,18 +90,6 @@ struct BenchCommand: ParsableCommand {
         "\(failures.count) of \(rows.count) rows failed verification: "
           + names.joined(separator: ", "))
     }
-  }
-
-  private func chosenProblems() throws -> [ProblemDescriptor] {
-    var chosen = try problems.map(LayerSets.problem)
-    for name in sets?.values ?? [] {
-      chosen += try LayerSets.problems(set: name)
-    }
-    if let file { chosen += try LayerSets.problems(file: file) }
-    if problems.isEmpty, sets == nil, file == nil {
-      chosen = try LayerSets.problems(set: "headline")
-    }
-    return chosen
   }
 
   private func write(_ text: String, to path: String) throws {

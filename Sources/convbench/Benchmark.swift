@@ -82,7 +82,7 @@ struct Benchmark {
 
   /// Whether there is room for the tensors, a packed filter, the results that
   /// are compared, and all of it in double precision for the reference.
-  private static func fitsMemory<Scalar: ConvolutionScalar>(
+  static func fitsMemory<Scalar: ConvolutionScalar>(
     _ geometry: Conv2DGeometry, _ type: Scalar.Type
   ) -> Bool {
     let size = Double(MemoryLayout<Scalar>.stride)

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// The command line: `convbench bench | verify | apply | explain | env`.
+/// The command line: `convbench bench | verify | apply | explain | list | env`.
 @main
 struct ConvBench: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -16,7 +16,8 @@ struct ConvBench: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       BenchCommand.self, VerifyCommand.self, ApplyCommand.self,
-      ExplainCommand.self, EnvCommand.self, TuneCommand.self,
+      ExplainCommand.self, ListCommand.self, EnvCommand.self,
+      TuneCommand.self, TurnsCommand.self,
     ],
     defaultSubcommand: BenchCommand.self)
 

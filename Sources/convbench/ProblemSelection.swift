@@ -1,0 +1,28 @@
+import ArgumentParser
+
+/// The problems of a command line: descriptors, sets and a file.
+struct ProblemSelection: ParsableArguments {
+  @Argument(help: "Problem descriptors.")
+  var problems: [String] = []
+
+  @Option(
+    name: .customLong("set"),
+    help: "Sets of problems: \(LayerSets.names.joined(separator: ", ")).")
+  var sets: CommaList<String>?
+
+  @Option(help: "File of descriptors, one a line; # begins a comment.")
+  var file: String?
+
+  /// What was chosen, in that order; the headline table without any choice.
+  func chosen() throws -> [ProblemDescriptor] {
+    guard !problems.isEmpty || sets != nil || file != nil else {
+      return try LayerSets.problems(set: "headline")
+    }
+    var chosen = try problems.map(LayerSets.problem)
+    for name in sets?.values ?? [] {
+      chosen += try LayerSets.problems(set: name)
+    }
+    if let file { chosen += try LayerSets.problems(file: file) }
+    return chosen
+  }
+}
