@@ -1,0 +1,1 @@
+"""Parts of scripts/peers.py: the comparison with other CPU libraries."""

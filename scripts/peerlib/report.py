@@ -1,0 +1,222 @@
+"""Rows as text, Markdown and JSON, and the figures that sum them up."""
+
+import json
+import math
+
+MARKS = {"unsupported": "–", "wrong": "wrong", "failed": "failed"}
+
+
+class Line:
+    """A row as one variant of the engine sees it."""
+
+    def __init__(self, row, ours, variant, peers):
+        self.row = row
+        self.variant = variant
+        self.side = row.sides[ours]
+        times = {name: row.sides[name].best for name in peers
+                 if row.sides[name].best is not None}
+        self.best_peer = min(times, key=times.get, default=None)
+        self.peer_time = times.get(self.best_peer)
+
+    @property
+    def ratio(self):
+        """How many times faster than the best peer."""
+        return self._ratio(0)
+
+    @property
+    def ratio_with_preparation(self):
+        """The same if every call had to prepare the filter."""
+        return self._ratio(self.side.facts.get("prepare_ms", 0))
+
+    def _ratio(self, extra):
+        if self.side.best is None or self.peer_time is None:
+            return None
+        return self.peer_time / (self.side.best + extra)
+
+    @property
+    def gflops(self):
+        time = self.side.best
+        return self.row.problem.flops / (time * 1e6) if time else None
+
+
+class Report:
+    def __init__(self, rows, variants, peers, environment):
+        self.rows = rows
+        self.variants = variants
+        self.peers = peers
+        self.environment = environment
+        self.lines = [
+            Line(row, ours, variant, peers)
+            for row in rows for ours, variant in variants.items()]
+
+    # MARK: Cells
+
+    def _settings(self):
+        """What differs among the lines has a column, else the caption."""
+        fields = [
+            ("type", lambda line: line.row.dtype),
+            ("thr", lambda line: str(line.row.threads)),
+            ("layout", lambda line: line.variant.layout),
+            ("accuracy", lambda line: line.variant.accuracy),
+            ("asked", lambda line: line.variant.algorithm),
+        ]
+        columns, common = [], []
+        for title, value in fields:
+            values = {value(line) for line in self.lines}
+            if len(values) == 1:
+                common.append(f"{title} {values.pop()}")
+            else:
+                columns.append((title, value))
+        return columns, ", ".join(common)
+
+    def _columns(self):
+        def peer(name):
+            return lambda line: cell(line.row.sides[name])
+
+        def number(value, digits):
+            return "–" if value is None else f"{value:.{digits}f}"
+
+        return [
+            ("name", lambda line: line.row.problem.name),
+            *self._settings()[0],
+            ("algorithm",
+             lambda line: line.side.facts.get("algorithm", "–")),
+            ("ours", lambda line: cell(line.side)),
+            *((name, peer(name)) for name in self.peers),
+            ("best peer", lambda line: line.best_peer or "–"),
+            ("ratio", lambda line: number(line.ratio, 2)),
+            ("GFLOP/s", lambda line: number(line.gflops, 1)),
+        ]
+
+    def _cells(self):
+        columns = self._columns()
+        return ([title for title, _ in columns],
+                [[value(line) for _, value in columns]
+                 for line in self.lines])
+
+    TEXTS = ("name", "type", "layout", "accuracy", "asked", "algorithm",
+             "best peer")
+
+    @property
+    def caption(self):
+        common = self._settings()[1]
+        return (f"{common}; best times in ms; ratio: best peer / ours; "
+                "–: not supported")
+
+    @property
+    def table(self):
+        titles, body = self._cells()
+        widths = [max(map(len, column)) for column in zip(titles, *body)]
+
+        def text(cells):
+            return "  ".join(
+                cell.ljust(width) if title in self.TEXTS
+                else cell.rjust(width)
+                for title, cell, width in zip(titles, cells, widths)).rstrip()
+
+        return "\n".join(text(cells) for cells in [titles, *body])
+
+    @property
+    def markdown(self):
+        titles, body = self._cells()
+        rule = ["---" if title in self.TEXTS else "--:" for title in titles]
+        table = "\n".join(
+            f"| {' | '.join(cells)} |" for cells in [titles, rule, *body])
+        facts = "\n".join(f"- {line}" for line in self.header)
+        figures = "\n".join(f"- {line}" for line in self.figures)
+        return f"{facts}\n\n{self.caption}\n\n{table}\n\n{figures}\n"
+
+    @property
+    def header(self):
+        return [f"{label}: {value}"
+                for label, value in self.environment.items()]
+
+    # MARK: Sums
+
+    def _groups(self):
+        groups = {}
+        for line in self.lines:
+            key = (line.row.dtype, line.row.threads, line.variant)
+            groups.setdefault(key, []).append(line)
+        return groups
+
+    def summaries(self):
+        """The figures of each type, number of threads and variant."""
+        result = []
+        for (dtype, threads, variant), lines in self._groups().items():
+            known = [line for line in lines if line.ratio is not None]
+            summary = {
+                "dtype": dtype, "threads": threads, "layout": variant.layout,
+                "accuracy": variant.accuracy, "asked": variant.algorithm,
+                "rows": len(known),
+            }
+            if known:
+                worst = min(known, key=lambda line: line.ratio)
+                summary |= {
+                    "geometric_mean": geometric_mean(
+                        line.ratio for line in known),
+                    "geometric_mean_with_preparation": geometric_mean(
+                        line.ratio_with_preparation for line in known),
+                    "least_ratio": worst.ratio,
+                    "least_ratio_layer": worst.row.problem.name,
+                    "least_ratio_peer": worst.best_peer,
+                    "behind": sum(line.ratio < 1 for line in known),
+                }
+            result.append(summary)
+        return result
+
+    @property
+    def figures(self):
+        return [figure(summary) for summary in self.summaries()]
+
+    @property
+    def json(self):
+        lines = [
+            {"name": line.row.problem.name, "dtype": line.row.dtype,
+             "threads": line.row.threads, "layout": line.variant.layout,
+             "accuracy": line.variant.accuracy,
+             "asked": line.variant.algorithm, "ours_ms": line.side.best,
+             "best_peer": line.best_peer, "best_peer_ms": line.peer_time,
+             "ratio": line.ratio,
+             "ratio_with_preparation": line.ratio_with_preparation,
+             "gflops": line.gflops}
+            for line in self.lines]
+        return json.dumps({
+            "environment": self.environment,
+            "rows": [row.as_json() for row in self.rows],
+            "comparisons": lines, "summaries": self.summaries(),
+        }, indent=1, ensure_ascii=False) + "\n"
+
+    @property
+    def problems(self):
+        """Checks that did not pass, a line each."""
+        return [
+            f"{name}: {row.problem.name} {row.dtype} {row.threads} thr: "
+            f"{side.status}: {side.reason}"
+            for row in self.rows for name, side in row.sides.items()
+            if side.status in ("wrong", "failed")]
+
+
+def cell(side):
+    if side.best is None:
+        return MARKS.get(side.status, "–")
+    return f"{side.best:.4g}" if side.best < 1000 else f"{side.best:.0f}"
+
+
+def geometric_mean(values):
+    logarithms = [math.log(value) for value in values]
+    return math.exp(sum(logarithms) / len(logarithms))
+
+
+def figure(summary):
+    name = (f"{summary['dtype']} {summary['threads']} thr "
+            f"{summary['layout']} {summary['accuracy']} {summary['asked']}")
+    if not summary["rows"]:
+        return f"{name}: no ratio"
+    return (
+        f"{name}: geometric mean {summary['geometric_mean']:.3f}x the best "
+        f"peer ({summary['geometric_mean_with_preparation']:.3f}x with our "
+        "filter prepared in each call), least "
+        f"{summary['least_ratio']:.2f} ({summary['least_ratio_layer']}, "
+        f"{summary['least_ratio_peer']}), behind in {summary['behind']} of "
+        f"{summary['rows']} rows")

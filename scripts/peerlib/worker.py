@@ -1,0 +1,158 @@
+"""The other end of a peer's process: one peer, one problem at a time.
+
+    python -m peerlib.worker NAME THREADS
+
+Requests are lines of JSON on standard input, answers lines on standard output;
+`convbench turns` speaks the same.
+"""
+
+import gc
+import importlib
+import json
+import os
+import sys
+import time
+
+import numpy as np
+
+from peerlib.contenders import PEERS
+from peerlib.problem import Problem, from_stored
+
+# A problem whose first call takes longer, in seconds, needs no second one to
+# be warm.
+LONG_CALL = 1.0
+
+
+class Unsupported(Exception):
+    """The library cannot serve a problem; the message says why."""
+
+
+class Execution:
+    """A problem ready to run.
+
+    `run` computes once and returns when the result is there; `result` brings
+    what it returned to NumPy, NHWC.
+    """
+
+    def __init__(self, run, result):
+        self.run = run
+        self.result = result
+
+
+class Peer:
+    """A library. Its package is imported when the peer is made, not before."""
+
+    def __init__(self, threads):
+        self.threads = threads
+
+    def load(self, problem, dtype, filter, out_backprop):
+        """Makes an execution, or raises Unsupported or the library's error.
+
+        The arrays are HWIO and NHWC; bfloat16 comes as float32.
+        """
+        raise NotImplementedError
+
+
+def fastest(executions):
+    """The fastest of ways to compute the same, after a warm-up."""
+    def best(execution):
+        execution.run()
+        return min(seconds(execution.run) for _ in range(3))
+
+    executions = list(executions)
+    return min(executions, key=best) if len(executions) > 1 else executions[0]
+
+
+def seconds(run):
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def brief(error):
+    """The first line of a library's message that says something."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    text = next((line for line in lines if line), type(error).__name__)
+    return text if len(text) <= 200 else text[:199] + "…"
+
+
+class Session:
+    def __init__(self, peer):
+        self.peer = peer
+        self.execution = None
+
+    def answer(self, request):
+        match request["op"]:
+            case "load":
+                return self.load(request)
+            case "time":
+                return self.time(request["milliseconds"])
+            case "drop":
+                self.execution = None
+                gc.collect()
+                return {}
+
+    def load(self, request):
+        self.execution = None
+        problem = Problem.parse(request["problem"])
+        filter, out_backprop = (
+            from_stored(np.load(request[key]))
+            for key in ("filter", "out_backprop"))
+        execution = self.peer.load(
+            problem, request["dtype"], filter, out_backprop)
+        start = time.perf_counter()
+        result = execution.run()
+        warm = time.perf_counter() - start
+        values = np.asarray(execution.result(result))
+        if values.shape != problem.result_shape:
+            raise Unsupported(f"its result has the shape {values.shape}")
+        if values.dtype != np.float64:
+            values = values.astype(np.float32)
+        np.save(request["result"], np.ascontiguousarray(values))
+        del result, values
+        if warm < LONG_CALL:
+            warm = seconds(execution.run)
+        self.execution = execution
+        return {"warm_ms": 1e3 * warm}
+
+    def time(self, milliseconds):
+        if self.execution is None:
+            raise Unsupported("no problem is loaded")
+        run = self.execution.run
+        clock = time.perf_counter
+        start = clock()
+        end = start + milliseconds / 1e3
+        best, calls = float("inf"), 0
+        while True:
+            before = clock()
+            run()
+            after = clock()
+            best = min(best, after - before)
+            calls += 1
+            if after >= end:
+                return {"best_ms": 1e3 * best, "calls": calls}
+
+
+def serve(make_peer):
+    # Libraries print to standard output; the protocol has a copy to itself.
+    output = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    session = None
+    for line in sys.stdin:
+        try:
+            session = session or Session(make_peer())
+            reply = {"ok": True} | session.answer(json.loads(line))
+        except Exception as error:  # A library's refusal is an answer.
+            reply = {"ok": False, "reason": brief(error)}
+        print(json.dumps(reply), file=output, flush=True)
+
+
+def main():
+    name, threads = sys.argv[1], int(sys.argv[2])
+    module, _, peer_class = PEERS[name].implementation.partition(":")
+    serve(lambda: getattr(
+        importlib.import_module(f"peerlib.{module}"), peer_class)(threads))
+
+
+if __name__ == "__main__":
+    main()
