@@ -18,6 +18,8 @@ import Testing
     ["verify", "--suite", "nonsense"], ["verify", "--cases", "0"],
     ["verify", "--threads", "2"], ["verify", "--problem", "ic"],
     ["explain"], ["explain", "nonsense"], ["env", "more"],
+    ["list", "nonsense"], ["list", "--set", "nonsense"],
+    ["turns", "--threads", "0"],
     ["apply"],
     [
       "apply", "--input-sizes", "1,1,1", "--filter", "f", "--out-backprop",
@@ -107,6 +109,23 @@ import Testing
     #expect(Set(rows.map { $0["name"] as? String }) == ["mine", "first", "p"])
     #expect(
       Set(rows.map { $0["status"] as? String }) == ["ok", "unsupported"])
+  }
+
+  /// What is listed is complete, and reads back as itself.
+  @Test func list() throws {
+    let folder = try TemporaryFolder()
+    let run = try Run(["list", "mb1ic2ih4oc3kh3ph1", "--set", "headline"])
+    #expect(run.status == 0, "\(run.errors)")
+    let lines = run.output.split(separator: "\n").map(String.init)
+    #expect(lines.count == 27)
+    #expect(
+      lines[0] == "mb1ic2ih4iw4oc3oh4ow4kh3kw3sh1sw1dh0dw0ph1pw1")
+    #expect(lines[1].hasSuffix("n\"resnet50_conv1\""))
+    let file = folder.path("list.txt")
+    try run.output.write(toFile: file, atomically: true, encoding: .utf8)
+    #expect(try Run(["list", "--file", file]).output == run.output)
+    let headline = try Run(["list"])
+    #expect(headline.output == lines.dropFirst().joined(separator: "\n") + "\n")
   }
 
   /// A page on its own: nothing fetched, nothing of the input unescaped.

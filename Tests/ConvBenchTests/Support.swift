@@ -34,13 +34,15 @@ struct Run {
 
   /// Runs the executable that was built beside the tests.
   init(
-    _ arguments: [String], environment: [String: String] = [:]
+    _ arguments: [String], environment: [String: String] = [:],
+    input: String = ""
   ) throws {
     // Files instead of pipes: nobody has to empty them meanwhile.
     let folder = try TemporaryFolder()
     let paths = (folder.path("output"), folder.path("errors"))
-    for path in [paths.0, paths.1] {
-      try Data().write(to: URL(fileURLWithPath: path))
+    let inputPath = folder.path("input")
+    for (path, text) in [(paths.0, ""), (paths.1, ""), (inputPath, input)] {
+      try Data(text.utf8).write(to: URL(fileURLWithPath: path))
     }
     let process = Process()
     process.executableURL = Self.productsFolder.appendingPathComponent(
@@ -48,6 +50,7 @@ struct Run {
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(
       environment, uniquingKeysWith: { $1 })
+    process.standardInput = FileHandle(forReadingAtPath: inputPath)
     process.standardOutput = FileHandle(forWritingAtPath: paths.0)
     process.standardError = FileHandle(forWritingAtPath: paths.1)
     try process.run()

@@ -1,0 +1,112 @@
+import Convolutions
+import Foundation
+import Testing
+
+@testable import convbench
+
+/// The side of `convbench` that a driver talks to.
+@Suite struct TurnsTests {
+  private let folder: TemporaryFolder
+  private let filter: String
+  private let outBackprop: String
+  private let result: String
+
+  init() throws {
+    folder = try TemporaryFolder()
+    filter = folder.path("filter.npy")
+    outBackprop = folder.path("dy.npy")
+    result = folder.path("dx.npy")
+    try NumPyFile.write(
+      Tensor(shape: [2, 2, 1, 1], scalars: [1, 2, 3, 4] as [Float]),
+      typeDescriptor: "<f4", path: filter)
+    try NumPyFile.write(
+      Tensor(shape: [1, 1, 2, 1], scalars: [1, 10] as [Float]),
+      typeDescriptor: "<f4", path: outBackprop)
+  }
+
+  private func load(
+    _ problem: String = "mb1ic1ih2iw3oc1kh2", dtype: String = "f32",
+    filter: String? = nil
+  ) -> String {
+    """
+    {"op": "load", "problem": "\(problem)", "dtype": "\(dtype)", \
+    "filter": "\(filter ?? self.filter)", "out_backprop": "\(outBackprop)", \
+    "result": "\(result)"}
+    """
+  }
+
+  /// The replies to lines of requests, one each.
+  private func replies(
+    to requests: [String], _ arguments: [String] = []
+  ) throws -> [[String: Any]] {
+    let run = try Run(
+      ["turns", "--threads", "1"] + arguments,
+      input: requests.joined(separator: "\n") + "\n")
+    #expect(run.status == 0, "\(run.errors)")
+    let lines = run.output.split(separator: "\n")
+    #expect(lines.count == requests.count)
+    return try lines.map {
+      try #require(
+        JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+    }
+  }
+
+  @Test func loadsTimesAndDrops() throws {
+    let replies = try replies(
+      to: [
+        load(), #"{"op": "time", "milliseconds": 2}"#, #"{"op": "time"}"#,
+        #"{"op": "drop"}"#, #"{"op": "time"}"#,
+      ], ["--algorithm", "column"])
+    #expect(
+      replies.map { $0["ok"] as? Bool } == [true, true, true, true, false])
+    #expect(replies[0]["algorithm"] as? String == "column")
+    #expect(replies[0]["workspace_bytes"] is Int)
+    #expect(replies[0]["prepare_ms"] is Double)
+    #expect(replies[0]["warm_ms"] is Double)
+    #expect((replies[1]["calls"] as? Int ?? 0) > 1)
+    #expect((replies[1]["best_ms"] as? Double ?? -1) > 0)
+    #expect(replies[2]["calls"] as? Int == 1)
+    #expect(replies[4]["reason"] as? String == "no problem is loaded")
+
+    let written = try NumPyFile(path: result)
+    #expect(written.shape == [1, 2, 3, 1])
+    #expect(written.scalars(Float.self) == [1, 12, 20, 3, 34, 40])
+  }
+
+  /// Files and result in the order of the layout, in the type declared.
+  @Test func takesTypeAndLayout() throws {
+    let taps: [BFloat16] = [1.0, 2.0, 3.0, 4.0]
+    let gradient: [BFloat16] = [1.0, 10.0]
+    let expected: [BFloat16] = [1.0, 12.0, 20.0, 3.0, 34.0, 40.0]
+    try NumPyFile.write(
+      Tensor(shape: [2, 2, 1, 1], scalars: taps), typeDescriptor: "<u2",
+      path: filter)
+    try NumPyFile.write(
+      Tensor(shape: [1, 1, 1, 2], scalars: gradient), typeDescriptor: "<u2",
+      path: outBackprop)
+    let replies = try replies(to: [load(dtype: "bf16")], ["--layout", "nchw"])
+    #expect(replies[0]["ok"] as? Bool == true)
+    let written = try NumPyFile(path: result)
+    #expect(written.shape == [1, 1, 2, 3])
+    #expect(written.scalars(BFloat16.self) == expected)
+  }
+
+  /// Whatever is wrong is a reply, and the next request is served.
+  @Test func survivesBadRequests() throws {
+    let bad = [
+      "", "nonsense", "{}", #"{"op": "dance"}"#, #"{"op": "load"}"#,
+      #"{"op": "time", "milliseconds": "long"}"#, load("nonsense"),
+      load(dtype: "f33"), load(dtype: "f64"), load("mb1ic1ih9iw9oc1kh2"),
+      load("mb1ic1ih2iw3oc1kh1"), load(filter: folder.path("none")),
+      load("mb1ic1ih900000000iw900000000oc1oh1ow2kh2sh900000000"),
+    ]
+    let replies = try replies(to: bad + [load()])
+    for (request, reply) in zip(bad, replies) {
+      #expect(reply["ok"] as? Bool == false, "\(request)")
+      #expect((reply["reason"] as? String)?.isEmpty == false, "\(request)")
+    }
+    #expect(replies.last?["ok"] as? Bool == true)
+    let refused = try self.replies(to: [load()], ["--algorithm", "pointwise"])
+    #expect(refused[0]["ok"] as? Bool == false)
+  }
+}
