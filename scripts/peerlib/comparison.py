@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from peerlib.process import Died, Refused
+from peerlib.process import Died, OthersLoad, Refused
 from peerlib.problem import from_stored, to_stored
 
 # Relative Frobenius errors that no sound implementation reaches.
@@ -57,12 +57,14 @@ class Row:
         self.dtype = dtype
         self.threads = threads
         self.sides = {}
+        # Cores that processes outside of the comparison used meanwhile.
+        self.others_load = None
 
     def as_json(self):
         return {
             "name": self.problem.name, "problem": self.problem.descriptor,
             "dtype": self.dtype, "threads": self.threads,
-            "flops": self.problem.flops,
+            "flops": self.problem.flops, "others_load": self.others_load,
             "sides": {
                 name: side.as_json() for name, side in self.sides.items()},
         }
@@ -176,6 +178,8 @@ class Comparison:
             contender.settle()
         self._dismiss_slow(sides, lambda side: side.facts["warm_ms"],
                            least=LONG_CALL)
+        load = OthersLoad([contender.process.pid for contender
+                           in contenders.values() if contender.process])
         for turn in range(self.rounds):
             for name, side in list(sides.items()):
                 try:
@@ -190,6 +194,7 @@ class Comparison:
                 contenders[name].settle()
             if turn == 1:
                 self._dismiss_slow(sides, lambda side: side.best)
+        row.others_load = load.cores
 
     def _dismiss_slow(self, sides, time, least=0):
         """Takes those out that cannot become the best.

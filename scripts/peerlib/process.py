@@ -147,6 +147,34 @@ class Contender:
         self.process = None
 
 
+class OthersLoad:
+    """How many cores processes other than these use, from its making on."""
+
+    def __init__(self, pids):
+        self.pids = pids
+        self.start = time.monotonic()
+        self.busy = self._busy()
+
+    def _busy(self):
+        """Seconds that all cores together worked for others, or None."""
+        try:
+            with open("/proc/stat") as file:
+                numbers = [int(word) for word in file.readline().split()[1:]]
+        except OSError:
+            return None
+        user, nice, system, _, _, irq, softirq, stolen = numbers[:8]
+        jiffies = user + nice + system + irq + softirq + stolen
+        return (jiffies / os.sysconf("SC_CLK_TCK") - time.process_time()
+                - sum(map(processor_time, self.pids)))
+
+    @property
+    def cores(self):
+        if self.busy is None:
+            return None
+        elapsed = time.monotonic() - self.start
+        return max(0.0, (self._busy() - self.busy) / elapsed)
+
+
 def processor_time(pid):
     """Seconds that all threads of a process have run so far."""
     total = 0

@@ -3,6 +3,9 @@
 import json
 import math
 
+# A machine that others use more than this, in cores, is not quiet.
+QUIET = 0.1
+
 MARKS = {"unsupported": "–", "wrong": "wrong", "failed": "failed"}
 
 
@@ -49,8 +52,6 @@ class Report:
             Line(row, ours, variant, peers)
             for row in rows for ours, variant in variants.items()]
 
-    # MARK: Cells
-
     def _settings(self):
         """What differs among the lines has a column, else the caption."""
         fields = [
@@ -76,7 +77,7 @@ class Report:
         def number(value, digits):
             return "–" if value is None else f"{value:.{digits}f}"
 
-        return [
+        columns = [
             ("name", lambda line: line.row.problem.name),
             *self._settings()[0],
             ("algorithm",
@@ -87,6 +88,10 @@ class Report:
             ("ratio", lambda line: number(line.ratio, 2)),
             ("GFLOP/s", lambda line: number(line.gflops, 1)),
         ]
+        if any(map(is_disturbed, self.rows)):
+            columns.append(
+                ("others", lambda line: number(line.row.others_load, 2)))
+        return columns
 
     def _cells(self):
         columns = self._columns()
@@ -100,8 +105,10 @@ class Report:
     @property
     def caption(self):
         common = self._settings()[1]
+        others = ("; others: cores that other processes used meanwhile"
+                  if any(map(is_disturbed, self.rows)) else "")
         return (f"{common}; best times in ms; ratio: best peer / ours; "
-                "–: not supported")
+                f"–: not supported{others}")
 
     @property
     def table(self):
@@ -130,8 +137,6 @@ class Report:
     def header(self):
         return [f"{label}: {value}"
                 for label, value in self.environment.items()]
-
-    # MARK: Sums
 
     def _groups(self):
         groups = {}
@@ -167,7 +172,13 @@ class Report:
 
     @property
     def figures(self):
-        return [figure(summary) for summary in self.summaries()]
+        figures = [figure(summary) for summary in self.summaries()]
+        if disturbed := sum(map(is_disturbed, self.rows)):
+            figures.append(
+                f"the machine was not quiet: in {disturbed} of "
+                f"{len(self.rows)} measurements others used more than "
+                f"{QUIET} of a core; do not trust their times")
+        return figures
 
     @property
     def json(self):
@@ -195,6 +206,10 @@ class Report:
             f"{side.status}: {side.reason}"
             for row in self.rows for name, side in row.sides.items()
             if side.status in ("wrong", "failed")]
+
+
+def is_disturbed(row):
+    return (row.others_load or 0) > QUIET
 
 
 def cell(side):
