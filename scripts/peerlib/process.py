@@ -169,7 +169,9 @@ class OthersLoad:
 
     @property
     def cores(self):
-        if self.busy is None:
+        # What a process that died has used is not known any more.
+        if self.busy is None or not all(
+                os.path.exists(f"/proc/{pid}") for pid in self.pids):
             return None
         elapsed = time.monotonic() - self.start
         return max(0.0, (self._busy() - self.busy) / elapsed)
