@@ -38,20 +38,28 @@ def choices(*allowed):
 
 
 def counts(text):
-    values = [int(word) for word in words(text)]
-    if min(values) < 1:
-        raise ValueError
-    return values
+    return [count(word) for word in words(text)]
 
 
 def positive(text):
-    return counts(text)[0]
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError
+    return value
+
+
+def count(text):
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter)
+    cores = len(os.sched_getaffinity(0))
     add = parser.add_argument
     add("problems", nargs="*", metavar="PROBLEM",
         help="problem descriptors, as convbench has them")
@@ -60,8 +68,8 @@ def parse_arguments():
     add("--file", help="file of descriptors, one a line")
     add("--dtype", type=choices("f32", "f64", "f16", "bf16"), default=["f32"],
         help="types of the scalars (default: f32)")
-    add("--threads", type=counts, default=[1],
-        help="numbers of threads (default: 1)")
+    add("--threads", type=counts, default=[1, 2][:cores],
+        help="numbers of threads (default: 1,2)")
     add("--layout", type=choices("nhwc", "nchw"), default=["nhwc"],
         help="our orders of the dimensions (default: nhwc)")
     add("--accuracy", type=choices("standard", "tight"), default=["standard"],
@@ -70,11 +78,11 @@ def parse_arguments():
         help="our algorithms (default: auto)")
     add("--peers", type=choices(*PEER_NAMES), default=PEER_NAMES,
         help=f"who takes part (default: {','.join(PEER_NAMES)})")
-    add("--rounds", type=positive, default=7,
+    add("--rounds", type=count, default=7,
         help="turns of each contender (default: 7)")
-    add("--turn-ms", type=float, default=30,
+    add("--turn-ms", type=positive, default=30,
         help="least milliseconds of a turn (default: 30)")
-    add("--timeout", type=float, default=120,
+    add("--timeout", type=positive, default=120,
         help="seconds after which a contender is given up (default: 120)")
     add("--seed", type=int, default=1, help="of the data (default: 1)")
     add("--json", metavar="FILE", help="where to write everything as JSON")
@@ -86,7 +94,6 @@ def parse_arguments():
     add("--keep-openblas-env", action="store_true",
         help="leave OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE as they are")
     options = parser.parse_args()
-    cores = len(os.sched_getaffinity(0))
     if max(options.threads) > cores:
         parser.error(f"--threads: there are {cores} cores")
     return options
@@ -134,24 +141,19 @@ def make_contenders(options, ours, convbench, variables, peers, folder):
 def compare(options, convbench, variables, peers):
     """Runs everything; returns the report and whether it is whole."""
     from peerlib.comparison import Comparison
-    from peerlib.report import Report
+    from peerlib.report import Report, header
     problems = chosen_problems(options, convbench)
     ours = variants(options.layout, options.accuracy, options.algorithm)
-    known = environment.facts(convbench, variables)
     packages = {package for name in peers for package in PEERS[name].packages}
-    facts = {
-        "CPU": known["CPU"], "cores": known["cores available"],
-        "OpenBLAS": known["OpenBLAS"], "OpenBLAS core": known["OpenBLAS core"],
-        "peers": ", ".join(
-            f"{package} {version}" for package, version
-            in sorted(environment.versions(packages).items())),
+    facts = environment.facts(convbench, variables) | {
+        "versions": environment.versions(packages),
         "date": datetime.datetime.now().astimezone().isoformat(
             timespec="seconds"),
-        "rounds": options.rounds, "turn": f"{options.turn_ms:g} ms",
+        "rounds": options.rounds, "turn_ms": options.turn_ms,
         "seed": options.seed,
     }
-    for label, value in facts.items():
-        environment.say(f"{label}: {value}")
+    for line in header(facts):
+        environment.say(line)
     whole = True
     with tempfile.TemporaryDirectory(prefix="peers-") as folder:
         contenders, truth = make_contenders(
@@ -191,8 +193,8 @@ def main():
         options, os.path.abspath(convbench), variables, peers)
     if not report.lines:
         sys.exit("peers: nothing was measured")
-    print("\n".join(report.header), report.caption, report.table,
-          *report.figures, sep="\n")
+    print(*report.header, report.caption, report.table, *report.figures,
+          sep="\n")
     for path, text in ((options.json, report.json),
                        (options.output, report.markdown)):
         if path:

@@ -117,9 +117,14 @@ def versions(packages):
 
 
 def facts(convbench, variables):
-    """What `convbench env` prints, by label."""
+    """What figures depend on, as `convbench env` knows it."""
     lines = subprocess.run(
-        [convbench, "env"], env=variables, check=True, capture_output=True,
-        text=True).stdout.splitlines()
+        [convbench, "env"], env=variables, check=True, text=True,
+        stdout=subprocess.PIPE).stdout.splitlines()
     pairs = (line.split("  ", 1) for line in lines if "  " in line)
-    return {label: value.strip() for label, value in pairs}
+    values = {label: value.strip() for label, value in pairs}
+    return {
+        "cpu": values["CPU"], "cores": int(values["cores available"]),
+        "openblas": values["OpenBLAS"],
+        "openblas_core": values["OpenBLAS core"],
+    }

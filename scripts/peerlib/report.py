@@ -6,6 +6,10 @@ import math
 # A machine that others use more than this, in cores, is not quiet.
 QUIET = 0.1
 
+# Titles of the columns that hold words.
+TEXTS = ("name", "type", "layout", "accuracy", "request", "algorithm",
+         "best peer")
+
 MARKS = {"unsupported": "–", "wrong": "wrong", "failed": "failed"}
 
 
@@ -59,7 +63,7 @@ class Report:
             ("thr", lambda line: str(line.row.threads)),
             ("layout", lambda line: line.variant.layout),
             ("accuracy", lambda line: line.variant.accuracy),
-            ("asked", lambda line: line.variant.algorithm),
+            ("request", lambda line: line.variant.algorithm),
         ]
         columns, common = [], []
         for title, value in fields:
@@ -99,9 +103,6 @@ class Report:
                 [[value(line) for _, value in columns]
                  for line in self.lines])
 
-    TEXTS = ("name", "type", "layout", "accuracy", "asked", "algorithm",
-             "best peer")
-
     @property
     def caption(self):
         common = self._settings()[1]
@@ -117,7 +118,7 @@ class Report:
 
         def text(cells):
             return "  ".join(
-                cell.ljust(width) if title in self.TEXTS
+                cell.ljust(width) if title in TEXTS
                 else cell.rjust(width)
                 for title, cell, width in zip(titles, cells, widths)).rstrip()
 
@@ -126,7 +127,7 @@ class Report:
     @property
     def markdown(self):
         titles, body = self._cells()
-        rule = ["---" if title in self.TEXTS else "--:" for title in titles]
+        rule = ["---" if title in TEXTS else "--:" for title in titles]
         table = "\n".join(
             f"| {' | '.join(cells)} |" for cells in [titles, rule, *body])
         facts = "\n".join(f"- {line}" for line in self.header)
@@ -135,8 +136,7 @@ class Report:
 
     @property
     def header(self):
-        return [f"{label}: {value}"
-                for label, value in self.environment.items()]
+        return header(self.environment)
 
     def _groups(self):
         groups = {}
@@ -152,7 +152,7 @@ class Report:
             known = [line for line in lines if line.ratio is not None]
             summary = {
                 "dtype": dtype, "threads": threads, "layout": variant.layout,
-                "accuracy": variant.accuracy, "asked": variant.algorithm,
+                "accuracy": variant.accuracy, "request": variant.algorithm,
                 "rows": len(known),
             }
             if known:
@@ -166,9 +166,20 @@ class Report:
                     "least_ratio_layer": worst.row.problem.name,
                     "least_ratio_peer": worst.best_peer,
                     "behind": sum(line.ratio < 1 for line in known),
+                    "geometric_mean_by_peer": self._means_by_peer(lines),
                 }
             result.append(summary)
         return result
+
+    def _means_by_peer(self, lines):
+        """How many times faster than each peer, over what it serves."""
+        ratios = {
+            peer: [line.row.sides[peer].best / line.side.best
+                   for line in lines
+                   if line.side.best and line.row.sides[peer].best]
+            for peer in self.peers}
+        return {peer: geometric_mean(values)
+                for peer, values in ratios.items() if values}
 
     @property
     def figures(self):
@@ -186,7 +197,7 @@ class Report:
             {"name": line.row.problem.name, "dtype": line.row.dtype,
              "threads": line.row.threads, "layout": line.variant.layout,
              "accuracy": line.variant.accuracy,
-             "asked": line.variant.algorithm, "ours_ms": line.side.best,
+             "request": line.variant.algorithm, "ours_ms": line.side.best,
              "best_peer": line.best_peer, "best_peer_ms": line.peer_time,
              "ratio": line.ratio,
              "ratio_with_preparation": line.ratio_with_preparation,
@@ -223,15 +234,30 @@ def geometric_mean(values):
     return math.exp(sum(logarithms) / len(logarithms))
 
 
+def header(environment):
+    """The environment as lines of text."""
+    labels = {"cpu": "CPU", "openblas": "OpenBLAS",
+              "openblas_core": "OpenBLAS core", "turn_ms": "turn, ms"}
+    texts = environment | {
+        "versions": ", ".join(
+            f"{package} {version}" for package, version
+            in sorted(environment["versions"].items()))}
+    return [f"{labels.get(key, key)}: {value}"
+            for key, value in texts.items()]
+
+
 def figure(summary):
-    name = (f"{summary['dtype']} {summary['threads']} thr "
-            f"{summary['layout']} {summary['accuracy']} {summary['asked']}")
+    name = (f"{summary['dtype']}, {summary['threads']} thr, "
+            + ", ".join(summary[key] for key in (
+                "layout", "accuracy", "request")))
     if not summary["rows"]:
         return f"{name}: no ratio"
+    peers = ", ".join(
+        f"{peer} {mean:.2f}x" for peer, mean
+        in summary["geometric_mean_by_peer"].items())
     return (
         f"{name}: geometric mean {summary['geometric_mean']:.3f}x the best "
-        f"peer ({summary['geometric_mean_with_preparation']:.3f}x with our "
-        "filter prepared in each call), least "
-        f"{summary['least_ratio']:.2f} ({summary['least_ratio_layer']}, "
-        f"{summary['least_ratio_peer']}), behind in {summary['behind']} of "
-        f"{summary['rows']} rows")
+        f"peer, {summary['geometric_mean_with_preparation']:.3f}x with our "
+        f"filter prepared in each call; least {summary['least_ratio']:.2f} "
+        f"({summary['least_ratio_layer']}, {summary['least_ratio_peer']}); "
+        f"behind in {summary['behind']} of {summary['rows']}; by peer: {peers}")
