@@ -14,6 +14,7 @@ the exit status 1.
 import argparse
 import datetime
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -144,7 +145,8 @@ def compare(options, convbench, variables, peers):
     from peerlib.report import Report, header
     problems = chosen_problems(options, convbench)
     ours = variants(options.layout, options.accuracy, options.algorithm)
-    packages = {package for name in peers for package in PEERS[name].packages}
+    packages = {package for name in ["truth", *peers]
+                for package in PEERS[name].packages}
     facts = environment.facts(convbench, variables) | {
         "versions": environment.versions(packages),
         "date": datetime.datetime.now().astimezone().isoformat(
@@ -154,6 +156,8 @@ def compare(options, convbench, variables, peers):
     }
     for line in header(facts):
         environment.say(line)
+    # Whoever ends the run gets what is there, and no process stays.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     whole = True
     with tempfile.TemporaryDirectory(prefix="peers-") as folder:
         contenders, truth = make_contenders(
