@@ -81,6 +81,9 @@ def parse_arguments():
         help=f"who takes part (default: {','.join(PEER_NAMES)})")
     add("--rounds", type=count, default=7,
         help="turns of each contender (default: 7)")
+    add("--retries", type=int, default=1,
+        help="how often what other processes disturbed is measured again "
+        "(default: 1)")
     add("--turn-ms", type=positive, default=30,
         help="least milliseconds of a turn (default: 30)")
     add("--timeout", type=positive, default=120,
@@ -167,7 +170,7 @@ def compare(options, convbench, variables, peers):
             {name: variant.layout for name, variant in ours.items()}, folder,
             options.rounds, options.turn_ms, options.seed)
         try:
-            comparison.run(problems, options.dtype)
+            comparison.run(problems, options.dtype, options.retries)
         except KeyboardInterrupt:
             environment.say("interrupted; this is what is there")
             whole = False

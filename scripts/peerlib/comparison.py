@@ -1,5 +1,6 @@
 """The comparison: every contender checked, then timed strictly in turn."""
 
+import math
 import os
 import sys
 
@@ -10,6 +11,9 @@ from peerlib.problem import from_stored, to_stored
 
 # Relative Frobenius errors that no sound implementation reaches.
 TOLERANCES = {"f32": 1e-4, "f64": 1e-12, "f16": 2e-2, "bf16": 5e-2}
+
+# A machine that others use more than this, in cores, is not quiet.
+QUIET = 0.1
 
 # A peer this many times slower than the best gets no more turns after two, and
 # none at all if its calls take long besides (in milliseconds).
@@ -60,6 +64,15 @@ class Row:
         # Cores that processes outside of the comparison used meanwhile.
         self.others_load = None
 
+    @property
+    def noise(self):
+        """The load, and the most of it where it is not known."""
+        return math.inf if self.others_load is None else self.others_load
+
+    @property
+    def is_disturbed(self):
+        return QUIET < self.noise < math.inf
+
     def as_json(self):
         return {
             "name": self.problem.name, "problem": self.problem.descriptor,
@@ -71,7 +84,7 @@ class Row:
 
 
 class Comparison:
-    """Runs rows one by one; what is done so far is in `rows`."""
+    """Measures rows one by one; what is done so far is in `rows`."""
 
     def __init__(self, contenders, truth, layouts, folder, rounds, turn_ms,
                  seed):
@@ -84,19 +97,39 @@ class Comparison:
         self.rounds = rounds
         self.turn_ms = turn_ms
         self.seed = seed
-        self.rows = []
+        # By problem, type and number of threads.
+        self._measured = {}
 
-    def run(self, problems, dtypes):
-        total = len(problems) * len(dtypes) * len(self.contenders)
-        for problem in problems:
-            for dtype in dtypes:
+    @property
+    def rows(self):
+        return list(self._measured.values())
+
+    def run(self, problems, dtypes, retries):
+        """Measures everything, and the disturbed again in the end.
+
+        Which of two measurements stays is decided by how quiet the machine
+        was, not by what they say.
+        """
+        self._measure_all(dict.fromkeys(
+            (problem, dtype, threads) for problem in problems
+            for dtype in dtypes for threads in self.contenders))
+        for _ in range(retries):
+            self._measure_all([key for key, row in self._measured.items()
+                               if row.is_disturbed])
+
+    def _measure_all(self, keys):
+        data = None
+        for number, key in enumerate(keys, start=1):
+            problem, dtype, threads = key
+            if data != (problem, dtype):
+                data = problem, dtype
                 files = self._write_data(problem, dtype)
                 truth = self._load_truth(problem, dtype, files)
-                for threads in self.contenders:
-                    row = self._measure(problem, dtype, threads, files, truth)
-                    self.rows.append(row)
-                    progress(f"peers: {len(self.rows)}/{total} "
-                             + self._describe(row))
+            row = self._measure(problem, dtype, threads, files, truth)
+            known = self._measured.get(key)
+            if known is None or row.noise < known.noise:
+                self._measured[key] = row
+            progress(f"peers: {number}/{len(keys)} {self._describe(row)}")
 
     def _describe(self, row):
         times = [

@@ -3,8 +3,7 @@
 import json
 import math
 
-# A machine that others use more than this, in cores, is not quiet.
-QUIET = 0.1
+from peerlib.comparison import QUIET
 
 # Titles of the columns that hold words.
 TEXTS = ("name", "type", "layout", "accuracy", "request", "algorithm",
@@ -56,6 +55,11 @@ class Report:
             Line(row, ours, variant, peers)
             for row in rows for ours, variant in variants.items()]
 
+    @property
+    def disturbed(self):
+        """How many rows were measured on a machine that was not quiet."""
+        return sum(row.is_disturbed for row in self.rows)
+
     def _settings(self):
         """What differs among the lines has a column, else the caption."""
         fields = [
@@ -92,7 +96,7 @@ class Report:
             ("ratio", lambda line: number(line.ratio, 2)),
             ("GFLOP/s", lambda line: number(line.gflops, 1)),
         ]
-        if any(map(is_disturbed, self.rows)):
+        if self.disturbed:
             columns.append(
                 ("others", lambda line: number(line.row.others_load, 2)))
         return columns
@@ -107,7 +111,7 @@ class Report:
     def caption(self):
         common = self._settings()[1]
         others = ("; others: cores that other processes used meanwhile"
-                  if any(map(is_disturbed, self.rows)) else "")
+                  if self.disturbed else "")
         return (f"{common}; best times in ms; ratio: best peer / ours; "
                 f"–: not supported{others}")
 
@@ -184,9 +188,9 @@ class Report:
     @property
     def figures(self):
         figures = [figure(summary) for summary in self.summaries()]
-        if disturbed := sum(map(is_disturbed, self.rows)):
+        if self.disturbed:
             figures.append(
-                f"the machine was not quiet: in {disturbed} of "
+                f"the machine was not quiet: in {self.disturbed} of "
                 f"{len(self.rows)} measurements others used more than "
                 f"{QUIET} of a core; do not trust their times")
         return figures
@@ -217,10 +221,6 @@ class Report:
             f"{side.status}: {side.reason}"
             for row in self.rows for name, side in row.sides.items()
             if side.status in ("wrong", "failed")]
-
-
-def is_disturbed(row):
-    return (row.others_load or 0) > QUIET
 
 
 def cell(side):
