@@ -143,7 +143,10 @@ def make_contenders(options, ours, convbench, variables, peers, folder):
 
 
 def compare(options, convbench, variables, peers):
-    """Runs everything; returns the report and whether it is whole."""
+    """Runs everything.
+
+    Returns the report, what went wrong in lines, and whether it is whole.
+    """
     from peerlib.comparison import Comparison
     from peerlib.report import Report, header
     problems = chosen_problems(options, convbench)
@@ -178,7 +181,8 @@ def compare(options, convbench, variables, peers):
             for group in [*contenders.values(), {"truth": truth}]:
                 for contender in group.values():
                     contender.close()
-    return Report(comparison.rows, ours, peers, facts), whole
+    report = Report(comparison.rows, ours, peers, facts)
+    return report, report.problems + comparison.failures, whole
 
 
 def main():
@@ -196,8 +200,10 @@ def main():
     convbench = options.convbench or environment.build()
     variables = environment.own_environment(options.keep_openblas_env)
 
-    report, whole = compare(
+    report, failures, whole = compare(
         options, os.path.abspath(convbench), variables, peers)
+    for line in failures:
+        environment.say(line)
     if not report.lines:
         sys.exit("peers: nothing was measured")
     print(*report.header, report.caption, report.table, *report.figures,
@@ -207,9 +213,7 @@ def main():
         if path:
             with open(path, "w") as file:
                 file.write(text)
-    for line in report.problems:
-        environment.say(line)
-    sys.exit(130 if not whole else 1 if report.problems else 0)
+    sys.exit(130 if not whole else 1 if failures else 0)
 
 
 if __name__ == "__main__":

@@ -99,6 +99,8 @@ class Comparison:
         self.seed = seed
         # By problem, type and number of threads.
         self._measured = {}
+        # What could not be checked, a line each.
+        self.failures = []
 
     @property
     def rows(self):
@@ -118,14 +120,15 @@ class Comparison:
                                if row.is_disturbed])
 
     def _measure_all(self, keys):
-        data = None
+        prepared = data = None
         for number, key in enumerate(keys, start=1):
             problem, dtype, threads = key
-            if data != (problem, dtype):
-                data = problem, dtype
-                files = self._write_data(problem, dtype)
-                truth = self._load_truth(problem, dtype, files)
-            row = self._measure(problem, dtype, threads, files, truth)
+            if prepared != (problem, dtype):
+                prepared = problem, dtype
+                data = self._prepare(problem, dtype)
+            if data is None:
+                continue
+            row = self._measure(problem, dtype, threads, *data)
             known = self._measured.get(key)
             if known is None or row.noise < known.noise:
                 self._measured[key] = row
@@ -166,11 +169,18 @@ class Comparison:
             result = result.transpose(0, 2, 3, 1)
         return facts, result
 
-    def _load_truth(self, problem, dtype, files):
-        _, result = self._load(self.truth, problem, dtype, files)
-        self.truth.request("drop")
+    def _prepare(self, problem, dtype):
+        """The files and the result to compare with; None without them."""
+        try:
+            files = self._write_data(problem, dtype)
+            _, truth = self._load(self.truth, problem, dtype, files)
+            self.truth.request("drop")
+        except (MemoryError, Refused, Died) as error:
+            self.failures.append(
+                f"{problem.name} {dtype} cannot be checked: {error}")
+            return None
         self.truth.settle()
-        return result
+        return files, truth
 
     def _measure(self, problem, dtype, threads, files, truth):
         row = Row(problem, dtype, threads)
