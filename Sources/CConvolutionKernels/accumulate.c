@@ -1,41 +1,44 @@
-// Sums: the scatter-add of col2im and the loops of the direct kernel.
+// The scatter-add of col2im, the copies of im2col and the loops of the direct
+// kernel.
 
 #include "CConvolutionKernels.h"
 #include "dispatch.h"
 
 // A run of any length in blocks of fixed size, so that each block is a few
 // vector instructions and the tail a handful, whatever the count.
-#define ADD_BLOCK(n)                                                         \
-  for (int i = 0; i < n; i++) destination[j + i] += source[j + i];
+#define BLOCK(n, op)                                                         \
+  for (int i = 0; i < n; i++) destination[j + i] op source[j + i];
 
-#define DEFINE_ADD_RUN(type, suffix)                                         \
-  CONV_INLINE void add_run_##suffix(                                         \
+#define DEFINE_RUNS(type, suffix, name, op)                                  \
+  CONV_INLINE void name##_run_##suffix(                                         \
       type *restrict destination, const type *restrict source,               \
       ptrdiff_t count) {                                                     \
     ptrdiff_t j = 0;                                                         \
-    for (; j + 64 <= count; j += 64) ADD_BLOCK(64)                           \
-    for (; j + 16 <= count; j += 16) ADD_BLOCK(16)                           \
-    if (count & 8) { ADD_BLOCK(8) j += 8; }                                  \
-    if (count & 4) { ADD_BLOCK(4) j += 4; }                                  \
-    if (count & 2) { ADD_BLOCK(2) j += 2; }                                  \
-    if (count & 1) ADD_BLOCK(1)                                              \
+    for (; j + 64 <= count; j += 64) BLOCK(64, op)                           \
+    for (; j + 16 <= count; j += 16) BLOCK(16, op)                           \
+    if (count & 8) { BLOCK(8, op) j += 8; }                                  \
+    if (count & 4) { BLOCK(4, op) j += 4; }                                  \
+    if (count & 2) { BLOCK(2, op) j += 2; }                                  \
+    if (count & 1) BLOCK(1, op)                                              \
   }                                                                          \
                                                                              \
   CONV_CLONES                                                                \
-  void conv_add_runs_##suffix(                                               \
+  void conv_##name##_runs_##suffix(                                          \
       type *destination, ptrdiff_t destination_outer,                        \
       ptrdiff_t destination_inner, const type *source,                       \
       ptrdiff_t source_outer, ptrdiff_t source_inner, ptrdiff_t outer,       \
       ptrdiff_t inner, ptrdiff_t count) {                                    \
     for (ptrdiff_t o = 0; o < outer; o++)                                    \
       for (ptrdiff_t i = 0; i < inner; i++)                                  \
-        add_run_##suffix(                                                    \
+        name##_run_##suffix(                                                 \
             destination + o * destination_outer + i * destination_inner,     \
             source + o * source_outer + i * source_inner, count);            \
   }
 
-DEFINE_ADD_RUN(float, f32)
-DEFINE_ADD_RUN(double, f64)
+DEFINE_RUNS(float, f32, add, +=)
+DEFINE_RUNS(double, f64, add, +=)
+DEFINE_RUNS(float, f32, copy, =)
+DEFINE_RUNS(double, f64, copy, =)
 
 // A block of sums stays in registers while the depth runs by.
 #define COMBINE_BLOCK(type, n)                                               \

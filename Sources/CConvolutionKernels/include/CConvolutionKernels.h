@@ -14,6 +14,12 @@
       ptrdiff_t destination_inner, const type *source,                        \
       ptrdiff_t source_outer, ptrdiff_t source_inner, ptrdiff_t outer,        \
       ptrdiff_t inner, ptrdiff_t count);                                      \
+  /* destination[o*do + i*di + j] = source[o*so + i*si + j] */                \
+  void conv_copy_runs_##suffix(                                               \
+      type *destination, ptrdiff_t destination_outer,                         \
+      ptrdiff_t destination_inner, const type *source,                        \
+      ptrdiff_t source_outer, ptrdiff_t source_inner, ptrdiff_t outer,        \
+      ptrdiff_t inner, ptrdiff_t count);                                      \
   /* sums[j] += factors[k] * rows[k*stride + j], k ascending */               \
   void conv_add_row_combination_##suffix(                                     \
       type *sums, const type *factors, const type *rows, ptrdiff_t stride,    \
@@ -41,6 +47,21 @@ void conv_widen_f16(float *destination, const void *source, ptrdiff_t count);
 void conv_narrow_f16(void *destination, const float *source, ptrdiff_t count);
 void conv_widen_bf16(float *destination, const void *source, ptrdiff_t count);
 void conv_narrow_bf16(void *destination, const float *source, ptrdiff_t count);
+
+// destination[c*ds + r] = source[r*ss + c], widened or rounded: from the first
+// type to the second.
+#define CONV_DECLARE(pair)                                                    \
+  void conv_transpose_##pair(                                                 \
+      void *destination, ptrdiff_t destination_stride, const void *source,    \
+      ptrdiff_t source_stride, ptrdiff_t rows, ptrdiff_t columns);
+
+CONV_DECLARE(f32_f32)
+CONV_DECLARE(f64_f64)
+CONV_DECLARE(f16_f32)
+CONV_DECLARE(bf16_f32)
+CONV_DECLARE(f32_f16)
+CONV_DECLARE(f32_bf16)
+#undef CONV_DECLARE
 
 // Pixels of the result of a convolution in groups of `width` (1, 2, 4 or 8)
 // channels in and out, each from the pixels that reach it:

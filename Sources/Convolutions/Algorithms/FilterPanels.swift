@@ -77,10 +77,6 @@ struct FilterPanels<Scalar: StorageScalar>: Sendable {
     let panels =
       prepared.assumingMemoryBound(to: Compute.self)
       + offset(group: group, block: block)
-    let widened = UnsafeMutablePointer<Compute>.allocate(
-      capacity: Scalar.isCompute ? 1 : width * depth)
-    defer { widened.deallocate() }
-
     for tap in 0..<taps {
       let source =
         filter.assumingMemoryBound(to: Scalar.self)
@@ -97,43 +93,11 @@ struct FilterPanels<Scalar: StorageScalar>: Sendable {
       }
       let chunk = chunk(of: tap)
       let chunkWidth = chunk.count * width
-      let destination =
-        panels + (depth * chunk.lowerBound + tap - chunk.lowerBound) * width
-      if let source = Scalar.asCompute(source) {
-        transpose(
-          source, rows: width, stride: outputChannels, into: destination,
-          stride: chunkWidth)
-      } else {
-        for channel in 0..<width {
-          Scalar.widen(
-            source + channel * outputChannels,
-            to: widened + channel * depth, count: depth)
-        }
-        transpose(
-          widened, rows: width, stride: depth, into: destination,
-          stride: chunkWidth)
-      }
-    }
-  }
-
-  /// The transpose of `rows` rows of `depth` scalars.
-  private func transpose(
-    _ source: UnsafePointer<Compute>, rows: Int, stride: Int,
-    into destination: UnsafeMutablePointer<Compute>,
-    stride destinationStride: Int
-  ) {
-    if max(rows, depth, stride, destinationStride) <= Int(Int32.max) {
-      Compute.transpose(
-        source, rows: rows, columns: depth, stride: stride,
-        into: destination, stride: destinationStride)
-      return
-    }
-    // Beyond the 32 bits of the BLAS interface.
-    for row in 0..<rows {
-      for column in 0..<depth {
-        destination[column * destinationStride + row] =
-          source[row * stride + column]
-      }
+      Scalar.widenTransposed(
+        source, rows: width, columns: depth, stride: outputChannels,
+        to: panels
+          + (depth * chunk.lowerBound + tap - chunk.lowerBound) * width,
+        stride: chunkWidth)
     }
   }
 }

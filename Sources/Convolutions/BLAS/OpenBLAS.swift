@@ -16,15 +16,6 @@ extension Float {
       1, a, blasint(aStride), b, blasint(bStride),
       accumulate ? 1 : 0, c, blasint(cStride))
   }
-
-  static func transpose(
-    _ source: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int,
-    into destination: UnsafeMutablePointer<Float>, stride destinationStride: Int
-  ) {
-    cblas_somatcopy(
-      CblasRowMajor, CblasTrans, blasint(rows), blasint(columns), 1, source,
-      blasint(stride), destination, blasint(destinationStride))
-  }
 }
 
 extension Double {
@@ -40,16 +31,6 @@ extension Double {
       blasint(rows), blasint(columns), blasint(depth),
       1, a, blasint(aStride), b, blasint(bStride),
       accumulate ? 1 : 0, c, blasint(cStride))
-  }
-
-  static func transpose(
-    _ source: UnsafePointer<Double>, rows: Int, columns: Int, stride: Int,
-    into destination: UnsafeMutablePointer<Double>,
-    stride destinationStride: Int
-  ) {
-    cblas_domatcopy(
-      CblasRowMajor, CblasTrans, blasint(rows), blasint(columns), 1, source,
-      blasint(stride), destination, blasint(destinationStride))
   }
 }
 

@@ -42,6 +42,18 @@ protocol StorageScalar: ConvolutionScalar {
     _ source: UnsafePointer<Compute>,
     to destination: UnsafeMutablePointer<Self>, count: Int)
 
+  /// The transpose of a row-major matrix, exactly.
+  static func widenTransposed(
+    _ source: UnsafePointer<Self>, rows: Int, columns: Int, stride: Int,
+    to destination: UnsafeMutablePointer<Compute>,
+    stride destinationStride: Int)
+
+  /// The transpose of a row-major matrix, rounded to nearest even.
+  static func narrowTransposed(
+    _ source: UnsafePointer<Compute>, rows: Int, columns: Int, stride: Int,
+    to destination: UnsafeMutablePointer<Self>,
+    stride destinationStride: Int)
+
   /// Pixels of a convolution in groups of `width` channels: see
   /// `conv_gather_groups` in the C kernels.
   static func gatherGroups(
@@ -65,9 +77,7 @@ protocol StorageScalar: ConvolutionScalar {
 }
 
 /// A type that sums are taken in: the operations that algorithms are made of.
-protocol ComputeScalar: StorageScalar where Compute == Self {
-  static var zero: Self { get }
-
+protocol ComputeScalar: StorageScalar, FloatingPoint where Compute == Self {
   /// `C = A B`, or `C += A B`, of row-major matrices.
   static func multiply(
     rows: Int, columns: Int, depth: Int,
@@ -76,13 +86,14 @@ protocol ComputeScalar: StorageScalar where Compute == Self {
     accumulate: Bool,
     into c: UnsafeMutablePointer<Self>, stride cStride: Int)
 
-  /// The transpose of a row-major matrix.
-  static func transpose(
-    _ source: UnsafePointer<Self>, rows: Int, columns: Int, stride: Int,
-    into destination: UnsafeMutablePointer<Self>, stride destinationStride: Int)
-
   /// Adds `outer * inner` contiguous runs of `count` scalars each.
   static func addRuns(
+    _ source: UnsafePointer<Self>, outerStride: Int, innerStride: Int,
+    to destination: UnsafeMutablePointer<Self>, outerStride: Int,
+    innerStride: Int, outer: Int, inner: Int, count: Int)
+
+  /// Copies `outer * inner` contiguous runs of `count` scalars each.
+  static func copyRuns(
     _ source: UnsafePointer<Self>, outerStride: Int, innerStride: Int,
     to destination: UnsafeMutablePointer<Self>, outerStride: Int,
     innerStride: Int, outer: Int, inner: Int, count: Int)
@@ -143,5 +154,14 @@ extension ComputeScalar {
     count: Int
   ) {
     destination.update(from: source, count: count)
+  }
+
+  static func narrowTransposed(
+    _ source: UnsafePointer<Self>, rows: Int, columns: Int, stride: Int,
+    to destination: UnsafeMutablePointer<Self>, stride destinationStride: Int
+  ) {
+    widenTransposed(
+      source, rows: rows, columns: columns, stride: stride, to: destination,
+      stride: destinationStride)
   }
 }

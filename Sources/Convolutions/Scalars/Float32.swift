@@ -11,6 +11,15 @@ extension Float: ComputeScalar {
 
   static func rounded(_ value: Double) -> Float { Float(value) }
 
+  static func widenTransposed(
+    _ source: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int,
+    to destination: UnsafeMutablePointer<Float>,
+    stride destinationStride: Int
+  ) {
+    conv_transpose_f32_f32(
+      destination, destinationStride, source, stride, rows, columns)
+  }
+
   static func addRuns(
     _ source: UnsafePointer<Float>, outerStride sourceOuter: Int,
     innerStride sourceInner: Int, to destination: UnsafeMutablePointer<Float>,
@@ -18,6 +27,17 @@ extension Float: ComputeScalar {
     outer: Int, inner: Int, count: Int
   ) {
     conv_add_runs_f32(
+      destination, destinationOuter, destinationInner, source, sourceOuter,
+      sourceInner, outer, inner, count)
+  }
+
+  static func copyRuns(
+    _ source: UnsafePointer<Float>, outerStride sourceOuter: Int,
+    innerStride sourceInner: Int, to destination: UnsafeMutablePointer<Float>,
+    outerStride destinationOuter: Int, innerStride destinationInner: Int,
+    outer: Int, inner: Int, count: Int
+  ) {
+    conv_copy_runs_f32(
       destination, destinationOuter, destinationInner, source, sourceOuter,
       sourceInner, outer, inner, count)
   }

@@ -11,6 +11,15 @@ extension Double: ComputeScalar {
 
   static func rounded(_ value: Double) -> Double { value }
 
+  static func widenTransposed(
+    _ source: UnsafePointer<Double>, rows: Int, columns: Int, stride: Int,
+    to destination: UnsafeMutablePointer<Double>,
+    stride destinationStride: Int
+  ) {
+    conv_transpose_f64_f64(
+      destination, destinationStride, source, stride, rows, columns)
+  }
+
   static func addRuns(
     _ source: UnsafePointer<Double>, outerStride sourceOuter: Int,
     innerStride sourceInner: Int,
@@ -19,6 +28,18 @@ extension Double: ComputeScalar {
     outer: Int, inner: Int, count: Int
   ) {
     conv_add_runs_f64(
+      destination, destinationOuter, destinationInner, source, sourceOuter,
+      sourceInner, outer, inner, count)
+  }
+
+  static func copyRuns(
+    _ source: UnsafePointer<Double>, outerStride sourceOuter: Int,
+    innerStride sourceInner: Int,
+    to destination: UnsafeMutablePointer<Double>,
+    outerStride destinationOuter: Int, innerStride destinationInner: Int,
+    outer: Int, inner: Int, count: Int
+  ) {
+    conv_copy_runs_f64(
       destination, destinationOuter, destinationInner, source, sourceOuter,
       sourceInner, outer, inner, count)
   }

@@ -21,6 +21,24 @@ extension Float16: StorageScalar {
     conv_narrow_f16(destination, source, count)
   }
 
+  static func widenTransposed(
+    _ source: UnsafePointer<Float16>, rows: Int, columns: Int, stride: Int,
+    to destination: UnsafeMutablePointer<Float>,
+    stride destinationStride: Int
+  ) {
+    conv_transpose_f16_f32(
+      destination, destinationStride, source, stride, rows, columns)
+  }
+
+  static func narrowTransposed(
+    _ source: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int,
+    to destination: UnsafeMutablePointer<Float16>,
+    stride destinationStride: Int
+  ) {
+    conv_transpose_f32_f16(
+      destination, destinationStride, source, stride, rows, columns)
+  }
+
   var double: Double { Double(self) }
 
   static func rounded(_ value: Double) -> Float16 { Float16(value) }
@@ -66,6 +84,24 @@ extension BFloat16: StorageScalar {
     to destination: UnsafeMutablePointer<BFloat16>, count: Int
   ) {
     conv_narrow_bf16(destination, source, count)
+  }
+
+  static func widenTransposed(
+    _ source: UnsafePointer<BFloat16>, rows: Int, columns: Int, stride: Int,
+    to destination: UnsafeMutablePointer<Float>,
+    stride destinationStride: Int
+  ) {
+    conv_transpose_bf16_f32(
+      destination, destinationStride, source, stride, rows, columns)
+  }
+
+  static func narrowTransposed(
+    _ source: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int,
+    to destination: UnsafeMutablePointer<BFloat16>,
+    stride destinationStride: Int
+  ) {
+    conv_transpose_f32_bf16(
+      destination, destinationStride, source, stride, rows, columns)
   }
 
   var double: Double { Double(Float(self)) }

@@ -1,0 +1,69 @@
+// Matrices transposed and converted on the way: NCHW to pixels of channels and
+// back, and filters.
+
+#include "CConvolutionKernels.h"
+#include "dispatch.h"
+#include "vectors.h"
+
+// Row i of the next stage is made of rows i/2 and i/2 + 8 of this one: after
+// four stages a block of 16x16 is transposed.
+#define LOWER(a, b)                                                          \
+  __builtin_shufflevector(                                                   \
+      a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define UPPER(a, b)                                                          \
+  __builtin_shufflevector(                                                   \
+      a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#define STAGE(from, to)                                                      \
+  _Pragma("clang loop unroll(full)") for (int i = 0; i < 8; i++) {           \
+    to[2 * i] = LOWER(from[i], from[i + 8]);                                 \
+    to[2 * i + 1] = UPPER(from[i], from[i + 8]);                             \
+  }
+
+#define DEFINE_TRANSPOSE(source_type, source_suffix, type, suffix, wide)     \
+  CONV_INLINE void block_##source_suffix##_##suffix(                         \
+      type *restrict destination, ptrdiff_t destination_stride,              \
+      const source_type *restrict source, ptrdiff_t source_stride) {         \
+    wide a[16], b[16];                                                       \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < 16; i++)          \
+        load_##source_suffix(&a[i], source + i * source_stride);             \
+    STAGE(a, b)                                                              \
+    STAGE(b, a)                                                              \
+    STAGE(a, b)                                                              \
+    STAGE(b, a)                                                              \
+    _Pragma("clang loop unroll(full)") for (int i = 0; i < 16; i++)          \
+        store_##suffix(destination + i * destination_stride, &a[i]);         \
+  }                                                                          \
+                                                                             \
+  CONV_CLONES                                                                \
+  void conv_transpose_##source_suffix##_##suffix(                            \
+      void *restrict to, ptrdiff_t destination_stride,                       \
+      const void *restrict from, ptrdiff_t source_stride, ptrdiff_t rows,    \
+      ptrdiff_t columns) {                                                   \
+    type *destination = to;                                                  \
+    const source_type *source = from;                                        \
+    if (rows >= 16 && columns >= 16) {                                       \
+      /* The last block of a row or column may do some work twice. */        \
+      for (ptrdiff_t i = 0; i < rows; i += 16) {                             \
+        ptrdiff_t r = i < rows - 16 ? i : rows - 16;                         \
+        for (ptrdiff_t j = 0; j < columns; j += 16) {                        \
+          ptrdiff_t c = j < columns - 16 ? j : columns - 16;                 \
+          block_##source_suffix##_##suffix(                                  \
+              destination + c * destination_stride + r, destination_stride,  \
+              source + r * source_stride + c, source_stride);                \
+        }                                                                    \
+      }                                                                      \
+      return;                                                                \
+    }                                                                        \
+    for (ptrdiff_t r = 0; r < rows; r++)                                     \
+      for (ptrdiff_t c = 0; c < columns; c++)                                \
+        put_##suffix(                                                        \
+            destination + c * destination_stride + r,                        \
+            one_##source_suffix(source + r * source_stride + c));            \
+  }
+
+DEFINE_TRANSPOSE(float, f32, float, f32, f32x16)
+DEFINE_TRANSPOSE(double, f64, double, f64, f64x16)
+DEFINE_TRANSPOSE(_Float16, f16, float, f32, f32x16)
+DEFINE_TRANSPOSE(uint16_t, bf16, float, f32, f32x16)
+DEFINE_TRANSPOSE(float, f32, _Float16, f16, f32x16)
+DEFINE_TRANSPOSE(float, f32, uint16_t, bf16, f32x16)
