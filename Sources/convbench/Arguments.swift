@@ -70,6 +70,10 @@ extension Accuracy: ExpressibleByArgument {
   public var defaultValueDescription: String { rawValue }
 }
 
+extension Tuning: ExpressibleByArgument {
+  public var defaultValueDescription: String { rawValue }
+}
+
 /// `SAME`, `VALID`, or eight numbers: before and after, a pair a dimension.
 struct PaddingArgument: ExpressibleByArgument {
   var padding: Padding

@@ -16,8 +16,8 @@ struct ConvBench: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       BenchCommand.self, VerifyCommand.self, ApplyCommand.self,
-      ExplainCommand.self, ListCommand.self, EnvCommand.self,
-      TuneCommand.self, TurnsCommand.self,
+      ExplainCommand.self, ChooseCommand.self, ListCommand.self,
+      EnvCommand.self, TuneCommand.self, TurnsCommand.self,
     ],
     defaultSubcommand: BenchCommand.self)
 

@@ -28,6 +28,12 @@ struct ExplainCommand: ParsableCommand {
   @Option(help: "Most bytes of workspace.")
   var workspaceLimit: Int?
 
+  @Option(help: "How to choose.")
+  var tuning = Tuning.estimate
+
+  @Flag(help: "Run every candidate and print its best time.")
+  var measure = false
+
   func validate() throws {
     try checkThreads([threads])
     try checkWorkspaceLimit(workspaceLimit)
@@ -58,17 +64,34 @@ struct ExplainCommand: ParsableCommand {
       refusal = error
       print("  none: \(error)")
     }
-    print("\nothers")
-    for other in InputGradientAlgorithm.allCases
-    where other != taken && other != algorithm && other != .automatic {
+    let measured = measure ? measuredTimes(geometry, type) : [:]
+    print("\ncandidates, predicted\(measure ? " and measured" : "") ms")
+    for candidate in InputGradientAlgorithm.allCases
+    where candidate != .automatic {
+      let mark = candidate == taken ? "*" : " "
       do {
-        let plan = try makePlan(geometry, type, other)
-        print("  \(other.rawValue): \(plan.summary)")
+        // On one thread, as the prediction is.
+        let plan = try makePlan(geometry, type, candidate)
+        let times =
+          readable(plan.predictedTime / .milliseconds(1))
+          + (measured[candidate].map { ", \(readable($0))" } ?? "")
+        print(
+          "\(mark) \(candidate.rawValue): "
+            + (candidate == .reference ? "" : "\(times); ") + plan.summary)
       } catch {
-        print("  \(other.rawValue): no, \(error)")
+        print("\(mark) \(candidate.rawValue): no, \(error)")
       }
     }
     if let refusal { throw Failure.failed("\(refusal)") }
+  }
+
+  /// The best times on one thread of what can serve.
+  private func measuredTimes<Scalar: ConvolutionScalar>(
+    _ geometry: Conv2DGeometry, _ type: Scalar.Type
+  ) -> [InputGradientAlgorithm: Double] {
+    let trial = Trial(geometry, type, threads: 1, rounds: 10)
+    return Dictionary(
+      uniqueKeysWithValues: trial.times.map { ($0.algorithm, $0.measured) })
   }
 
   private func makePlan<Scalar: ConvolutionScalar>(
@@ -79,7 +102,7 @@ struct ExplainCommand: ParsableCommand {
       geometry,
       options: .init(
         algorithm: algorithm, accuracy: accuracy, threads: threads,
-        workspaceLimit: workspaceLimit))
+        workspaceLimit: workspaceLimit, tuning: tuning))
   }
 
   private func summary(of geometry: Conv2DGeometry) -> String {

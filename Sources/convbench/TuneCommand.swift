@@ -3,12 +3,12 @@ import ConvolutionTestSupport
 import Convolutions
 import Foundation
 
-/// Times the column algorithm with tile sizes around its own: where the
-/// constants of `ColumnTargets` come from.
+/// Times an algorithm with tile sizes around its own: where the constants of
+/// `TileTargets` come from.
 struct TuneCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tune",
-    abstract: "Times the column algorithm with other tile sizes.",
+    abstract: "Times an algorithm with other tile sizes.",
     shouldDisplay: false)
 
   @Argument(help: "Problem descriptors; the headline table without any.")
@@ -20,8 +20,11 @@ struct TuneCommand: ParsableCommand {
   @Option(help: "Order of the dimensions.")
   var layout = DataFormat.nhwc
 
-  @Option(help: "Size to vary: pixels, columns, depth, filter, sums, tile.")
-  var vary = TargetName.pixels
+  @Option(help: "Size to vary.")
+  var vary = TargetName.columnPixels
+
+  @Option(help: "Algorithm, if not the one that aims at the size.")
+  var algorithm: InputGradientAlgorithm?
 
   @Option(help: "Factors on the size, in percent.")
   var percent = CommaList([50, 75, 100, 133, 200])
@@ -68,14 +71,15 @@ struct TuneCommand: ParsableCommand {
     let outBackprop = LayerCheck.randomScalars(
       type, count: geometry.outBackpropCount, seed: 2)
     let plans = try percent.values.map { percent in
-      var targets = ColumnTargets(
+      var targets = TileTargets(
         dataFormat: layout,
         computeByteCount: Scalar.scalarType == .float64 ? 8 : 4)
       let size = vary.path
       targets[keyPath: size] = max(1, targets[keyPath: size] * percent / 100)
       return try InputGradientPlan<Scalar>(
-        geometry, options: .init(algorithm: .column, threads: 1),
-        columnTargets: targets)
+        geometry,
+        options: .init(algorithm: algorithm ?? vary.algorithm, threads: 1),
+        targets: targets)
     }
     // One filter a plan: their panels differ.
     let filters = plans.map { $0.prepare(filter: filter.span) }
@@ -101,16 +105,40 @@ struct TuneCommand: ParsableCommand {
 
 /// A size that a tiling aims at.
 enum TargetName: String, ExpressibleByArgument, CaseIterable {
-  case pixels, columns, depth, filter, sums, tile
+  case columnPixels = "column-pixels"
+  case columnColumns = "column-columns"
+  case columnDepth = "column-depth"
+  case columnFilter = "column-filter"
+  case columnSums = "column-sums"
+  case columnTile = "column-tile"
+  case tapPixels = "taps-pixels"
+  case tapChannels = "taps-channels"
+  case tapDepth = "taps-depth"
+  case tapNear = "taps-near"
+  case tapFar = "taps-far"
+  case tapCopy = "taps-copy"
+  case tapPanels = "taps-panels"
 
-  var path: WritableKeyPath<ColumnTargets, Int> {
+  /// The algorithm that aims at it.
+  var algorithm: InputGradientAlgorithm {
+    rawValue.hasPrefix("taps") ? .taps : .column
+  }
+
+  var path: WritableKeyPath<TileTargets, Int> {
     switch self {
-    case .pixels: \.pixels
-    case .columns: \.columns
-    case .depth: \.depth
-    case .filter: \.filterBytes
-    case .sums: \.sumBytes
-    case .tile: \.tileBytes
+    case .columnPixels: \.column.pixels
+    case .columnColumns: \.column.columns
+    case .columnDepth: \.column.depth
+    case .columnFilter: \.column.filterBytes
+    case .columnSums: \.column.sumBytes
+    case .columnTile: \.column.tileBytes
+    case .tapPixels: \.taps.pixels
+    case .tapChannels: \.taps.channels
+    case .tapDepth: \.taps.depth
+    case .tapNear: \.taps.nearBytes
+    case .tapFar: \.taps.farBytes
+    case .tapCopy: \.taps.copyBytes
+    case .tapPanels: \.taps.panelBytes
     }
   }
 }

@@ -17,7 +17,8 @@ import Testing
   ]
 
   static let algorithms: [InputGradientAlgorithm] = [
-    .column, .pointwise, .narrowGroups, .direct, .automatic,
+    .taps, .gather, .column, .pointwise, .narrowGroups, .direct,
+    .automatic,
   ]
 
   @Test(arguments: problems, algorithms)

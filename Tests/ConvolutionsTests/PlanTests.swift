@@ -229,3 +229,72 @@ import Testing
     try check(type.testType)
   }
 }
+
+/// How plans choose.
+@Suite struct ChoiceTests {
+  /// One layer of each kind, and what it should be computed with.
+  @Test(arguments: [
+    ("mb8ic64ih56iw56oc64oh56ow56kh3kw3ph1pw1", InputGradientAlgorithm.taps),
+    ("mb8ic64ih56iw56oc256oh56ow56kh1kw1ph0pw0", .pointwise),
+    ("mb8ic3ih224iw224oc64oh112ow112kh7kw7sh2sw2ph3pw3", .column),
+    ("mb1ic64ih128iw128oc3oh128ow128kh9kw9ph4pw4", .gather),
+    ("g128mb8ic128ih56iw56oc128oh56ow56kh3kw3ph1pw1", .narrowGroups),
+    ("mb1ic1ih1iw1oc1oh1ow1kh1kw1ph0pw0", .direct),
+  ])
+  func kinds(_ descriptor: String, _ expected: InputGradientAlgorithm) throws {
+    for format in DataFormat.allCases {
+      let plan = try InputGradientPlan<Float>(problem(descriptor, format))
+      #expect(plan.algorithm == expected, "\(format)")
+    }
+  }
+
+  /// A measured plan takes one of the candidates, and computes with it.
+  @Test(arguments: DataFormat.allCases, ScalarType.allCases)
+  func measured(_ format: DataFormat, _ type: ScalarType) throws {
+    func check<Scalar: TestScalar>(_ type: Scalar.Type) throws {
+      let geometry = try problem("mb2ic20ih9iw9oc24oh9ow9kh3kw3ph1pw1", format)
+      let plan = try InputGradientPlan<Scalar>(
+        geometry, options: .init(threads: 2, tuning: .measure))
+      #expect(
+        ![.automatic, .reference, .pointwise, .narrowGroups]
+          .contains(plan.algorithm))
+      #expect(plan.description.contains("measured"))
+      let forced = try InputGradientPlan<Scalar>(
+        geometry, options: .init(algorithm: plan.algorithm))
+      let (filter, outBackprop) = realData(type, geometry)
+      let results = [plan, forced].map {
+        bits(
+          inputGradient(
+            $0, filter: $0.prepare(filter: filter.span),
+            outBackprop: outBackprop, prefill: .notANumber))
+      }
+      #expect(results[0] == results[1])
+    }
+    try check(type.testType)
+  }
+
+  /// Nothing to run, nothing to measure.
+  @Test func measuredDegenerate() throws {
+    let geometry = try problem("mb1ic2ih3iw3oc0oh3ow3kh3kw3ph1pw1")
+    let plan = try InputGradientPlan<Float>(
+      geometry, options: .init(tuning: .measure))
+    #expect(plan.predictedTime >= .zero)
+  }
+
+  /// More work costs more, whatever the algorithm.
+  @Test(arguments: DataFormat.allCases, forcedAlgorithms)
+  func costGrows(
+    _ format: DataFormat, _ algorithm: InputGradientAlgorithm
+  ) throws {
+    let times = try [
+      "g32mb1ic32ih20iw20oc32oh20ow20kh1kw1ph0pw0",
+      "g32mb8ic32ih40iw40oc32oh40ow40kh1kw1ph0pw0",
+    ].map {
+      try InputGradientPlan<Float>(
+        problem($0, format), options: .init(algorithm: algorithm)
+      ).predictedTime
+    }
+    #expect(times[0] > .zero)
+    #expect(times[1] > times[0] * 8)
+  }
+}

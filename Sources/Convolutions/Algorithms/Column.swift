@@ -64,6 +64,50 @@ struct Column<Scalar: StorageScalar>: TileKernel {
       + "\(taskCount) tasks"
   }
 
+  func cost(_ model: CostModel) -> Double {
+    let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
+    let rows = vertical.hits
+    let kernelHeight = Double(vertical.kernel)
+    // Tiles of one image: taps that fall above or below it are not computed.
+    let perRow = Double(max(1, horizontal.output))
+    let tileRows = tiling.crossesRows ? rows / kernelHeight : 1
+    let bands = Double(bandRowCount * bandColumnCount)
+    let run = max(1, tileRows / (tiling.crossesRows ? bands : 1)) * perRow
+    let parts = (run / Double(tiling.pixels)).rounded(.up)
+    let tiles = rows / kernelHeight * perRow / run * parts
+    let pixels = (run / parts).rounded()
+    let columns = Double(tiling.tapsPerChunk * tiling.channelBlock)
+    let chunks = Double(geometry.taps) / Double(tiling.tapsPerChunk)
+    let nchw = geometry.dataFormat == .nchw
+    let depths = Double(
+      ceilDivide(geometry.depthPerGroup, tiling.depthBlock))
+    let products =
+      tiles * chunks * depths
+      * model.product(
+        rows: nchw ? columns : pixels, columns: nchw ? pixels : columns,
+        depth: Double(tiling.depthBlock))
+
+    let added =
+      rows * perRow * Double(horizontal.kernel) * Double(tiling.channelBlock)
+    let runs =
+      nchw
+      ? rows * Double(horizontal.kernel) * Double(tiling.channelBlock)
+        * (perRow / min(perRow, pixels))
+      : rows * perRow
+        * (horizontal.dilation == 1 ? 1 : Double(horizontal.kernel))
+    let blocks = Double(geometry.groups * panels.blocksPerGroup)
+    let results = Double(geometry.inputCount)
+    let loads =
+      OutBackpropTile<Scalar>.copies(geometry)
+      ? Double(geometry.outBackpropCount) * Double(panels.blocksPerGroup) : 0
+    let work =
+      Double(geometry.batch) * blocks
+      * (products + model.runs(runs, scalars: added))
+    return work + model.move(4 * results + loads)
+      + (phases > 1 ? model.runs(0, scalars: results) : 0)
+      + model.filter(Double(geometry.filterCount), times: 1, behind: work)
+  }
+
   @_specialize(where Scalar == Float16)
   @_specialize(where Scalar == BFloat16)
   @_specialize(where Scalar == Float)
@@ -122,11 +166,13 @@ struct Column<Scalar: StorageScalar>: TileKernel {
       defer { rest /= count }
       return rest % count
     }
+    // Neighbours in memory one after the other: groups of the same pixels, then
+    // bands, then what reads another part of the filter.
+    let group = next(geometry.groups)
     let columnBand = next(bandColumnCount)
     let rowBand = next(bandRowCount)
     let image = next(geometry.batch)
-    let block = next(panels.blocksPerGroup)
-    let group = rest
+    let block = rest
 
     let columnTile = workspace + sumsByteCount
     let tile = columnTile + columnTileByteCount

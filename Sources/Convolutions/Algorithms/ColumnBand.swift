@@ -325,30 +325,12 @@ struct ColumnBand<Scalar: StorageScalar> {
     if nchw {
       storePlanes(into: result, row: row)
     } else {
-      storePixels(into: result)
-    }
-  }
-
-  private func storePixels(into result: UnsafeMutablePointer<Scalar>) {
-    let allChannels = geometry.inputChannels
-    let width = channels.count
-    let firstChannel =
-      group * geometry.channelsPerGroup + channels.lowerBound
-    for y in rows {
-      let pixel =
-        (image * geometry.inputHeight + y) * geometry.inputWidth
-        + columns.lowerBound
-      let destination = result + pixel * allChannels + firstChannel
-      let source = sums + (y - rows.lowerBound) * rowStride
-      if width == allChannels {
-        Scalar.narrow(source, to: destination, count: rowStride)
-      } else {
-        for x in 0..<columns.count {
-          Scalar.narrow(
-            source + x * width, to: destination + x * allChannels,
-            count: width)
-        }
-      }
+      let firstChannel = group * geometry.channelsPerGroup
+      ResultTile(geometry, result).store(
+        sums, image: image,
+        channels: firstChannel + channels.lowerBound..<firstChannel
+          + channels.upperBound,
+        rows: rows, columns: columns)
     }
   }
 

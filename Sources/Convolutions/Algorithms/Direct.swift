@@ -50,6 +50,26 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
     "loops over \(nchw ? "image columns" : "channels"), \(taskCount) tasks"
   }
 
+  func cost(_ model: CostModel) -> Double {
+    let calls: Double
+    let run: Int
+    if nchw {
+      run = geometry.outputWidth
+      calls = geometry.flops / 2 / Double(run * geometry.depthPerGroup)
+    } else if depthwise {
+      run = geometry.inputChannels
+      calls = geometry.flops / 2 / Double(run)
+    } else {
+      run = narrow ? geometry.depthPerGroup : geometry.channelsPerGroup
+      // A sum across lanes ends every dot product.
+      calls =
+        geometry.flops / 2 / Double(run)
+        / (narrow ? 1 : Double(geometry.depthPerGroup))
+    }
+    return calls * 10 + 2 * model.loops(geometry.flops / 2, over: Double(run))
+      + model.move(2 * Double(geometry.inputCount))
+  }
+
   @_specialize(where Scalar == Float16)
   @_specialize(where Scalar == BFloat16)
   @_specialize(where Scalar == Float)

@@ -40,6 +40,12 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
 
   var summary: String { "vectors over image columns, \(taskCount) tasks" }
 
+  func cost(_ model: CostModel) -> Double {
+    model.loops(
+      geometry.flops / 2,
+      over: Double(geometry.inputWidth / max(1, phases)))
+  }
+
   // MARK: Workspace
 
   // The terms of a phase, the sums of a row sorted by phase, and the row in

@@ -42,6 +42,12 @@ struct NarrowGroups<Scalar: StorageScalar>: TileKernel {
     "vectors over the channels of groups of \(width), \(taskCount) tasks"
   }
 
+  func cost(_ model: CostModel) -> Double {
+    model.loops(
+      geometry.flops / 2,
+      over: Double(geometry.inputChannels))
+  }
+
   /// Of each tap that reaches a pixel: where its pixel of out_backprop lies and
   /// where its weights.
   var workspaceByteCount: Int {

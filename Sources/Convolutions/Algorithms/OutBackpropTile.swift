@@ -40,15 +40,35 @@ struct OutBackpropTile<Scalar: StorageScalar> {
     let source =
       outBackprop + (image * plane + first) * channels + group * depth
     if let direct = Scalar.asCompute(source) { return (direct, channels) }
+    loadPixels(
+      first: first, count: count, image: image, group: group, into: copy)
+    return (UnsafePointer(copy), depth)
+  }
+
+  /// A copy of the operand as `[pixels, depth]` in either layout.
+  func loadPixels(
+    first: Int, count: Int, image: Int, group: Int,
+    into copy: UnsafeMutablePointer<Compute>
+  ) {
+    let depth = geometry.depthPerGroup
+    let channels = geometry.outputChannels
+    let plane = geometry.outputHeight * geometry.outputWidth
+    if geometry.dataFormat == .nchw {
+      Scalar.widenTransposed(
+        outBackprop + (image * channels + group * depth) * plane + first,
+        rows: depth, columns: count, stride: plane, to: copy, stride: depth)
+      return
+    }
+    let source =
+      outBackprop + (image * plane + first) * channels + group * depth
     if depth == channels {
       Scalar.widen(source, to: copy, count: count * depth)
-    } else {
-      for pixel in 0..<count {
-        Scalar.widen(
-          source + pixel * channels, to: copy + pixel * depth, count: depth)
-      }
+      return
     }
-    return (UnsafePointer(copy), depth)
+    for pixel in 0..<count {
+      Scalar.widen(
+        source + pixel * channels, to: copy + pixel * depth, count: depth)
+    }
   }
 
   /// Asks for pixels that are read next: a GEMM reads its rows too far apart for

@@ -56,6 +56,25 @@ struct Pointwise<Scalar: StorageScalar>: TileKernel {
       + "\(tiling.pixelsPerTask) pixels a task, \(taskCount) tasks"
   }
 
+  func cost(_ model: CostModel) -> Double {
+    let parts = ceilDivide(tiling.pixelsPerTask, tiling.pixels)
+    let pixels = Double(min(plane, tiling.pixelsPerTask)) / Double(parts)
+    let width = Double(tiling.channelBlock)
+    let products = Double(
+      taskCount * parts * panels.blocksPerGroup
+        * ceilDivide(geometry.depthPerGroup, tiling.depthBlock))
+    var cost =
+      products
+      * model.product(
+        rows: nchw ? width : pixels, columns: nchw ? pixels : width,
+        depth: Double(tiling.depthBlock))
+    if OutBackpropTile<Scalar>.copies(geometry) {
+      cost += model.move(Double(geometry.outBackpropCount))
+    }
+    if !Scalar.isCompute { cost += model.move(Double(geometry.inputCount)) }
+    return cost
+  }
+
   @_specialize(where Scalar == Float16)
   @_specialize(where Scalar == BFloat16)
   @_specialize(where Scalar == Float)
@@ -95,26 +114,29 @@ struct Pointwise<Scalar: StorageScalar>: TileKernel {
       .part(task % tasksPerPlane, of: tiling.pixelsPerTask)
     let image = task / tasksPerPlane % geometry.batch
     let group = task / tasksPerPlane / geometry.batch
-    let (operand, stride) = OutBackpropTile<Scalar>(
-      geometry, outBackprop.assumingMemoryBound(to: Scalar.self)
-    ).load(
+    let source = OutBackpropTile<Scalar>(
+      geometry, outBackprop.assumingMemoryBound(to: Scalar.self))
+    let (operand, stride) = source.load(
       first: pixels.lowerBound, count: pixels.count, image: image, group: group,
       into: workspace.assumingMemoryBound(to: Compute.self))
     let tile = (workspace + operandByteCount)
       .assumingMemoryBound(to: Compute.self)
     let result = result.assumingMemoryBound(to: Scalar.self)
     let parts = ceilDivide(pixels.count, tiling.pixels)
-    for block in 0..<panels.blocksPerGroup {
-      let channels = panels.channels(block: block)
-      let panel =
-        filter.assumingMemoryBound(to: Compute.self)
-        + panels.offset(group: group, block: block)
-      let channel =
-        group * geometry.channelsPerGroup + channels.lowerBound
-      for part in 0..<parts {
-        let first = pixels.count * part / parts
-        let count = pixels.count * (part + 1) / parts - first
-        let pixel = pixels.lowerBound + first
+    for part in 0..<parts {
+      let first = pixels.count * part / parts
+      let count = pixels.count * (part + 1) / parts - first
+      let pixel = pixels.lowerBound + first
+      if Scalar.isCompute, part + 1 < parts {
+        source.prefetch(first: pixel + count, count: count, image: image)
+      }
+      for block in 0..<panels.blocksPerGroup {
+        let channels = panels.channels(block: block)
+        let panel =
+          filter.assumingMemoryBound(to: Compute.self)
+          + panels.offset(group: group, block: block)
+        let channel =
+          group * geometry.channelsPerGroup + channels.lowerBound
         let rows = nchw ? channels.count : count
         let columns = nchw ? count : channels.count
         let rowStride = nchw ? plane : geometry.inputChannels

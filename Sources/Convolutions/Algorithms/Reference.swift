@@ -29,6 +29,9 @@ struct Reference<Scalar: StorageScalar>: TileKernel {
   @_specialize(where Scalar == BFloat16)
   @_specialize(where Scalar == Float)
   @_specialize(where Scalar == Double)
+  /// Never the choice.
+  func cost(_ model: CostModel) -> Double { geometry.flops * 10 }
+
   func run(
     task: Int, filter: UnsafeRawPointer, outBackprop: UnsafeRawPointer,
     result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer

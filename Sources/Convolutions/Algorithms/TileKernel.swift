@@ -31,6 +31,9 @@ protocol TileKernel: Sendable {
   /// How the work is cut, for people.
   var summary: String { get }
 
+  /// What an execution is expected to cost, in nanoseconds on one thread.
+  func cost(_ model: CostModel) -> Double
+
   /// Brings one part of the filter into the order the tasks read it in.
   func prepareFilter(
     part: Int, from filter: UnsafeRawPointer,

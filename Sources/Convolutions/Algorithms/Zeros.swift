@@ -14,6 +14,8 @@ struct Zeros<Scalar: StorageScalar>: TileKernel {
   var packsOperands: Bool { false }
   var summary: String { "zeros" }
 
+  func cost(_ model: CostModel) -> Double { model.move(Double(byteCount)) }
+
   func prepareFilter(
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer

@@ -43,6 +43,13 @@ struct Axis: Sendable, Hashable {
     return lower..<max(lower, upper)
   }
 
+  /// At most so many windows touch `length` positions beside each other.
+  func mostOutputs(touching length: Int) -> Int {
+    let (reach, overflow) = ((kernel - 1) * dilation)
+      .addingReportingOverflow(length - 1)
+    return overflow ? output : min(output, reach / stride + 1)
+  }
+
   /// The smallest range that holds every tap with which a window of `outputs`
   /// lands in `inputs`; exact where `outputs` holds one window.
   func taps(landingIn inputs: Range<Int>, outputs: Range<Int>) -> Range<Int> {

@@ -1,55 +1,62 @@
-/// The algorithms, in the order of preference; the direct kernel is last and
-/// always can.
+/// The algorithms that a plan chooses from, in the order of preference between
+/// equals; the direct kernel is last and always can.
 enum Candidates {
-  /// Below this many operations a call of BLAS costs more than the work
-  /// (`convbench bench --set tiny --algorithm column,direct`).
-  static let tinyFlops = 1000.0
+  private static let order: [InputGradientAlgorithm] = [
+    .narrowGroups, .pointwise, .taps, .gather, .column, .direct,
+  ]
 
-  /// Channels of a group below which GEMMs of one group are too narrow
-  /// (`convbench bench --set headline --algorithm column,direct`).
-  static let narrowGroup = 4
-
-  /// The kernel to run and the reason for it.
-  static func choose<Scalar: StorageScalar>(
-    _ type: Scalar.Type, _ geometry: Conv2DGeometry,
-    _ options: InputGradientOptions, columnTargets: ColumnTargets?
-  ) throws(Conv2DError) -> (InputGradientAlgorithm, any TileKernel, String) {
-    if options.algorithm != .automatic {
-      let kernel = try make(
-        options.algorithm, type, geometry, columnTargets: columnTargets)
-      return (options.algorithm, kernel, "asked for")
-    }
-    let (algorithm, reason) = preferred(geometry)
-    return (algorithm, try make(algorithm, type, geometry), reason)
+  /// Those that can serve a geometry. Where pointwise can, and groups are not
+  /// too narrow for it, other products are out: they would be the same ones, less
+  /// well prefetched.
+  static func order(_ geometry: Conv2DGeometry) -> [InputGradientAlgorithm] {
+    let able = order.filter { objection(to: geometry, $0) == nil }
+    let isPointwise =
+      able.contains(.pointwise)
+      && (geometry.groups == 1 || geometry.channelsPerGroup >= 16)
+    return isPointwise
+      ? able.filter { ![.taps, .gather, .column].contains($0) } : able
   }
 
-  private static func preferred(
-    _ geometry: Conv2DGeometry
-  ) -> (InputGradientAlgorithm, String) {
-    if geometry.isDegenerate { return (.direct, "there is nothing to add up") }
-    if geometry.flops < tinyFlops { return (.direct, "the problem is tiny") }
-    if objection(to: geometry, .narrowGroups) == nil {
-      return (.narrowGroups, "the groups are too narrow for matrix products")
+  /// What a candidate must be cheaper by than those before it: less is in the
+  /// noise of the model.
+  private static let margin = 0.97
+
+  /// What an execution is expected to cost, in nanoseconds on one thread.
+  static func cost(
+    _ kernel: any TileKernel, _ type: ScalarType, _ geometry: Conv2DGeometry
+  ) -> Double {
+    let model = CostModel(
+      core: BLASRuntime.core, computeByteCount: type.computeByteCount)
+    return kernel.cost(model)
+      + model.tensors(geometry, byteCount: type.byteCount)
+  }
+
+  /// The candidate that the model finds cheapest.
+  static func cheapest<Scalar: StorageScalar>(
+    _ type: Scalar.Type, _ geometry: Conv2DGeometry, targets: TileTargets?
+  ) throws(Conv2DError) -> (InputGradientAlgorithm, any TileKernel) {
+    var best: (InputGradientAlgorithm, any TileKernel)?
+    var leastCost = Double.infinity
+    for algorithm in order(geometry) {
+      let kernel = try make(algorithm, type, geometry, targets: targets)
+      let cost = cost(kernel, Scalar.scalarType, geometry)
+      if best == nil || cost < leastCost * margin {
+        (best, leastCost) = ((algorithm, kernel), cost)
+      }
     }
-    if geometry.groups > 1, geometry.channelsPerGroup < narrowGroup {
-      return (.direct, "the groups are too narrow for matrix products")
-    }
-    if objection(to: geometry, .pointwise) == nil {
-      return (.pointwise, "the kernel is 1x1 with stride 1 and no padding")
-    }
-    if let reason = objection(to: geometry, .column) {
-      return (.direct, reason)
-    }
-    return (.column, "the general engine")
+    // The direct kernel has no objections.
+    return best!
   }
 
   /// Why an algorithm cannot serve a geometry, if so; the type has no say.
-  private static func objection(
+  static func objection(
     to geometry: Conv2DGeometry, _ algorithm: InputGradientAlgorithm
   ) -> String? {
     switch algorithm {
     case .pointwise: Pointwise<Float>.objection(to: geometry)
     case .column: Column<Float>.objection(to: geometry)
+    case .taps: Taps<Float>.objection(to: geometry)
+    case .gather: Gather<Float>.objection(to: geometry)
     case .narrowGroups:
       geometry.dataFormat == .nhwc
         ? NarrowGroups<Float>.objection(to: geometry)
@@ -61,7 +68,7 @@ enum Candidates {
   /// The kernel of one algorithm, or the reason why it cannot serve.
   static func make<Scalar: StorageScalar>(
     _ algorithm: InputGradientAlgorithm, _ type: Scalar.Type,
-    _ geometry: Conv2DGeometry, columnTargets: ColumnTargets? = nil
+    _ geometry: Conv2DGeometry, targets: TileTargets? = nil
   ) throws(Conv2DError) -> any TileKernel {
     let core = BLASRuntime.core
     let computeByteCount = Scalar.scalarType.computeByteCount
@@ -69,6 +76,10 @@ enum Candidates {
       throw .unsupported(algorithm, reason: reason)
     }
     if geometry.isDegenerate { return Zeros<Scalar>(geometry) }
+    let targets =
+      targets
+      ?? TileTargets(
+        dataFormat: geometry.dataFormat, computeByteCount: computeByteCount)
     switch algorithm {
     case .pointwise:
       return Pointwise<Scalar>(
@@ -81,10 +92,21 @@ enum Candidates {
         geometry,
         tiling: ColumnTiling(
           geometry, core: core, computeByteCount: computeByteCount,
-          targets: columnTargets
-            ?? ColumnTargets(
-              dataFormat: geometry.dataFormat,
-              computeByteCount: computeByteCount)),
+          targets: targets.column),
+        core: core)
+    case .taps:
+      return Taps<Scalar>(
+        geometry,
+        tiling: TapTiling(
+          geometry, core: core, computeByteCount: computeByteCount,
+          copies: OutBackpropTile<Scalar>.copies(geometry),
+          targets: targets.taps),
+        core: core)
+    case .gather:
+      return Gather<Scalar>(
+        geometry,
+        tiling: GatherTiling(
+          geometry, core: core, computeByteCount: computeByteCount),
         core: core)
     case .narrowGroups:
       return geometry.dataFormat == .nhwc

@@ -4,8 +4,15 @@ internal import FoundationEssentials
 public enum InputGradientAlgorithm: String, Sendable, Hashable, CaseIterable {
   /// The plan chooses.
   case automatic = "auto"
-  /// A matrix product straight into the result; 1x1 kernels with stride 1.
+  /// A matrix product straight into the result; 1x1 kernels with stride 1 and
+  /// no padding.
   case pointwise
+  /// A matrix product a tap, added straight to the result; every geometry whose
+  /// row of the result, `stride * Cin` from pixel to pixel, fits 32 bits.
+  case taps
+  /// One matrix product over taps and channels of gathered pixels; strides up
+  /// to 64, and windows that fit into the cache.
+  case gather
   /// Blocked matrix products and col2im; every geometry.
   case column
   /// Gathering loops for depthwise layers and narrow groups: NHWC with 1, 2, 4
@@ -27,6 +34,16 @@ public enum Accuracy: String, Sendable, Hashable, CaseIterable {
   case tight
 }
 
+/// How a plan chooses between algorithms.
+public enum Tuning: String, Sendable, Hashable, CaseIterable {
+  /// By a model of their cost; the same choice every time.
+  case estimate
+  /// By running each of them a few times while the plan is made, which takes
+  /// some ten executions and the memory of the problem's tensors. The choice,
+  /// and with it the rounding of results, may differ from one plan to the next.
+  case measure
+}
+
 /// What a caller asks of a plan.
 public struct InputGradientOptions: Sendable, Hashable {
   /// The algorithm to take; the default lets the plan choose.
@@ -40,18 +57,22 @@ public struct InputGradientOptions: Sendable, Hashable {
   /// fewer threads; below the need of one thread it throws. The bits of the
   /// result do not depend on it.
   public var workspaceLimit: Int?
+  /// How `.automatic` chooses.
+  public var tuning: Tuning
 
   /// Options; each has a default. The plan checks them.
   public init(
     algorithm: InputGradientAlgorithm = .automatic,
     accuracy: Accuracy = .standard,
     threads: Int = Self.availableProcessors,
-    workspaceLimit: Int? = nil
+    workspaceLimit: Int? = nil,
+    tuning: Tuning = .estimate
   ) {
     self.algorithm = algorithm
     self.accuracy = accuracy
     self.threads = threads
     self.workspaceLimit = workspaceLimit
+    self.tuning = tuning
   }
 
   /// Processors that this process may run on.

@@ -20,9 +20,22 @@ public struct InputGradientPlan<Scalar: ConvolutionScalar>: Sendable {
   public var preparedFilterByteCount: Int { kernel.filterByteCount }
   /// How the work is cut, in words.
   public var summary: String { kernel.summary }
+  /// What the cost model expects of an execution on one thread. Its numbers are
+  /// of one machine; their ratios are what decides between algorithms.
+  public var predictedTime: Duration {
+    .nanoseconds(
+      Candidates.cost(kernel, Scalar.scalarType, geometry))
+  }
+
+  /// Why the algorithm was taken.
+  private var reason: String {
+    if options.algorithm != .automatic { return "asked for" }
+    if geometry.isDegenerate { return "there is nothing to add up" }
+    return options.tuning == .measure
+      ? "measured to be the fastest" : "expected to be the fastest"
+  }
 
   let kernel: any TileKernel
-  private let reason: String
 
   /// Work below which starting a second thread costs more than it saves, in
   /// operations.
@@ -37,23 +50,32 @@ public struct InputGradientPlan<Scalar: ConvolutionScalar>: Sendable {
   public init(
     _ geometry: Conv2DGeometry, options: InputGradientOptions = .init()
   ) throws(Conv2DError) {
-    try self.init(geometry, options: options, columnTargets: nil)
+    try self.init(geometry, options: options, targets: nil)
   }
 
-  /// A plan whose column algorithm aims at other tile sizes, for measuring
-  /// them.
+  /// A plan that aims at other tile sizes, for measuring them.
   package init(
     _ geometry: Conv2DGeometry, options: InputGradientOptions,
-    columnTargets: ColumnTargets?
+    targets: TileTargets?
   ) throws(Conv2DError) {
     guard options.threads >= 1 else { throw .threads(options.threads) }
+    var algorithm = options.algorithm
+    if algorithm == .automatic, options.tuning == .measure,
+      !geometry.isDegenerate
+    {
+      algorithm = try Self.fastest(geometry, options: options)
+    }
     func choose<Storage: StorageScalar>(
       _ type: Storage.Type
-    ) throws(Conv2DError) -> (InputGradientAlgorithm, any TileKernel, String) {
-      try Candidates.choose(
-        type, geometry, options, columnTargets: columnTargets)
+    ) throws(Conv2DError) -> (InputGradientAlgorithm, any TileKernel) {
+      algorithm == .automatic
+        ? try Candidates.cheapest(type, geometry, targets: targets)
+        : (
+          algorithm,
+          try Candidates.make(algorithm, type, geometry, targets: targets)
+        )
     }
-    (algorithm, kernel, reason) =
+    (self.algorithm, kernel) =
       switch Scalar.scalarType {
       case .float16: try choose(Float16.self)
       case .bfloat16: try choose(BFloat16.self)

@@ -1,0 +1,118 @@
+/// How tap accumulation cuts a problem.
+struct TapTiling: Sendable, Hashable {
+  /// Input channels of one GEMM.
+  let channelBlock: Int
+  /// Most pixels of one GEMM.
+  let pixels: Int
+  /// Output channels of one GEMM; the rest is added to it.
+  let depthBlock: Int
+  /// Rows and columns of the result that a task owns.
+  let bandRows: Int
+  let bandColumns: Int
+  /// Rows of the result that are summed together, tap after tap.
+  let stripRows: Int
+  /// Blocks of channels that a task owns.
+  let blocksPerTask: Int
+  /// Rows of out_backprop that reach a band through one tap row.
+  let tapRows: Int
+  /// Whether a copy of out_backprop holds all rows from the first to the last
+  /// that touches the band.
+  let isDense: Bool
+  /// Rows and columns of out_backprop that a task copies, at most.
+  let tileRows: Int
+  let tileColumns: Int
+}
+
+/// The sizes that a tiling aims at; `scripts/tune-tiles.sh` measures them.
+///
+/// `package` so that the benchmark executable can.
+package struct TapTargets: Sendable, Hashable {
+  /// Most pixels of one GEMM.
+  package var pixels: Int
+  /// Input channels of one GEMM.
+  package var channels: Int
+  /// Output channels of one GEMM.
+  package var depth: Int
+  /// Bytes of the sums of a strip where a product reads less of the filter
+  /// than of sums: they stay in L1.
+  package var nearBytes: Int
+  /// Bytes of the sums of a strip elsewhere.
+  package var farBytes: Int
+  /// Bytes of a copy of out_backprop.
+  package var copyBytes: Int
+  package var panelBytes = 1 << 20
+
+  /// The sizes for the core that OpenBLAS runs for.
+  package init() {
+    pixels = 96
+    channels = 128
+    depth = 512
+    nearBytes = 16 << 10
+    farBytes = 128 << 10
+    copyBytes = 256 << 10
+  }
+}
+
+extension TapTiling {
+  /// The tiling for a geometry on a core.
+  ///
+  /// - Parameter copies: whether tasks copy out_backprop and have sums of their
+  ///   own.
+  init(
+    _ geometry: Conv2DGeometry, core: BLASCore, computeByteCount: Int,
+    copies: Bool, targets: TapTargets
+  ) {
+    let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
+    let depth = max(1, geometry.depthPerGroup)
+    let channels = max(1, geometry.channelsPerGroup)
+    let height = max(1, vertical.input)
+    let width = max(1, horizontal.input)
+
+    // One product, within the small path.
+    depthBlock = ceilDivide(depth, ceilDivide(depth, targets.depth))
+    let limit = BLASCore.smallLimit / depthBlock
+    let most = core == .small ? min(targets.channels, limit / 24) : 1 << 10
+    channelBlock =
+      channels <= 96
+      ? channels : evenBlock(channels, limit: max(most / 64, 1) * 64)
+    let segment = min(
+      core == .small ? max(1, limit / channelBlock) : Int.max,
+      targets.pixels)
+    pixels = max(1, limit / channelBlock)
+
+    // A strip: columns for even products, and rows that the cache has room for.
+    let columnParts = ceilDivide(max(1, horizontal.output), segment)
+    let stride = min(horizontal.stride, width)
+    bandColumns = min(
+      width, ceilDivide(ceilDivide(width, stride), columnParts) * stride)
+    let bytes =
+      depthBlock < 2 * min(segment, horizontal.output)
+      ? targets.nearBytes : targets.farBytes
+    let rowBytes = bandColumns * channelBlock * computeByteCount
+    let mostRows = max(1, min(height, bytes / rowBytes))
+    stripRows = ceilDivide(height, ceilDivide(height, mostRows))
+
+    guard copies else {
+      bandRows = stripRows
+      let panel = depth * geometry.taps * channelBlock * computeByteCount
+      blocksPerTask = max(
+        1, min(ceilDivide(channels, channelBlock), targets.panelBytes / panel))
+      (tapRows, isDense, tileRows, tileColumns) = (0, true, 0, 0)
+      return
+    }
+    // A copy serves many strips and all channels.
+    let touchedColumns = horizontal.mostOutputs(touching: bandColumns)
+    let rowCopy = max(1, touchedColumns) * depth * computeByteCount
+    let bandLimit =
+      max(1, targets.copyBytes / rowCopy) * min(vertical.stride, height)
+    let strips = ceilDivide(height, stripRows)
+    let bands = min(strips, max(ceilDivide(height, bandLimit), 4))
+    bandRows = min(height, ceilDivide(strips, bands) * stripRows)
+    blocksPerTask = ceilDivide(channels, channelBlock)
+    tapRows = ceilDivide(bandRows, vertical.stride)
+    let touchedRows = vertical.mostOutputs(touching: bandRows)
+    isDense = touchedRows / vertical.kernel <= tapRows
+    tileRows = isDense ? touchedRows : vertical.kernel * tapRows
+    tileColumns = touchedColumns
+  }
+}

@@ -1,0 +1,52 @@
+/// The taps that reach every `stride`-th position of an axis, from `phase` on,
+/// in the order of their windows.
+///
+/// Position `phase + q * stride` meets tap `tap(i)` of window
+/// `q + window(i)`, which may be outside out_backprop.
+struct PhaseTaps: Sendable, Hashable {
+  /// Taps of the phase.
+  let count: Int
+  private let lastTap: Int
+  private let tapStep: Int
+  private let firstWindow: Int
+  /// From the window of one tap to that of the next.
+  let windowStep: Int
+
+  init(_ axis: Axis, phase: Int) {
+    // Taps of one phase lie the stride apart, less what the dilation shares
+    // with it.
+    let shared = greatestCommonDivisor(axis.stride, axis.dilation)
+    tapStep = axis.stride / shared
+    windowStep = axis.dilation / shared
+    func offset(_ tap: Int) -> Int {
+      phase + axis.padBefore - tap * axis.dilation
+    }
+    guard
+      let first = (0..<min(axis.kernel, tapStep))
+        .first(where: { offset($0) % axis.stride == 0 })
+    else {
+      (count, lastTap, firstWindow) = (0, 0, 0)
+      return
+    }
+    count = (axis.kernel - 1 - first) / tapStep + 1
+    lastTap = first + (count - 1) * tapStep
+    firstWindow = offset(lastTap) / axis.stride
+  }
+
+  func tap(_ index: Int) -> Int { lastTap - index * tapStep }
+
+  func window(_ index: Int) -> Int { firstWindow + index * windowStep }
+
+  /// The taps, by index, whose window for position `q` of the phase is one of
+  /// `windows`.
+  func indices(at q: Int, windows: Int) -> Range<Int> {
+    let lower = min(max(0, ceilDivide(-firstWindow - q, windowStep)), count)
+    let upper = min(
+      max(lower, ceilDivide(windows - firstWindow - q, windowStep)), count)
+    return lower..<upper
+  }
+}
+
+private func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
+  b == 0 ? a : greatestCommonDivisor(b, a % b)
+}

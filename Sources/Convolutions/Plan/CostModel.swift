@@ -1,0 +1,100 @@
+/// What the pieces of an algorithm cost on a core type, in nanoseconds on one
+/// thread.
+///
+/// The numbers were measured on Zen 4 with OpenBLAS 0.3.21; only their ratios
+/// matter, and `convbench choose` shows how often they lead to the fastest
+/// algorithm.
+struct CostModel: Sendable {
+  let core: BLASCore
+  let computeByteCount: Int
+
+  /// One matrix product.
+  func product(rows: Double, columns: Double, depth: Double) -> Double {
+    guard rows > 0, columns > 0, depth > 0 else { return 0 }
+    let scale = Double(computeByteCount) / 4
+    switch core {
+    case .small:
+      if columns == 1 {
+        // OpenBLAS makes it a matrix-vector product.
+        return 300 + rows * depth * (depth < 32 ? 0.7 : 0.12) * scale
+      }
+      // Rows go in pairs, columns in vectors with a costly rest.
+      let rowPairs = rows + (Int(rows) % 2 == 1 ? 0.5 : 0)
+      let lanes = 16 / scale
+      let full = (columns / lanes).rounded(.down)
+      let rest = (columns - full * lanes) / lanes
+      let vectors =
+        full + (rest == 0 ? 0 : rest <= 0.5 ? 0.12 + 1.3 * rest : 1.1)
+      return 60 + rowPairs * vectors * (depth * 0.285 + 1.6)
+    case .packed:
+      // Both operands are copied into panels first.
+      return 400
+        + scale
+        * (rows * columns * depth * 0.0191 + rows * depth * 0.2
+          + columns * depth * 0.15 + rows * columns * 0.06)
+    }
+  }
+
+  /// Adding or copying runs in the cache.
+  func runs(_ count: Double, scalars: Double) -> Double {
+    count * 2 + scalars * 0.09 * Double(computeByteCount) / 4
+  }
+
+  /// Setting, converting or copying scalars that lie together.
+  func move(_ scalars: Double) -> Double {
+    scalars * 0.04 * Double(computeByteCount) / 4
+  }
+
+  /// Transposing scalars.
+  func transpose(_ scalars: Double) -> Double {
+    scalars * 0.12 * Double(computeByteCount) / 4
+  }
+
+  /// Copying or converting scalars from or to a layout.
+  func load(_ scalars: Double, _ format: DataFormat) -> Double {
+    format == .nhwc ? move(scalars) : transpose(scalars)
+  }
+
+  /// Reading a filter from beyond the L2 cache, as far as `work` beside it does
+  /// not hide it.
+  func filter(_ scalars: Double, times: Double, behind work: Double) -> Double {
+    let bytes = scalars * Double(computeByteCount)
+    return bytes > Double(512 << 10)
+      ? max(0, bytes * times * 0.09 - work / 2) : 0
+  }
+
+  /// What every algorithm pays: out_backprop from memory, the result to it.
+  func tensors(_ geometry: Conv2DGeometry, byteCount: Int) -> Double {
+    Double(geometry.outBackpropCount + 2 * geometry.inputCount)
+      * Double(byteCount) * 0.04
+  }
+
+  /// Multiply-adds of plain vector loops over `count` scalars each.
+  func loops(_ multiplyAdds: Double, over count: Double) -> Double {
+    let lanes = Double(64 / computeByteCount)
+    let vectors = (count / lanes).rounded(.up)
+    return multiplyAdds / max(1, count) * (vectors * 0.3 + 0.7)
+  }
+}
+
+extension Axis {
+  /// Every pair of a window and a tap of it that lands inside: how many a tap.
+  ///
+  /// - Parameter body: told the windows of a tap and how many taps it stands
+  ///   for, as a kernel with very many is sampled.
+  func forEachTap(_ body: (_ windows: Double, _ weight: Double) -> Void) {
+    let samples = min(kernel, 256)
+    let weight = Double(kernel) / Double(samples)
+    for index in 0..<samples {
+      let tap = Int(Double(index) * weight)
+      body(Double(outputs(landingIn: 0..<input, tap: tap).count), weight)
+    }
+  }
+
+  /// Pairs of a window and a tap of it that lands inside.
+  var hits: Double {
+    var sum = 0.0
+    forEachTap { sum += $0 * $1 }
+    return sum
+  }
+}

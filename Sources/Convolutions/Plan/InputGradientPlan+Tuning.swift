@@ -1,0 +1,69 @@
+extension InputGradientPlan {
+  /// The candidate that executes fastest, all of them timed in turn.
+  static func fastest(
+    _ geometry: Conv2DGeometry, options: InputGradientOptions
+  ) throws(Conv2DError) -> InputGradientAlgorithm {
+    let contenders = try contenders(geometry, options: options)
+    guard contenders.count > 1 else {
+      return contenders.first?.plan.algorithm ?? .direct
+    }
+    let size = MemoryLayout<Scalar>.stride
+    try checkMemory(
+      (geometry.filterCount + geometry.outBackpropCount + geometry.inputCount)
+        * size)
+    // All bits zero is 0 in every type; no kernel's time depends on values.
+    let zeros = UnsafeMutablePointer<Scalar>.allocate(
+      capacity: max(geometry.outBackpropCount, geometry.filterCount))
+    UnsafeMutableRawPointer(zeros).initializeMemory(
+      as: UInt8.self, repeating: 0,
+      count: max(geometry.outBackpropCount, geometry.filterCount) * size)
+    let result = UnsafeMutablePointer<Scalar>.allocate(
+      capacity: geometry.inputCount)
+    defer {
+      zeros.deallocate()
+      result.deallocate()
+    }
+    let filters = contenders.map { $0.plan.prepare(filter: zeros) }
+    var workspace = Workspace(
+      byteCount: contenders.map(\.plan.workspaceByteCount).max()!)
+
+    let rounds = 4
+    let hopeless = 2.0
+    var best = [Duration](
+      repeating: .seconds(1 << 30), count: contenders.count)
+    for round in 0..<rounds {
+      let least = best.min()!
+      for (index, contender) in contenders.enumerated()
+      where round == 0 || best[index] < least * hopeless {
+        let time = ContinuousClock().measure {
+          contender.plan.execute(
+            filter: filters[index], outBackprop: zeros, into: result,
+            workspace: &workspace)
+        }
+        // The first round warms up; it only shows who is hopeless.
+        best[index] = round == 1 ? time : min(best[index], time)
+      }
+    }
+    let fastest = best.indices.min { best[$0] < best[$1] }!
+    return contenders[fastest].plan.algorithm
+  }
+
+  /// Plans of every algorithm that can serve, but for those that the model
+  /// finds out of the question.
+  private static func contenders(
+    _ geometry: Conv2DGeometry, options: InputGradientOptions
+  ) throws(Conv2DError) -> [(plan: Self, time: Duration)] {
+    var plans: [(plan: Self, time: Duration)] = []
+    for algorithm in Candidates.order(geometry) {
+      var options = options
+      options.algorithm = algorithm
+      // A cap holds for the candidate that is taken.
+      options.workspaceLimit = nil
+      let plan = try Self(geometry, options: options)
+      plans.append((plan, plan.predictedTime))
+    }
+    let outOfTheQuestion = 5.0
+    let least = plans.map(\.time).min() ?? .zero
+    return plans.filter { $0.time <= least * outOfTheQuestion }
+  }
+}
