@@ -82,8 +82,8 @@ import Testing
     let run = try Run(["explain", Self.problem, "--layout", "nchw"])
     #expect(run.status == 0)
     #expect(run.output.contains("mb1ic2ih4iw4oc3oh4ow4kh3kw3"))
-    #expect(run.output.contains("pointwise: no, "))
-    let served = try Run(["explain", Self.problem, "--algorithm", "pointwise"])
+    #expect(run.output.contains("groups: no, "))
+    let served = try Run(["explain", Self.problem, "--algorithm", "groups"])
     #expect(served.status == 1)
   }
 
@@ -96,7 +96,7 @@ import Testing
     let run = try Run([
       "bench", "mb1ic2ih3oc2kh2nmine", "--file", list, "--min-time", "0",
       "--dtype", "f32,bf16", "--layout", "nhwc,nchw", "--threads", "1",
-      "--algorithm", "auto,pointwise", "--format", "json", "--output", output,
+      "--algorithm", "auto,groups", "--format", "json", "--output", output,
     ])
     #expect(run.status == 0, "\(run.errors)")
     #expect(run.output.isEmpty)

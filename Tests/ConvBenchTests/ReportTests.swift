@@ -28,7 +28,7 @@ import Testing
   private func unsupported() throws -> BenchRow {
     var row = try row("other")
     row.algorithm = nil
-    row.request = .pointwise
+    row.request = .narrowGroups
     row.workspaceByteCount = nil
     row.timing = nil
     row.directMinimum = nil
@@ -90,7 +90,7 @@ import Testing
     #expect(rows[0]["status"] as? String == "ok")
     #expect(rows[1]["status"] as? String == "unsupported")
     #expect(rows[1]["min_ms"] is NSNull)
-    #expect(rows[1]["algorithm"] as? String == "pointwise")
+    #expect(rows[1]["algorithm"] as? String == "groups")
   }
 
   @Test func infiniteErrorIsStillJSON() throws {

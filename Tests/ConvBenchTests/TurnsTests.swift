@@ -106,7 +106,7 @@ import Testing
       #expect((reply["reason"] as? String)?.isEmpty == false, "\(request)")
     }
     #expect(replies.last?["ok"] as? Bool == true)
-    let refused = try self.replies(to: [load()], ["--algorithm", "pointwise"])
+    let refused = try self.replies(to: [load()], ["--algorithm", "groups"])
     #expect(refused[0]["ok"] as? Bool == false)
   }
 }

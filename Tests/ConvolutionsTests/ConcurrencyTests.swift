@@ -90,7 +90,7 @@ import Testing
       try ConcurrencyTests.callFromThreads(200, threadsEach: 3, shared: true)
     }
     await #expect(processExitsWith: .success) {
-      for algorithm in [InputGradientAlgorithm.column, .pointwise] {
+      for algorithm in [InputGradientAlgorithm.column, .taps] {
         try ConcurrencyTests.callFromThreads(
           400, threadsEach: 1, shared: true,
           descriptor: ConcurrencyTests.smallDescriptor, algorithm: algorithm)

@@ -29,7 +29,7 @@ import Testing
       #expect(summary.failed == 0, "\(summary.failures)")
       #expect(
         summary.skipped.keys.allSatisfy {
-          $0.hasPrefix("pointwise:") || $0.hasPrefix("groups:")
+          $0.hasPrefix("groups:")
         })
       #expect(summary.passed > 3 * geometries.count)
     }

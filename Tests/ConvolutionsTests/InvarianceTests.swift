@@ -17,8 +17,7 @@ import Testing
   ]
 
   static let algorithms: [InputGradientAlgorithm] = [
-    .taps, .gather, .column, .pointwise, .narrowGroups, .direct,
-    .automatic,
+    .taps, .gather, .column, .narrowGroups, .direct, .automatic,
   ]
 
   @Test(arguments: problems, algorithms)
@@ -167,7 +166,7 @@ import Testing
   @Test(arguments: algorithms)
   func bufferOffsets(_ algorithm: InputGradientAlgorithm) throws {
     let places: [InputGradientAlgorithm: Int] = [
-      .pointwise: 3, .narrowGroups: 5,
+      .taps: 3, .narrowGroups: 5,
     ]
     let geometry = try problem(Self.problems[places[algorithm] ?? 1])
     let (filter, outBackprop) = realData(Float.self, geometry)

@@ -6,22 +6,24 @@ import Testing
   static let descriptor = "mb2ic24ih13iw14oc20oh13ow14kh3kw3sh1sw1ph1pw1"
 
   @Test func algorithmsThatCannotServe() throws {
-    for (descriptor, word) in [
-      ("mb2ic4ih6iw6oc4oh4ow4kh3kw3", "1x1"),
-      ("mb2ic4ih7iw7oc4oh4ow4kh1kw1sh2sw2", "stride"),
-      ("mb2ic4ih4iw4oc4oh6ow6kh1kw1sh1sw1ph1pw1", "padding"),
-    ] {
+    let cases: [(String, InputGradientAlgorithm, String)] = [
+      ("mb2ic4ih6iw6oc4oh4ow4kh3kw3", .narrowGroups, "no groups"),
+      ("g2mb2ic6ih6iw6oc6oh4ow4kh3kw3", .narrowGroups, "1, 2, 4 or 8"),
+      ("mb1ic4ih65iw65oc4oh1ow1kh1kw1sh65sw65", .gather, "above 64"),
+      ("mb1ic4ih9iw9oc90000oh9ow9kh3kw3ph1pw1", .gather, "cache"),
+    ]
+    for (descriptor, algorithm, word) in cases {
       let geometry = try problem(descriptor)
       let error = #expect(throws: Conv2DError.self) {
         try InputGradientPlan<Float>(
-          geometry, options: .init(algorithm: .pointwise))
+          geometry, options: .init(algorithm: algorithm))
       }
-      guard case .unsupported(.pointwise, let reason) = error else {
+      guard case .unsupported(algorithm, let reason) = error else {
         Issue.record("\(descriptor): \(String(describing: error))")
         continue
       }
       #expect(reason.contains(word))
-      #expect("\(error!)".contains("pointwise"))
+      #expect("\(error!)".contains(algorithm.rawValue))
     }
   }
 
@@ -235,7 +237,7 @@ import Testing
   /// One layer of each kind, and what it should be computed with.
   @Test(arguments: [
     ("mb8ic64ih56iw56oc64oh56ow56kh3kw3ph1pw1", InputGradientAlgorithm.taps),
-    ("mb8ic64ih56iw56oc256oh56ow56kh1kw1ph0pw0", .pointwise),
+    ("mb8ic64ih56iw56oc256oh56ow56kh1kw1ph0pw0", .taps),
     ("mb8ic3ih224iw224oc64oh112ow112kh7kw7sh2sw2ph3pw3", .column),
     ("mb1ic64ih128iw128oc3oh128ow128kh9kw9ph4pw4", .gather),
     ("g128mb8ic128ih56iw56oc128oh56ow56kh3kw3ph1pw1", .narrowGroups),
@@ -256,7 +258,7 @@ import Testing
       let plan = try InputGradientPlan<Scalar>(
         geometry, options: .init(threads: 2, tuning: .measure))
       #expect(
-        ![.automatic, .reference, .pointwise, .narrowGroups]
+        ![.automatic, .reference, .narrowGroups]
           .contains(plan.algorithm))
       #expect(plan.description.contains("measured"))
       let forced = try InputGradientPlan<Scalar>(

@@ -52,9 +52,11 @@ package struct ColumnTargets: Sendable, Hashable {
       depth = 512
     case .packed:
       // Every call packs both operands, which costs 1/pixels + 1/columns.
-      pixels = 128
+      pixels = 256
       columns = 2304 / computeByteCount
       depth = 640
+      tileBytes = 768 << 10
+      sumBytes = 768 << 10
     }
   }
 }

@@ -97,7 +97,7 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
           * model.product(
             rows: (pixels / parts).rounded(.up), columns: width,
             depth: deep / depths)
-        products += parts * 150
+        products += parts * 250
         copies +=
           1.5
           * model.runs(
@@ -112,7 +112,9 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
     let loads =
       Double(taskCount)
       * GatherTiling.copiedScalars(geometry, bandRows: tiling.bandRows)
-    let work = rows * (products * Double(blockCount) + copies)
+    // The operand evicts panels and sums: `convbench choose` has it 12 % slower
+    // than its parts.
+    let work = 1.12 * rows * (products * Double(blockCount) + copies)
     return work
       + model.filter(
         Double(geometry.filterCount) / Double(max(1, rowPhases.count)),

@@ -44,11 +44,20 @@ package struct TapTargets: Sendable, Hashable {
 
   /// The sizes for the core that OpenBLAS runs for.
   package init() {
-    pixels = 96
-    channels = 128
     depth = 512
-    nearBytes = 16 << 10
-    farBytes = 128 << 10
+    switch BLASRuntime.core {
+    case .small:
+      // Blocks of 64 are four vectors of 16, which the kernel takes at once.
+      pixels = 96
+      channels = 64
+      nearBytes = 16 << 10
+      farBytes = 64 << 10
+    case .packed:
+      pixels = 256
+      channels = 512
+      nearBytes = 512 << 10
+      farBytes = 512 << 10
+    }
     copyBytes = 256 << 10
   }
 }
@@ -71,14 +80,15 @@ extension TapTiling {
     // One product, within the small path.
     depthBlock = ceilDivide(depth, ceilDivide(depth, targets.depth))
     let limit = BLASCore.smallLimit / depthBlock
-    let most = core == .small ? min(targets.channels, limit / 24) : 1 << 10
+    let most =
+      core == .small ? min(targets.channels, limit / 24) : targets.channels
     channelBlock =
       channels <= 96
       ? channels : evenBlock(channels, limit: max(most / 64, 1) * 64)
-    let segment = min(
-      core == .small ? max(1, limit / channelBlock) : Int.max,
-      targets.pixels)
-    pixels = max(1, limit / channelBlock)
+    pixels =
+      core == .small
+      ? max(1, limit / channelBlock) : max(1, targets.pixels)
+    let segment = min(pixels, targets.pixels)
 
     // A strip: columns for even products, and rows that the cache has room for.
     let columnParts = ceilDivide(max(1, horizontal.output), segment)

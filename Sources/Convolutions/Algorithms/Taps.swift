@@ -33,6 +33,14 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
       transposed: true)
     bandRowCount = ceilDivide(geometry.inputHeight, tiling.bandRows)
     bandColumnCount = ceilDivide(geometry.inputWidth, tiling.bandColumns)
+    let axes = [geometry.vertical, geometry.horizontal]
+    reachesOnce = axes.allSatisfy {
+      $0.kernel == 1 || ($0.dilation == 1 && $0.kernel <= $0.stride)
+    }
+    reachesAll = axes.allSatisfy {
+      $0.dilation == 1 && $0.kernel == $0.stride && $0.padBefore == 0
+        && $0.input == $0.output * $0.stride
+    }
     blockPartCount = ceilDivide(panels.blocksPerGroup, tiling.blocksPerTask)
   }
 
@@ -85,8 +93,11 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
       let parts = (pixels / Double(tiling.pixels)).rounded(.up)
       products +=
         weight * runs * parts
-        * model.product(
-          rows: (pixels / parts).rounded(), columns: width, depth: depth)
+        * (1 + 1 / width)
+        * (model.product(
+          rows: (pixels / parts).rounded(), columns: width, depth: depth,
+          adds: !reachesOnce)
+          + model.sums(pixels / parts * width))
     }
     let blocks = Double(geometry.groups * panels.blocksPerGroup)
     let depths = Double(
@@ -109,7 +120,7 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
     cost += model.filter(
       Double(geometry.filterCount),
       times: block <= 1 << 20
-        ? 1 : Double(geometry.batch * strips) * Double(bandColumnCount),
+        ? 1 : Double(geometry.batch * strips) * Double(bandColumnCount) / 4,
       behind: cost)
     return cost
   }
@@ -136,9 +147,20 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
       tiling.tileRows * tiling.tileColumns * geometry.depthPerGroup)
   }
 
+  /// Whether no pixel of the result is reached through two taps.
+  let reachesOnce: Bool
+  /// Whether every pixel is reached, through one tap: kernels as large as the
+  /// stride, and no padding.
+  let reachesAll: Bool
+
   /// Whether sums are taken in the result.
   var sumsInResult: Bool {
     Scalar.isCompute && geometry.dataFormat == .nhwc
+  }
+
+  /// Whether a task clears all channels of its band at once.
+  var clearsAllChannels: Bool {
+    sumsInResult && !reachesAll && geometry.groups == 1 && blockPartCount == 1
   }
 
   private var sumsByteCount: Int {
@@ -189,6 +211,9 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
     let sums = (workspace + tileByteCount)
       .assumingMemoryBound(to: Compute.self)
     let result = result.assumingMemoryBound(to: Scalar.self)
+    if clearsAllChannels {
+      clear(result, image: image, rows: rows, columns: columns)
+    }
     for block in blocks {
       let panels =
         filter.assumingMemoryBound(to: Compute.self)
@@ -204,6 +229,22 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
         ).run(into: result, sums: sums)
         row = strip.upperBound
       }
+    }
+  }
+
+  private func clear(
+    _ result: UnsafeMutablePointer<Scalar>, image: Int, rows: Range<Int>,
+    columns: Range<Int>
+  ) {
+    let channels = geometry.inputChannels
+    for y in rows {
+      let pixel =
+        (image * geometry.inputHeight + y) * geometry.inputWidth
+        + columns.lowerBound
+      // All bits zero is +0.0.
+      UnsafeMutableRawPointer(result + pixel * channels).initializeMemory(
+        as: UInt8.self, repeating: 0,
+        count: columns.count * channels * MemoryLayout<Scalar>.stride)
     }
   }
 }
@@ -344,7 +385,9 @@ struct TapStrip<Scalar: StorageScalar> {
   private func accumulate(
     into sums: UnsafeMutablePointer<Compute>, stride: Int, rowStride: Int
   ) {
-    clear(sums, stride: stride, rowStride: rowStride)
+    if !kernel.reachesAll, !kernel.clearsAllChannels {
+      clear(sums, stride: stride, rowStride: rowStride)
+    }
     let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
     let panelSize = geometry.depthPerGroup * channels.count
     for r in 0..<vertical.kernel {
@@ -401,7 +444,8 @@ struct TapStrip<Scalar: StorageScalar> {
         Compute.multiply(
           rows: last - first, columns: width, depth: part,
           pixels + first * source.stride + start, stride: source.stride,
-          panel + start * width, stride: width, accumulate: true,
+          panel + start * width, stride: width,
+          accumulate: !kernel.reachesOnce || start > 0,
           into: sums + first * stride, stride: stride)
       }
       start += part

@@ -1,21 +1,9 @@
 /// The algorithms that a plan chooses from, in the order of preference between
 /// equals; the direct kernel is last and always can.
 enum Candidates {
-  private static let order: [InputGradientAlgorithm] = [
-    .narrowGroups, .pointwise, .taps, .gather, .column, .direct,
+  static let order: [InputGradientAlgorithm] = [
+    .narrowGroups, .taps, .gather, .column, .direct,
   ]
-
-  /// Those that can serve a geometry. Where pointwise can, and groups are not
-  /// too narrow for it, other products are out: they would be the same ones, less
-  /// well prefetched.
-  static func order(_ geometry: Conv2DGeometry) -> [InputGradientAlgorithm] {
-    let able = order.filter { objection(to: geometry, $0) == nil }
-    let isPointwise =
-      able.contains(.pointwise)
-      && (geometry.groups == 1 || geometry.channelsPerGroup >= 16)
-    return isPointwise
-      ? able.filter { ![.taps, .gather, .column].contains($0) } : able
-  }
 
   /// What a candidate must be cheaper by than those before it: less is in the
   /// noise of the model.
@@ -37,7 +25,7 @@ enum Candidates {
   ) throws(Conv2DError) -> (InputGradientAlgorithm, any TileKernel) {
     var best: (InputGradientAlgorithm, any TileKernel)?
     var leastCost = Double.infinity
-    for algorithm in order(geometry) {
+    for algorithm in order where objection(to: geometry, algorithm) == nil {
       let kernel = try make(algorithm, type, geometry, targets: targets)
       let cost = cost(kernel, Scalar.scalarType, geometry)
       if best == nil || cost < leastCost * margin {
@@ -53,7 +41,6 @@ enum Candidates {
     to geometry: Conv2DGeometry, _ algorithm: InputGradientAlgorithm
   ) -> String? {
     switch algorithm {
-    case .pointwise: Pointwise<Float>.objection(to: geometry)
     case .column: Column<Float>.objection(to: geometry)
     case .taps: Taps<Float>.objection(to: geometry)
     case .gather: Gather<Float>.objection(to: geometry)
@@ -81,12 +68,6 @@ enum Candidates {
       ?? TileTargets(
         dataFormat: geometry.dataFormat, computeByteCount: computeByteCount)
     switch algorithm {
-    case .pointwise:
-      return Pointwise<Scalar>(
-        geometry,
-        tiling: PointwiseTiling(
-          geometry, core: core, computeByteCount: computeByteCount),
-        core: core)
     case .column:
       return Column<Scalar>(
         geometry,

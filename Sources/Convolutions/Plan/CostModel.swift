@@ -8,8 +8,10 @@ struct CostModel: Sendable {
   let core: BLASCore
   let computeByteCount: Int
 
-  /// One matrix product.
-  func product(rows: Double, columns: Double, depth: Double) -> Double {
+  /// One matrix product, written or added to what is there.
+  func product(
+    rows: Double, columns: Double, depth: Double, adds: Bool = false
+  ) -> Double {
     guard rows > 0, columns > 0, depth > 0 else { return 0 }
     let scale = Double(computeByteCount) / 4
     switch core {
@@ -26,6 +28,7 @@ struct CostModel: Sendable {
       let vectors =
         full + (rest == 0 ? 0 : rest <= 0.5 ? 0.12 + 1.3 * rest : 1.1)
       return 60 + rowPairs * vectors * (depth * 0.285 + 1.6)
+        + (rest == 0 ? 0 : rows * (adds ? 2.5 : 1))
     case .packed:
       // Both operands are copied into panels first.
       return 400
@@ -35,9 +38,14 @@ struct CostModel: Sendable {
     }
   }
 
+  /// Sums that a product adds to beyond the nearest cache.
+  func sums(_ scalars: Double) -> Double {
+    scalars * 0.03 * Double(computeByteCount) / 4
+  }
+
   /// Adding or copying runs in the cache.
   func runs(_ count: Double, scalars: Double) -> Double {
-    count * 2 + scalars * 0.09 * Double(computeByteCount) / 4
+    count * 2 + scalars * 0.12 * Double(computeByteCount) / 4
   }
 
   /// Setting, converting or copying scalars that lie together.

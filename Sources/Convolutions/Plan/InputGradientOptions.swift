@@ -4,9 +4,6 @@ internal import FoundationEssentials
 public enum InputGradientAlgorithm: String, Sendable, Hashable, CaseIterable {
   /// The plan chooses.
   case automatic = "auto"
-  /// A matrix product straight into the result; 1x1 kernels with stride 1 and
-  /// no padding.
-  case pointwise
   /// A matrix product a tap, added straight to the result; every geometry whose
   /// row of the result, `stride * Cin` from pixel to pixel, fits 32 bits.
   case taps

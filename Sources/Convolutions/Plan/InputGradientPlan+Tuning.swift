@@ -54,7 +54,8 @@ extension InputGradientPlan {
     _ geometry: Conv2DGeometry, options: InputGradientOptions
   ) throws(Conv2DError) -> [(plan: Self, time: Duration)] {
     var plans: [(plan: Self, time: Duration)] = []
-    for algorithm in Candidates.order(geometry) {
+    for algorithm in Candidates.order
+    where Candidates.objection(to: geometry, algorithm) == nil {
       var options = options
       options.algorithm = algorithm
       // A cap holds for the candidate that is taken.
