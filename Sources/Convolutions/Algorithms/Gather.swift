@@ -80,14 +80,14 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
     let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
     let depth = Double(geometry.depthPerGroup)
     let width = Double(tiling.channelBlock)
+    // Of the taps of a phase, those that fall below or above the image take no
+    // part.
+    let share =
+      vertical.hits / Double(vertical.kernel * max(1, vertical.output))
     var products = 0.0
     var copies = 0.0
     for rows in rowPhases {
       for columns in columnPhases where rows.count * columns.count > 0 {
-        // Of the taps of a phase, those that fall below or above the image
-        // take no part.
-        let share =
-          vertical.hits / Double(vertical.kernel * max(1, vertical.output))
         let deep = Double(rows.count * columns.count) * depth * share
         let pixels = Double(horizontal.input) / Double(columnPhases.count)
         let parts = (pixels / Double(tiling.pixels)).rounded(.up)
@@ -210,7 +210,7 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
   }
 
   private var operandByteCount: Int {
-    return tiling.pixels * mostTaps * geometry.depthPerGroup
+    tiling.pixels * mostTaps * geometry.depthPerGroup
       * MemoryLayout<Compute>.stride
   }
 

@@ -40,7 +40,8 @@ package struct TapTargets: Sendable, Hashable {
   package var farBytes: Int
   /// Bytes of a copy of out_backprop.
   package var copyBytes: Int
-  package var panelBytes = 1 << 20
+  /// Bytes of the filter of the blocks that a task owns, where it need not copy.
+  package var panelBytes: Int
 
   /// The sizes for the core that OpenBLAS runs for.
   package init() {
@@ -59,6 +60,7 @@ package struct TapTargets: Sendable, Hashable {
       farBytes = 512 << 10
     }
     copyBytes = 256 << 10
+    panelBytes = 1 << 20
   }
 }
 

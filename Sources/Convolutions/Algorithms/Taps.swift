@@ -22,6 +22,11 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
   private let bandRowCount: Int
   private let bandColumnCount: Int
   private let blockPartCount: Int
+  /// Whether no pixel of the result is reached through two taps.
+  let reachesOnce: Bool
+  /// Whether every pixel is reached, through one tap: kernels as large as the
+  /// stride, and no padding.
+  let reachesAll: Bool
   private let core: BLASCore
 
   init(_ geometry: Conv2DGeometry, tiling: TapTiling, core: BLASCore) {
@@ -108,7 +113,7 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
     if !sumsInResult {
       cost += model.load(Double(geometry.inputCount), geometry.dataFormat)
       let loads =
-        Double(taskCount / geometry.groups) * Double(geometry.groups)
+        Double(taskCount)
         * Double(tiling.tileRows * tiling.tileColumns * geometry.depthPerGroup)
       cost += model.load(loads, geometry.dataFormat)
     }
@@ -146,12 +151,6 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
     return byteCount(
       tiling.tileRows * tiling.tileColumns * geometry.depthPerGroup)
   }
-
-  /// Whether no pixel of the result is reached through two taps.
-  let reachesOnce: Bool
-  /// Whether every pixel is reached, through one tap: kernels as large as the
-  /// stride, and no padding.
-  let reachesAll: Bool
 
   /// Whether sums are taken in the result.
   var sumsInResult: Bool {
