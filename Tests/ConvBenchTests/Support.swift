@@ -1,3 +1,4 @@
+import Convolutions
 import Foundation
 
 @testable import convbench
@@ -23,6 +24,28 @@ final class TemporaryFolder {
 
   func contents() throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: url.path).sorted()
+  }
+}
+
+/// The files of a small problem: `mb1ic1ih2iw3oc1kh2`.
+struct SmallProblem {
+  let folder: TemporaryFolder
+  let filter: String
+  let outBackprop: String
+  /// Where the result goes; no file yet.
+  let result: String
+
+  init() throws {
+    folder = try TemporaryFolder()
+    filter = folder.path("filter.npy")
+    outBackprop = folder.path("dy.npy")
+    result = folder.path("dx.npy")
+    try NumPyFile.write(
+      Tensor(shape: [2, 2, 1, 1], scalars: [1, 2, 3, 4] as [Float]),
+      typeDescriptor: "<f4", path: filter)
+    try NumPyFile.write(
+      Tensor(shape: [1, 1, 2, 1], scalars: [1, 10] as [Float]),
+      typeDescriptor: "<f4", path: outBackprop)
   }
 }
 

@@ -12,16 +12,11 @@ import Testing
   private let result: String
 
   init() throws {
-    folder = try TemporaryFolder()
-    filter = folder.path("filter.npy")
-    outBackprop = folder.path("dy.npy")
-    result = folder.path("dx.npy")
-    try NumPyFile.write(
-      Tensor(shape: [2, 2, 1, 1], scalars: [1, 2, 3, 4] as [Float]),
-      typeDescriptor: "<f4", path: filter)
-    try NumPyFile.write(
-      Tensor(shape: [1, 1, 2, 1], scalars: [1, 10] as [Float]),
-      typeDescriptor: "<f4", path: outBackprop)
+    let problem = try SmallProblem()
+    folder = problem.folder
+    filter = problem.filter
+    outBackprop = problem.outBackprop
+    result = problem.result
   }
 
   private func load(
