@@ -4,26 +4,19 @@
 #include "dispatch.h"
 #include "vectors.h"
 
-CONV_CLONES
-void conv_widen_f16(float *destination, const void *source, ptrdiff_t count) {
-  const _Float16 *half = source;
-  for (ptrdiff_t i = 0; i < count; i++) destination[i] = (float)half[i];
-}
+#define DEFINE_CONVERSION(name, from, to, CONVERT)                           \
+  CONV_CLONES                                                                \
+  void conv_##name(                                                          \
+      void *destination, ptrdiff_t destination_stride, const void *source,   \
+      ptrdiff_t source_stride, ptrdiff_t rows, ptrdiff_t count) {            \
+    for (ptrdiff_t row = 0; row < rows; row++) {                             \
+      const from *s = (const from *)source + row * source_stride;            \
+      to *d = (to *)destination + row * destination_stride;                  \
+      for (ptrdiff_t i = 0; i < count; i++) CONVERT;                         \
+    }                                                                        \
+  }
 
-CONV_CLONES
-void conv_narrow_f16(void *destination, const float *source, ptrdiff_t count) {
-  _Float16 *half = destination;
-  for (ptrdiff_t i = 0; i < count; i++) half[i] = (_Float16)source[i];
-}
-
-CONV_CLONES
-void conv_widen_bf16(float *destination, const void *source, ptrdiff_t count) {
-  const uint16_t *bits = source;
-  for (ptrdiff_t i = 0; i < count; i++) destination[i] = one_bf16(bits + i);
-}
-
-CONV_CLONES
-void conv_narrow_bf16(void *destination, const float *source, ptrdiff_t count) {
-  uint16_t *half = destination;
-  for (ptrdiff_t i = 0; i < count; i++) put_bf16(half + i, source[i]);
-}
+DEFINE_CONVERSION(widen_f16, _Float16, float, d[i] = one_f16(s + i))
+DEFINE_CONVERSION(narrow_f16, float, _Float16, put_f16(d + i, s[i]))
+DEFINE_CONVERSION(widen_bf16, uint16_t, float, d[i] = one_bf16(s + i))
+DEFINE_CONVERSION(narrow_bf16, float, uint16_t, put_bf16(d + i, s[i]))

@@ -1,5 +1,10 @@
-// Depthwise layers and narrow groups: a pixel of the result from the pixels of
-// out_backprop that reach it, channels as the vector dimension.
+// Depthwise layers and narrow groups: positions of the result from the
+// positions of out_backprop that reach them. NHWC has channels as the vector
+// dimension, NCHW image columns.
+//
+// Four positions are done together, and up to three taps whose positions of
+// out_backprop lie beside each other: six vectors are read, and in groups
+// spread, in place of twelve, and a weight is read once for all four.
 //
 // Vectors are clang's, 16 numbers whatever the type, so that each instruction
 // set cuts them as it likes; plain loops over the channels of a group were not
@@ -8,6 +13,10 @@
 #include "CConvolutionKernels.h"
 #include "dispatch.h"
 #include "vectors.h"
+
+#define UNROLLED _Pragma("clang loop unroll(full)")
+
+enum { POSITIONS = 4, LONGEST_RUN = 3 };
 
 // Channel k of each group, in the place of every channel of the group.
 #define SPREAD1(v, k) (v)
@@ -29,174 +38,192 @@
 #define EACH8(STEP, W)                                                       \
   EACH4(STEP, W) STEP(W, 4) STEP(W, 5) STEP(W, 6) STEP(W, 7)
 
-// Four vectors of channels at a time, so that four sums run beside each other.
-#define STEP_OF_FOUR(W, k)                                                   \
-  {                                                                          \
-    const vector *f = (const vector *)(weights + k * channels);              \
-    sum0 += SPREAD##W(d0, k) * f[0];                                         \
-    sum1 += SPREAD##W(d1, k) * f[1];                                         \
-    sum2 += SPREAD##W(d2, k) * f[2];                                         \
-    sum3 += SPREAD##W(d3, k) * f[3];                                         \
+// A weight for each channel from channel k of its group.
+#define MULTIPLY_CHANNELS(W, k)                                              \
+  UNROLLED for (int i = 0; i < taps; i++) {                                  \
+    vector weight =                                                          \
+        *(const vector *)(weights + i * weight_step + k * channels);         \
+    UNROLLED for (int p = 0; p < positions; p++)                             \
+        sums[p] += SPREAD##W(at[p + i], k) * weight;                         \
   }
-#define STEP_OF_ONE(W, k)                                                    \
-  sum0 += SPREAD##W(d0, k) * *(const vector *)(weights + k * channels);
 
-#define DEFINE_WIDTH(W, storage, compute, wide, suffix)                      \
-  CONV_INLINE void gather_##suffix##_##W(                                    \
-      storage *restrict result, ptrdiff_t result_stride,                     \
-      const storage *restrict source, ptrdiff_t source_stride,               \
-      const compute *restrict filter, const ptrdiff_t *restrict taps,        \
-      ptrdiff_t tap_count, ptrdiff_t pixels, ptrdiff_t channels) {           \
+// One weight for all columns.
+#define MULTIPLY_COLUMNS                                                     \
+  UNROLLED for (int i = 0; i < taps; i++)                                    \
+      UNROLLED for (int p = 0; p < positions; p++)                           \
+          sums[p] += at[p + i] * weights[i * weight_step];
+
+// Adds a run of taps to the sums of some positions; both counts are constants
+// where this is called.
+#define DEFINE_ADD_RUN(name, storage, compute, wide, suffix, MULTIPLY)       \
+  CONV_INLINE void name(                                                     \
+      wide *sums, const int positions, const int taps,                       \
+      const storage *source, ptrdiff_t source_stride,                        \
+      const compute *weights, ptrdiff_t weight_step, ptrdiff_t channels) {   \
     typedef wide vector;                                                     \
-    for (ptrdiff_t p = 0; p < pixels; p++) {                                 \
-      storage *r = result + p * result_stride;                               \
-      const storage *d = source + p * source_stride;                         \
-      ptrdiff_t j = 0;                                                       \
-      for (; j + 64 <= channels; j += 64) {                                  \
-        vector sum0 = {0}, sum1 = {0}, sum2 = {0}, sum3 = {0};               \
-        for (ptrdiff_t t = 0; t < tap_count; t++) {                          \
-          const storage *at = d + taps[2 * t] + j;                           \
-          const compute *weights = filter + taps[2 * t + 1] + j;             \
-          vector d0, d1, d2, d3;                                             \
-          load_##suffix(&d0, at);                                            \
-          load_##suffix(&d1, at + 16);                                       \
-          load_##suffix(&d2, at + 32);                                       \
-          load_##suffix(&d3, at + 48);                                       \
-          EACH##W(STEP_OF_FOUR, W)                                           \
-        }                                                                    \
-        store_##suffix(r + j, &sum0);                                        \
-        store_##suffix(r + j + 16, &sum1);                                   \
-        store_##suffix(r + j + 32, &sum2);                                   \
-        store_##suffix(r + j + 48, &sum3);                                   \
+    vector at[POSITIONS + LONGEST_RUN - 1];                                  \
+    (void)channels;                                                          \
+    UNROLLED for (int i = 0; i < positions + taps - 1; i++)                  \
+        load_##suffix(&at[i], source + i * source_stride);                   \
+    MULTIPLY                                                                 \
+  }
+
+#define ADD_RUN(name, positions, taps)                                       \
+  name(                                                                      \
+      sums, positions, taps, source + run[0], source_stride,                 \
+      weights + run[1], weight_step, channels)
+
+#define DEFINE_ADD_RUNS(name, storage, compute, wide, suffix, MULTIPLY)      \
+  DEFINE_ADD_RUN(name##_run, storage, compute, wide, suffix, MULTIPLY)       \
+  CONV_INLINE void name(                                                     \
+      wide *sums, const int positions, const storage *source,                \
+      ptrdiff_t source_stride, const compute *weights,                       \
+      ptrdiff_t weight_step, const ptrdiff_t *runs, ptrdiff_t run_count,     \
+      ptrdiff_t channels) {                                                  \
+    for (ptrdiff_t t = 0; t < run_count; t++) {                              \
+      const ptrdiff_t *run = runs + 3 * t;                                   \
+      if (run[2] == 3) {                                                     \
+        ADD_RUN(name##_run, positions, 3);                                   \
+      } else if (run[2] == 2) {                                              \
+        ADD_RUN(name##_run, positions, 2);                                   \
+      } else {                                                               \
+        ADD_RUN(name##_run, positions, 1);                                   \
       }                                                                      \
-      for (; j + 16 <= channels; j += 16) {                                  \
-        vector sum0 = {0};                                                   \
-        for (ptrdiff_t t = 0; t < tap_count; t++) {                          \
-          const compute *weights = filter + taps[2 * t + 1] + j;             \
-          vector d0;                                                         \
-          load_##suffix(&d0, d + taps[2 * t] + j);                           \
-          EACH##W(STEP_OF_ONE, W)                                            \
-        }                                                                    \
-        store_##suffix(r + j, &sum0);                                        \
-      }                                                                      \
-      if (j == channels) continue;                                           \
-      /* The rest, padded to a vector; whole groups, since W divides 16. */  \
-      ptrdiff_t rest = channels - j;                                         \
-      vector sum0 = {0};                                                     \
-      for (ptrdiff_t t = 0; t < tap_count; t++) {                            \
-        const storage *at = d + taps[2 * t] + j;                             \
-        const compute *weights = filter + taps[2 * t + 1] + j;               \
-        storage padded[16] = {0};                                            \
-        memcpy(padded, at, (size_t)rest * sizeof *at);                       \
-        vector d0;                                                           \
-        load_##suffix(&d0, padded);                                          \
-        for (int k = 0; k < W; k++)                                          \
-          for (ptrdiff_t i = 0; i < rest; i++)                               \
-            sum0[i] += d0[i / W * W + k] * weights[k * channels + i];        \
-      }                                                                      \
-      storage narrowed[16];                                                  \
-      store_##suffix(narrowed, &sum0);                                       \
-      memcpy(r + j, narrowed, (size_t)rest * sizeof *r);                     \
     }                                                                        \
   }
 
-#define DEFINE_TYPE(storage, compute, wide, suffix)                          \
+#define DEFINE_WIDTH(W, storage, compute, wide, suffix)                      \
+  DEFINE_ADD_RUNS(                                                           \
+      add_##suffix##_##W, storage, compute, wide, suffix,                    \
+      EACH##W(MULTIPLY_CHANNELS, W))                                         \
+                                                                             \
+  /* Some pixels, all channels. */                                           \
+  CONV_INLINE void block_##suffix##_##W(                                     \
+      const int positions, storage *restrict result,                         \
+      ptrdiff_t result_stride, const storage *restrict source,               \
+      ptrdiff_t source_stride, const compute *restrict weights,              \
+      ptrdiff_t weight_step, const ptrdiff_t *restrict runs,                 \
+      ptrdiff_t run_count, ptrdiff_t channels,                               \
+      ptrdiff_t ahead) {                                                     \
+    /* The last vector may do some channels twice: whole groups, since W     \
+       divides 16. */                                                        \
+    for (ptrdiff_t j = 0; j < channels; j += 16) {                           \
+      ptrdiff_t c = j < channels - 16 ? j : channels - 16;                   \
+      UNROLLED for (int p = 0; p < positions; p++) {                         \
+        __builtin_prefetch(source + p * source_stride + c + ahead);          \
+        __builtin_prefetch(                                                  \
+            result + (p + positions) * result_stride + c, 1);                \
+      }                                                                      \
+      wide sums[POSITIONS] = {{0}};                                          \
+      add_##suffix##_##W(                                                    \
+          sums, positions, source + c, source_stride, weights + c,           \
+          weight_step, runs, run_count, channels);                           \
+      UNROLLED for (int p = 0; p < positions; p++)                           \
+          store_##suffix(result + p * result_stride + c, &sums[p]);          \
+    }                                                                        \
+  }                                                                          \
+                                                                             \
+  CONV_INLINE void gather_##suffix##_##W(                                    \
+      storage *restrict result, ptrdiff_t result_stride,                     \
+      const storage *restrict source, ptrdiff_t source_stride,               \
+      const compute *restrict weights, ptrdiff_t weight_step,                \
+      const ptrdiff_t *restrict runs, ptrdiff_t run_count,                   \
+      ptrdiff_t pixels, ptrdiff_t channels,                                  \
+      ptrdiff_t ahead) {                                                     \
+    if (pixels < POSITIONS) {                                                \
+      for (ptrdiff_t p = 0; p < pixels; p++)                                 \
+        block_##suffix##_##W(                                                \
+            1, result + p * result_stride, result_stride,                    \
+            source + p * source_stride, source_stride, weights, weight_step, \
+            runs, run_count, channels, ahead);                               \
+      return;                                                                \
+    }                                                                        \
+    /* The last block may do some pixels twice. */                           \
+    for (ptrdiff_t q = 0; q < pixels; q += POSITIONS) {                      \
+      ptrdiff_t p = q < pixels - POSITIONS ? q : pixels - POSITIONS;         \
+      block_##suffix##_##W(                                                  \
+          POSITIONS, result + p * result_stride, result_stride,              \
+          source + p * source_stride, source_stride, weights, weight_step,   \
+          runs, run_count, channels, ahead);                                 \
+    }                                                                        \
+  }
+
+#define GATHER(suffix, W)                                                    \
+  gather_##suffix##_##W(                                                     \
+      result, result_stride, source, source_stride, weights, weight_step,    \
+      runs, run_count, pixels, channels, ahead)
+
+#define DEFINE_PIXELS(storage, compute, wide, suffix)                        \
   DEFINE_WIDTH(1, storage, compute, wide, suffix)                            \
   DEFINE_WIDTH(2, storage, compute, wide, suffix)                            \
   DEFINE_WIDTH(4, storage, compute, wide, suffix)                            \
   DEFINE_WIDTH(8, storage, compute, wide, suffix)                            \
+                                                                             \
   CONV_CLONES                                                                \
-  void conv_gather_groups_##suffix(                                          \
+  void conv_gather_pixels_##suffix(                                          \
       ptrdiff_t width, void *result, ptrdiff_t result_stride,                \
-      const void *source, ptrdiff_t source_stride, const compute *filter,    \
-      const ptrdiff_t *taps, ptrdiff_t tap_count, ptrdiff_t pixels,          \
-      ptrdiff_t channels) {                                                  \
+      const void *source, ptrdiff_t source_stride, const compute *weights,   \
+      ptrdiff_t weight_step, const ptrdiff_t *runs, ptrdiff_t run_count,     \
+      ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t ahead) {               \
     switch (width) {                                                         \
-      case 1:                                                                \
-        gather_##suffix##_1(                                                 \
-            result, result_stride, source, source_stride, filter, taps,      \
-            tap_count, pixels, channels);                                    \
-        break;                                                               \
-      case 2:                                                                \
-        gather_##suffix##_2(                                                 \
-            result, result_stride, source, source_stride, filter, taps,      \
-            tap_count, pixels, channels);                                    \
-        break;                                                               \
-      case 4:                                                                \
-        gather_##suffix##_4(                                                 \
-            result, result_stride, source, source_stride, filter, taps,      \
-            tap_count, pixels, channels);                                    \
-        break;                                                               \
-      default:                                                               \
-        gather_##suffix##_8(                                                 \
-            result, result_stride, source, source_stride, filter, taps,      \
-            tap_count, pixels, channels);                                    \
+      case 1: GATHER(suffix, 1); break;                                      \
+      case 2: GATHER(suffix, 2); break;                                      \
+      case 4: GATHER(suffix, 4); break;                                      \
+      default: GATHER(suffix, 8);                                            \
     }                                                                        \
   }
 
-DEFINE_TYPE(float, float, f32x16, f32)
-DEFINE_TYPE(double, double, f64x16, f64)
-DEFINE_TYPE(_Float16, float, f32x16, f16)
-DEFINE_TYPE(uint16_t, float, f32x16, bf16)
+DEFINE_PIXELS(float, float, f32x16, f32)
+DEFINE_PIXELS(double, double, f64x16, f64)
+DEFINE_PIXELS(_Float16, float, f32x16, f16)
+DEFINE_PIXELS(uint16_t, float, f32x16, bf16)
 
-// The same in NCHW: columns are the vector dimension, and a term is one tap of
-// one output channel.
-
-#define DEFINE_ROWS(storage, compute, wide, suffix)                          \
+#define DEFINE_PLANE(compute, wide, suffix)                                  \
+  DEFINE_ADD_RUNS(                                                           \
+      add_plane_##suffix, compute, compute, wide, suffix, MULTIPLY_COLUMNS)  \
+                                                                             \
+  /* Some rows, all columns. */                                              \
+  CONV_INLINE void plane_block_##suffix(                                     \
+      const int positions, compute *restrict result,                         \
+      ptrdiff_t result_stride, const compute *restrict source,               \
+      ptrdiff_t source_stride, const compute *restrict weights,              \
+      ptrdiff_t weight_step, const ptrdiff_t *restrict runs,                 \
+      ptrdiff_t run_count, ptrdiff_t columns) {                              \
+    /* The last vector may do some columns twice. */                         \
+    for (ptrdiff_t j = 0; j < columns; j += 16) {                            \
+      ptrdiff_t x = j < columns - 16 ? j : columns - 16;                     \
+      wide sums[POSITIONS] = {{0}};                                          \
+      add_plane_##suffix(                                                    \
+          sums, positions, source + x, source_stride, weights, weight_step,  \
+          runs, run_count, 0);                                               \
+      UNROLLED for (int p = 0; p < positions; p++)                           \
+          store_##suffix(result + p * result_stride + x, &sums[p]);          \
+    }                                                                        \
+  }                                                                          \
+                                                                             \
   CONV_CLONES                                                                \
-  void conv_gather_row_##suffix(                                             \
-      compute *restrict sums, const void *restrict row,                      \
-      const ptrdiff_t *restrict terms, ptrdiff_t term_count,                 \
-      const compute *restrict weights, ptrdiff_t lower, ptrdiff_t upper,     \
-      ptrdiff_t count, ptrdiff_t width) {                                    \
-    typedef wide vector;                                                     \
-    const storage *source = row;                                             \
-    ptrdiff_t q = lower;                                                     \
-    if (upper - lower >= 16) {                                               \
-      /* Four vectors beside each other; none ends behind the last column. */\
-      ptrdiff_t last = upper - 16;                                           \
-      for (; q < upper; q += 64) {                                           \
-        ptrdiff_t p0 = q < last ? q : last;                                  \
-        ptrdiff_t p1 = q + 16 < last ? q + 16 : last;                        \
-        ptrdiff_t p2 = q + 32 < last ? q + 32 : last;                        \
-        ptrdiff_t p3 = q + 48 < last ? q + 48 : last;                        \
-        vector sum0 = {0}, sum1 = {0}, sum2 = {0}, sum3 = {0};               \
-        for (ptrdiff_t t = 0; t < term_count; t++) {                         \
-          const storage *at = source + terms[3 * t];                         \
-          compute weight = weights[terms[3 * t + 1]];                        \
-          vector d0, d1, d2, d3;                                             \
-          load_##suffix(&d0, at + p0);                                       \
-          load_##suffix(&d1, at + p1);                                       \
-          load_##suffix(&d2, at + p2);                                       \
-          load_##suffix(&d3, at + p3);                                       \
-          sum0 += d0 * weight;                                               \
-          sum1 += d1 * weight;                                               \
-          sum2 += d2 * weight;                                               \
-          sum3 += d3 * weight;                                               \
-        }                                                                    \
-        *(vector *)(sums + p0) = sum0;                                       \
-        *(vector *)(sums + p1) = sum1;                                       \
-        *(vector *)(sums + p2) = sum2;                                       \
-        *(vector *)(sums + p3) = sum3;                                       \
-      }                                                                      \
-    } else {                                                                 \
-      upper = lower;                                                         \
+  void conv_gather_plane_##suffix(                                           \
+      compute *result, ptrdiff_t result_stride, const compute *source,       \
+      ptrdiff_t source_stride, const compute *weights,                       \
+      ptrdiff_t weight_step, const ptrdiff_t *runs, ptrdiff_t run_count,     \
+      ptrdiff_t rows, ptrdiff_t columns) {                                   \
+    if (rows < POSITIONS) {                                                  \
+      for (ptrdiff_t y = 0; y < rows; y++)                                   \
+        plane_block_##suffix(                                                \
+            1, result + y * result_stride, result_stride,                    \
+            source + y * source_stride, source_stride, weights, weight_step, \
+            runs, run_count, columns);                                       \
+      return;                                                                \
     }                                                                        \
-    for (q = 0; q < count; q++) {                                            \
-      if (q == lower) q = upper;                                             \
-      if (q == count) break;                                                 \
-      compute sum = 0;                                                       \
-      for (ptrdiff_t t = 0; t < term_count; t++) {                           \
-        ptrdiff_t window = q + terms[3 * t + 2];                             \
-        if (window >= 0 && window < width)                                   \
-          sum += one_##suffix(source + terms[3 * t] + q)                     \
-              * weights[terms[3 * t + 1]];                                   \
-      }                                                                      \
-      sums[q] = sum;                                                         \
+    /* The last block may do some rows twice. */                             \
+    for (ptrdiff_t q = 0; q < rows; q += POSITIONS) {                        \
+      ptrdiff_t y = q < rows - POSITIONS ? q : rows - POSITIONS;             \
+      plane_block_##suffix(                                                  \
+          POSITIONS, result + y * result_stride, result_stride,              \
+          source + y * source_stride, source_stride, weights, weight_step,   \
+          runs, run_count, columns);                                         \
     }                                                                        \
   }
 
-DEFINE_ROWS(float, float, f32x16, f32)
-DEFINE_ROWS(double, double, f64x16, f64)
-DEFINE_ROWS(_Float16, float, f32x16, f16)
-DEFINE_ROWS(uint16_t, float, f32x16, bf16)
+DEFINE_PLANE(float, f32x16, f32)
+DEFINE_PLANE(double, f64x16, f64)

@@ -18,6 +18,11 @@
     to[2 * i] = LOWER(from[i], from[i + 8]);                                 \
     to[2 * i + 1] = UPPER(from[i], from[i + 8]);                             \
   }
+#define TRANSPOSE_BLOCK(a, b)                                                \
+  STAGE(a, b)                                                                \
+  STAGE(b, a)                                                                \
+  STAGE(a, b)                                                                \
+  STAGE(b, a)
 
 #define DEFINE_TRANSPOSE(source_type, source_suffix, type, suffix, wide)     \
   CONV_INLINE void block_##source_suffix##_##suffix(                         \
@@ -26,12 +31,46 @@
     wide a[16], b[16];                                                       \
     _Pragma("clang loop unroll(full)") for (int i = 0; i < 16; i++)          \
         load_##source_suffix(&a[i], source + i * source_stride);             \
-    STAGE(a, b)                                                              \
-    STAGE(b, a)                                                              \
-    STAGE(a, b)                                                              \
-    STAGE(b, a)                                                              \
+    TRANSPOSE_BLOCK(a, b)                                                    \
     _Pragma("clang loop unroll(full)") for (int i = 0; i < 16; i++)          \
         store_##suffix(destination + i * destination_stride, &a[i]);         \
+  }                                                                          \
+                                                                             \
+  /* Fewer rows than a vector has numbers, to rows that follow each other:    \
+     what a store writes too much, the next one mends. */                     \
+  CONV_INLINE void few_##source_suffix##_##suffix(                           \
+      type *restrict destination, const source_type *restrict source,        \
+      ptrdiff_t source_stride, ptrdiff_t rows, ptrdiff_t columns) {          \
+    const type *end = destination + rows * columns;                          \
+    for (ptrdiff_t j = 0; j < columns; j += 16) {                            \
+      ptrdiff_t c = j < columns - 16 ? j : columns - 16;                     \
+      type *to = destination + c * rows;                                     \
+      wide a[16], b[16];                                                     \
+      if (rows == 2) {                                                       \
+        load_##source_suffix(&a[0], source + c);                             \
+        load_##source_suffix(&a[8], source + source_stride + c);             \
+        b[0] = LOWER(a[0], a[8]);                                            \
+        b[1] = UPPER(a[0], a[8]);                                            \
+        store_##suffix(to, &b[0]);                                           \
+        store_##suffix(to + 16, &b[1]);                                      \
+        continue;                                                            \
+      }                                                                      \
+      _Pragma("clang loop unroll(full)") for (int i = 0; i < 16; i++) {      \
+        ptrdiff_t row = i < rows ? i : 0;                                    \
+        load_##source_suffix(&a[i], source + row * source_stride + c);       \
+      }                                                                      \
+      TRANSPOSE_BLOCK(a, b)                                                  \
+      _Pragma("clang loop unroll(full)") for (int i = 0; i < 16; i++) {      \
+        type *place = to + i * rows;                                         \
+        if (end - place >= 16) {                                             \
+          store_##suffix(place, &a[i]);                                      \
+        } else {                                                             \
+          type last[16];                                                     \
+          store_##suffix(last, &a[i]);                                       \
+          memcpy(place, last, (size_t)rows * sizeof *last);                  \
+        }                                                                    \
+      }                                                                      \
+    }                                                                        \
   }                                                                          \
                                                                              \
   CONV_CLONES                                                                \
@@ -52,6 +91,11 @@
               source + r * source_stride + c, source_stride);                \
         }                                                                    \
       }                                                                      \
+      return;                                                                \
+    }                                                                        \
+    if (rows > 1 && columns >= 16 && destination_stride == rows) {           \
+      few_##source_suffix##_##suffix(                                        \
+          destination, source, source_stride, rows, columns);                \
       return;                                                                \
     }                                                                        \
     for (ptrdiff_t r = 0; r < rows; r++)                                     \

@@ -101,7 +101,16 @@ import Testing
       #expect((reply["reason"] as? String)?.isEmpty == false, "\(request)")
     }
     #expect(replies.last?["ok"] as? Bool == true)
-    let refused = try self.replies(to: [load()], ["--algorithm", "groups"])
+    try NumPyFile.write(
+      Tensor<Float>(shape: [2, 2, 1, 9], repeating: 1), typeDescriptor: "<f4",
+      path: filter)
+    try NumPyFile.write(
+      Tensor<Float>(shape: [1, 1, 2, 9], repeating: 1), typeDescriptor: "<f4",
+      path: outBackprop)
+    let refused = try self.replies(
+      to: [load("mb1ic1ih2iw3oc9kh2")], ["--algorithm", "groups"])
     #expect(refused[0]["ok"] as? Bool == false)
+    #expect(
+      (refused[0]["reason"] as? String)?.contains("8 output channels") == true)
   }
 }

@@ -8,8 +8,12 @@ import Testing
 
   @Test func algorithmsThatCannotServe() throws {
     let cases: [(String, InputGradientAlgorithm, String)] = [
-      ("mb2ic4ih6iw6oc4oh4ow4kh3kw3", .narrowGroups, "no groups"),
-      ("g2mb2ic6ih6iw6oc6oh4ow4kh3kw3", .narrowGroups, "1, 2, 4 or 8"),
+      ("mb2ic4ih6iw6oc9oh4ow4kh3kw3", .narrowGroups, "8 output channels"),
+      ("g2mb2ic4ih6iw6oc18oh4ow4kh3kw3", .narrowGroups, "8 output channels"),
+      (
+        "mb1ic1ih1iw900000oc1oh1ow900000kh1kw1", .narrowGroups,
+        "the cache"
+      ),
       ("mb1ic4ih65iw65oc4oh1ow1kh1kw1sh65sw65", .gather, "above 64"),
       ("mb1ic4ih9iw9oc90000oh9ow9kh3kw3ph1pw1", .gather, "cache"),
     ]
@@ -240,17 +244,22 @@ import Testing
     ("mb8ic64ih56iw56oc64oh56ow56kh3kw3ph1pw1", InputGradientAlgorithm.taps),
     ("mb8ic64ih56iw56oc256oh56ow56kh1kw1ph0pw0", .taps),
     ("mb8ic3ih224iw224oc64oh112ow112kh7kw7sh2sw2ph3pw3", .column),
-    ("mb1ic64ih128iw128oc3oh128ow128kh9kw9ph4pw4", .gather),
+    ("mb1ic64ih128iw128oc12oh128ow128kh9kw9ph4pw4", .gather),
+    ("mb1ic1ih512iw512oc1oh512ow512kh5kw5ph2pw2", .narrowGroups),
+    ("g64mb4ic64ih28iw28oc128oh28ow28kh3kw3ph1pw1", .narrowGroups),
     ("g128mb8ic128ih56iw56oc128oh56ow56kh3kw3ph1pw1", .narrowGroups),
     ("mb1ic1ih1iw1oc1oh1ow1kh1kw1ph0pw0", .direct),
   ])
   func kinds(_ descriptor: String, _ expected: InputGradientAlgorithm) throws {
     for format in DataFormat.allCases {
       let plan = try InputGradientPlan<Float>(problem(descriptor, format))
-      // Cores that pack every product may like column's larger ones better.
-      let isOpen = expected == .taps && BLASRuntime.core == .packed
+      // Cores that pack every product may like larger ones better.
+      let products: Set<InputGradientAlgorithm> = [.taps, .gather, .column]
+      let isOpen =
+        BLASRuntime.core == .packed && products.contains(expected)
       #expect(
-        plan.algorithm == expected || isOpen && plan.algorithm == .column,
+        plan.algorithm == expected
+          || isOpen && products.contains(plan.algorithm),
         "\(format)")
     }
   }

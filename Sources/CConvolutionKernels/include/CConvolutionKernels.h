@@ -30,23 +30,25 @@
       ptrdiff_t depth, ptrdiff_t count);                                      \
   /* sums[j] += left[j] * right[j] */                                         \
   void conv_add_products_##suffix(                                            \
-      type *sums, const type *left, const type *right, ptrdiff_t count);      \
-  /* destination[q*phases + p] = source[p*phase_stride + q], in all count */  \
-  void conv_interleave_##suffix(                                              \
-      type *destination, const type *source, ptrdiff_t phases,                \
-      ptrdiff_t phase_stride, ptrdiff_t count);
+      type *sums, const type *left, const type *right, ptrdiff_t count);
 
 CONV_DECLARE(float, f32)
 CONV_DECLARE(double, f64)
 #undef CONV_DECLARE
 
-// Half and bfloat16 are passed by their bits. Widening is exact; narrowing
-// rounds to nearest even, keeps subnormals, overflows to infinity and keeps
-// NaN a NaN.
-void conv_widen_f16(float *destination, const void *source, ptrdiff_t count);
-void conv_narrow_f16(void *destination, const float *source, ptrdiff_t count);
-void conv_widen_bf16(float *destination, const void *source, ptrdiff_t count);
-void conv_narrow_bf16(void *destination, const float *source, ptrdiff_t count);
+// Rows of `count`. Half and bfloat16 are passed by their bits. Widening is
+// exact; narrowing rounds to nearest even, keeps subnormals, overflows to
+// infinity and keeps NaN a NaN.
+#define CONV_DECLARE(name)                                                    \
+  void conv_##name(                                                           \
+      void *destination, ptrdiff_t destination_stride, const void *source,    \
+      ptrdiff_t source_stride, ptrdiff_t rows, ptrdiff_t count);
+
+CONV_DECLARE(widen_f16)
+CONV_DECLARE(narrow_f16)
+CONV_DECLARE(widen_bf16)
+CONV_DECLARE(narrow_bf16)
+#undef CONV_DECLARE
 
 // destination[c*ds + r] = source[r*ss + c], widened or rounded: from the first
 // type to the second.
@@ -64,33 +66,51 @@ CONV_DECLARE(f32_bf16)
 #undef CONV_DECLARE
 
 // Pixels of the result of a convolution in groups of `width` (1, 2, 4 or 8)
-// channels in and out, each from the pixels that reach it:
+// channels in and out, each from the pixels that reach it. Taps come in runs of
+// 1 to 3, whose pixels lie beside each other:
 //
-//   result[p*rs + c] = sum over t, k of
-//       source[p*ss + taps[2t] + c/width*width + k]
-//       * filter[taps[2t+1] + k*channels + c]
+//   result[p*rs + c] = sum over runs t, i < runs[3t+2], k of
+//       source[runs[3t] + (p + i)*ss + c/width*width + k]
+//       * weights[runs[3t+1] + i*weight_step + k*channels + c]
 //
-// `width` divides `channels`. Sums are taken in float or double.
+// `width` divides `channels`, of which there are at least 16. Sums are taken in
+// float or double. What lies `ahead` of the pixels in source is read soon.
 #define CONV_DECLARE(compute, suffix)                                         \
-  void conv_gather_groups_##suffix(                                           \
+  void conv_gather_pixels_##suffix(                                           \
       ptrdiff_t width, void *result, ptrdiff_t result_stride,                 \
-      const void *source, ptrdiff_t source_stride, const compute *filter,     \
-      const ptrdiff_t *taps, ptrdiff_t tap_count, ptrdiff_t pixels,           \
-      ptrdiff_t channels);                                                    \
-  /* Columns of one row: for 0 <= q < count,                                  \
-       sums[q] = sum over t of row[terms[3t] + q] * weights[terms[3t+1]]      \
-     with those terms whose window q + terms[3t+2] is in 0 ..< width, which   \
-     all are for lower <= q < upper. */                                       \
-  void conv_gather_row_##suffix(                                              \
-      compute *sums, const void *row, const ptrdiff_t *terms,                 \
-      ptrdiff_t term_count, const compute *weights, ptrdiff_t lower,          \
-      ptrdiff_t upper, ptrdiff_t count, ptrdiff_t width);
+      const void *source, ptrdiff_t source_stride, const compute *weights,    \
+      ptrdiff_t weight_step, const ptrdiff_t *runs, ptrdiff_t run_count,      \
+      ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t ahead);
 
 CONV_DECLARE(float, f32)
 CONV_DECLARE(double, f64)
 CONV_DECLARE(float, f16)
 CONV_DECLARE(float, bf16)
 #undef CONV_DECLARE
+
+// The same of one channel's plane, with one weight a tap; runs are down the
+// rows:
+//
+//   result[y*rs + x] = sum over runs t, i < runs[3t+2] of
+//       source[runs[3t] + (y + i)*ss + x] * weights[runs[3t+1] + i*weight_step]
+//
+// `columns` is at least 16.
+#define CONV_DECLARE(compute, suffix)                                         \
+  void conv_gather_plane_##suffix(                                            \
+      compute *result, ptrdiff_t result_stride, const compute *source,        \
+      ptrdiff_t source_stride, const compute *weights,                        \
+      ptrdiff_t weight_step, const ptrdiff_t *runs, ptrdiff_t run_count,      \
+      ptrdiff_t rows, ptrdiff_t columns);
+
+CONV_DECLARE(float, f32)
+CONV_DECLARE(double, f64)
+#undef CONV_DECLARE
+
+// Copies bytes past the caches; `conv_finish_streams` is to follow.
+void conv_stream(void *destination, const void *source, ptrdiff_t byte_count);
+
+// Makes what was streamed visible to other threads with the next that is.
+void conv_finish_streams(void);
 
 // Starts to bring memory into the L2 cache; byte_count bytes from address.
 void conv_prefetch(const void *address, ptrdiff_t byte_count);

@@ -105,7 +105,7 @@ struct Column<Scalar: StorageScalar>: TileKernel {
     let work =
       1.09 * Double(geometry.batch) * blocks
       * (products + model.runs(runs, scalars: added))
-    return work + model.move(4 * results + loads)
+    return Double(taskCount) * 400 + work + model.move(4 * results + loads)
       + (phases > 1 ? model.runs(0, scalars: results) : 0)
       + model.filter(Double(geometry.filterCount), times: 1, behind: work)
   }
@@ -123,9 +123,8 @@ struct Column<Scalar: StorageScalar>: TileKernel {
 
   // MARK: Workspace
 
-  // Four parts, each padded to a cache line: the sums of the band, the column
-  // tile, the tile of out_backprop where it is copied, and one row of the result
-  // where phases are put in order.
+  // Three parts, each padded to a cache line: the sums of the band, the column
+  // tile, and the tile of out_backprop where it is copied.
 
   private var sumsByteCount: Int {
     let width = phases * ceilDivide(tiling.bandColumns, phases)
@@ -141,16 +140,12 @@ struct Column<Scalar: StorageScalar>: TileKernel {
       ? byteCount(tiling.pixels * geometry.depthPerGroup) : 0
   }
 
-  private var rowByteCount: Int {
-    phases > 1 ? byteCount(tiling.bandColumns) : 0
-  }
-
   private func byteCount(_ scalars: Int) -> Int {
     Workspace.padded(scalars * MemoryLayout<Compute>.stride)
   }
 
   var workspaceByteCount: Int {
-    sumsByteCount + columnTileByteCount + tileByteCount + rowByteCount
+    sumsByteCount + columnTileByteCount + tileByteCount
   }
 
   // MARK: Execution
@@ -178,7 +173,6 @@ struct Column<Scalar: StorageScalar>: TileKernel {
 
     let columnTile = workspace + sumsByteCount
     let tile = columnTile + columnTileByteCount
-    let row = tile + tileByteCount
     let band = ColumnBand(
       kernel: self, image: image, group: group,
       channels: panels.channels(block: block),
@@ -192,8 +186,6 @@ struct Column<Scalar: StorageScalar>: TileKernel {
       columnTile: columnTile.assumingMemoryBound(to: Compute.self),
       tile: tile.assumingMemoryBound(to: Compute.self))
     band.accumulate()
-    band.store(
-      into: result.assumingMemoryBound(to: Scalar.self),
-      row: row.assumingMemoryBound(to: Compute.self))
+    band.store(into: result.assumingMemoryBound(to: Scalar.self))
   }
 }

@@ -317,13 +317,10 @@ struct ColumnBand<Scalar: StorageScalar> {
 
   // MARK: Result
 
-  /// Writes the band, rounded once; `row` holds one row of it.
-  func store(
-    into result: UnsafeMutablePointer<Scalar>,
-    row: UnsafeMutablePointer<Compute>
-  ) {
+  /// Writes the band, rounded once.
+  func store(into result: UnsafeMutablePointer<Scalar>) {
     if nchw {
-      storePlanes(into: result, row: row)
+      storePlanes(into: result)
     } else {
       let firstChannel = group * geometry.channelsPerGroup
       ResultTile(geometry, result).store(
@@ -334,10 +331,7 @@ struct ColumnBand<Scalar: StorageScalar> {
     }
   }
 
-  private func storePlanes(
-    into result: UnsafeMutablePointer<Scalar>,
-    row: UnsafeMutablePointer<Compute>
-  ) {
+  private func storePlanes(into result: UnsafeMutablePointer<Scalar>) {
     let firstChannel =
       image * geometry.inputChannels + group * geometry.channelsPerGroup
     for channel in 0..<channels.count {
@@ -349,14 +343,9 @@ struct ColumnBand<Scalar: StorageScalar> {
           + columns.lowerBound
         let source =
           sums + (channel * rows.count + y - rows.lowerBound) * rowStride
-        if phases == 1 {
-          Scalar.narrow(source, to: destination, count: columns.count)
-        } else {
-          Compute.interleave(
-            source, phases: phases, phaseStride: phaseWidth, into: row,
-            count: columns.count)
-          Scalar.narrow(row, to: destination, count: columns.count)
-        }
+        Scalar.interleave(
+          source, phases: phases, phaseStride: phaseWidth, to: destination,
+          count: columns.count)
       }
     }
   }

@@ -90,8 +90,8 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
 
   // MARK: Workspace
 
-  // Sums of one pixel (NHWC) or one row of one channel (NCHW), widened
-  // out_backprop, and a row of the result in image order.
+  // Sums of one pixel (NHWC) or one row of one channel (NCHW), and widened
+  // out_backprop.
 
   private var phaseWidth: Int { ceilDivide(geometry.inputWidth, phases) }
 
@@ -111,8 +111,7 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
   }
 
   var workspaceByteCount: Int {
-    let row = phases > 1 ? geometry.inputWidth : 0
-    return (sums + widened + row) * MemoryLayout<Compute>.stride
+    (sums + widened) * MemoryLayout<Compute>.stride
   }
 
   // MARK: Execution
@@ -225,15 +224,9 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
         result
         + ((image * geometry.inputChannels + channel) * geometry.inputHeight
           + y) * width
-      if phases == 1 {
-        Scalar.narrow(scratch, to: destination, count: width)
-      } else {
-        let row = scratch + sums + widened
-        Compute.interleave(
-          scratch, phases: phases, phaseStride: phaseWidth, into: row,
-          count: width)
-        Scalar.narrow(row, to: destination, count: width)
-      }
+      Scalar.interleave(
+        scratch, phases: phases, phaseStride: phaseWidth, to: destination,
+        count: width)
     }
   }
 

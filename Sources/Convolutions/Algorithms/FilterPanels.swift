@@ -84,11 +84,9 @@ struct FilterPanels<Scalar: StorageScalar>: Sendable {
         + group * depth
       if !transposed {
         let rows = panels + tap * width * depth
-        for channel in 0..<width {
-          Scalar.widen(
-            source + channel * outputChannels, to: rows + channel * depth,
-            count: depth)
-        }
+        Scalar.widenRows(
+          source, stride: outputChannels, to: rows, stride: depth, rows: width,
+          count: depth)
         continue
       }
       let chunk = chunk(of: tap)

@@ -31,10 +31,9 @@ struct OutBackpropTile<Scalar: StorageScalar> {
     if geometry.dataFormat == .nchw {
       let source =
         outBackprop + (image * channels + group * depth) * plane + first
-      for channel in 0..<depth {
-        Scalar.widen(
-          source + channel * plane, to: copy + channel * count, count: count)
-      }
+      Scalar.widenRows(
+        source, stride: plane, to: copy, stride: count, rows: depth,
+        count: count)
       return (UnsafePointer(copy), count)
     }
     let source =
@@ -65,10 +64,9 @@ struct OutBackpropTile<Scalar: StorageScalar> {
       Scalar.widen(source, to: copy, count: count * depth)
       return
     }
-    for pixel in 0..<count {
-      Scalar.widen(
-        source + pixel * channels, to: copy + pixel * depth, count: depth)
-    }
+    Scalar.widenRows(
+      source, stride: channels, to: copy, stride: depth, rows: count,
+      count: depth)
   }
 
   /// Asks for pixels that are read next: a GEMM reads its rows too far apart for

@@ -43,6 +43,15 @@ struct Axis: Sendable, Hashable {
     return lower..<max(lower, upper)
   }
 
+  /// The smallest range that holds every window that touches `inputs`, were
+  /// there windows before the first and behind the last.
+  func touching(_ inputs: Range<Int>) -> Range<Int> {
+    let first = inputs.lowerBound + padBefore - (kernel - 1) * dilation
+    let last = inputs.upperBound - 1 + padBefore
+    let lower = ceilDivide(first, stride)
+    return lower..<max(lower, last / stride + 1)
+  }
+
   /// At most so many windows touch `length` positions beside each other.
   func mostOutputs(touching length: Int) -> Int {
     let (reach, overflow) = ((kernel - 1) * dilation)

@@ -7,7 +7,8 @@ struct PhaseTaps: Sendable, Hashable {
   /// Taps of the phase.
   let count: Int
   private let lastTap: Int
-  private let tapStep: Int
+  /// From one tap back to the next.
+  let tapStep: Int
   private let firstWindow: Int
   /// From the window of one tap to that of the next.
   let windowStep: Int
@@ -44,6 +45,17 @@ struct PhaseTaps: Sendable, Hashable {
     let upper = min(
       max(lower, ceilDivide(windows - firstWindow - q, windowStep)), count)
     return lower..<upper
+  }
+
+  /// The positions, of so many of the phase, that all taps reach that reach
+  /// any; the others are at the border.
+  func inner(positions: Int, windows: Int) -> Range<Int> {
+    let first = indices(at: positions - 1, windows: Int.max / 2).lowerBound
+    let last = indices(at: 0, windows: windows).upperBound - 1
+    guard first <= last else { return positions..<positions }
+    let lower = max(0, -window(first))
+    let upper = min(positions, windows - window(last))
+    return lower < upper ? lower..<upper : positions..<positions
   }
 }
 

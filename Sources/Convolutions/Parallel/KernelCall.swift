@@ -1,3 +1,4 @@
+internal import CConvolutionKernels
 internal import Synchronization
 
 /// The tasks of one call of a kernel, and who takes the next.
@@ -63,7 +64,10 @@ struct KernelCall: ~Copyable, @unchecked Sendable {
     let workspace = workspace + thread * workspacePerThread
     while true {
       let task = next.wrappingAdd(1, ordering: .relaxed).oldValue
-      guard task < count else { return }
+      guard task < count else {
+        conv_finish_streams()
+        return
+      }
       guard let outBackprop else {
         kernel.prepareFilter(part: task, from: filter, into: destination)
         continue

@@ -45,11 +45,16 @@ enum Candidates {
     case .taps: Taps<Float>.objection(to: geometry)
     case .gather: Gather<Float>.objection(to: geometry)
     case .narrowGroups:
-      geometry.dataFormat == .nhwc
-        ? NarrowGroups<Float>.objection(to: geometry)
-        : NarrowGroupPlanes<Float>.objection(to: geometry)
+      vectorsOfChannels(geometry)
+        ? nil : NarrowGroupPlanes<Float>.objection(to: geometry)
     case .automatic, .direct, .reference: nil
     }
+  }
+
+  /// Whether narrow groups have channels as the vector dimension, or columns.
+  private static func vectorsOfChannels(_ geometry: Conv2DGeometry) -> Bool {
+    geometry.dataFormat == .nhwc
+      && NarrowGroups<Float>.objection(to: geometry) == nil
   }
 
   /// The kernel of one algorithm, or the reason why it cannot serve.
@@ -90,7 +95,7 @@ enum Candidates {
           geometry, core: core, computeByteCount: computeByteCount),
         core: core)
     case .narrowGroups:
-      return geometry.dataFormat == .nhwc
+      return vectorsOfChannels(geometry)
         ? NarrowGroups<Scalar>(geometry)
         : NarrowGroupPlanes<Scalar>(geometry)
     case .direct, .automatic:

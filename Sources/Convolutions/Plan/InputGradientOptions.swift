@@ -13,7 +13,9 @@ public enum InputGradientAlgorithm: String, Sendable, Hashable, CaseIterable {
   /// Blocked matrix products and col2im; every geometry.
   case column
   /// Gathering loops for depthwise layers and narrow groups: NHWC with 1, 2, 4
-  /// or 8 channels a group, as many in as out; NCHW with 1 or 2 out.
+  /// or 8 channels a group, as many in as out, and at least 16 in all; and any
+  /// with at most 8 output channels a group, which may be the only one, whose
+  /// windows of a few rows fit into the cache.
   case narrowGroups = "groups"
   /// Plain vector loops without BLAS; every geometry.
   case direct

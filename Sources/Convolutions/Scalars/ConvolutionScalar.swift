@@ -32,16 +32,6 @@ public protocol ConvolutionScalar: BitwiseCopyable, Sendable {
 protocol StorageScalar: ConvolutionScalar {
   associatedtype Compute: ComputeScalar
 
-  /// `destination[i] = source[i]`, exactly.
-  static func widen(
-    _ source: UnsafePointer<Self>,
-    to destination: UnsafeMutablePointer<Compute>, count: Int)
-
-  /// `destination[i] = source[i]`, rounded to nearest even.
-  static func narrow(
-    _ source: UnsafePointer<Compute>,
-    to destination: UnsafeMutablePointer<Self>, count: Int)
-
   /// The transpose of a row-major matrix, exactly.
   static func widenTransposed(
     _ source: UnsafePointer<Self>, rows: Int, columns: Int, stride: Int,
@@ -54,20 +44,26 @@ protocol StorageScalar: ConvolutionScalar {
     to destination: UnsafeMutablePointer<Self>,
     stride destinationStride: Int)
 
-  /// Pixels of a convolution in groups of `width` channels: see
-  /// `conv_gather_groups` in the C kernels.
-  static func gatherGroups(
-    width: Int, _ source: UnsafePointer<Self>, stride: Int,
-    filter: UnsafePointer<Compute>, taps: UnsafePointer<Int>, tapCount: Int,
-    to result: UnsafeMutablePointer<Self>, stride resultStride: Int,
-    pixels: Int, channels: Int)
+  /// Rows of a matrix, exactly.
+  static func widenRows(
+    _ source: UnsafePointer<Self>, stride: Int,
+    to destination: UnsafeMutablePointer<Compute>,
+    stride destinationStride: Int, rows: Int, count: Int)
 
-  /// Columns of a row of a convolution in groups: see `conv_gather_row` in the
-  /// C kernels.
-  static func gatherRow(
-    _ row: UnsafePointer<Self>, terms: UnsafePointer<Int>, termCount: Int,
-    weights: UnsafePointer<Compute>, inner: Range<Int>, count: Int, width: Int,
-    to sums: UnsafeMutablePointer<Compute>)
+  /// Rows of a matrix, rounded to nearest even.
+  static func narrowRows(
+    _ source: UnsafePointer<Compute>, stride: Int,
+    to destination: UnsafeMutablePointer<Self>,
+    stride destinationStride: Int, rows: Int, count: Int)
+
+  /// Pixels of a convolution in groups of `width` channels: see
+  /// `conv_gather_pixels` in the C kernels.
+  static func gatherPixels(
+    width: Int, _ source: UnsafePointer<Self>, stride: Int,
+    weights: UnsafePointer<Compute>, stride weightStride: Int,
+    runs: UnsafePointer<Int>, runCount: Int,
+    to result: UnsafeMutablePointer<Self>, stride resultStride: Int,
+    pixels: Int, channels: Int, ahead: Int)
 
   /// The value in double precision, exactly.
   var double: Double { get }
@@ -108,18 +104,57 @@ protocol ComputeScalar: StorageScalar, FloatingPoint where Compute == Self {
     _ vector: UnsafePointer<Self>, _ rows: UnsafePointer<Self>, stride: Int,
     depth: Int, to sums: UnsafeMutablePointer<Self>, count: Int)
 
+  /// A plane of a convolution: see `conv_gather_plane` in the C kernels.
+  static func gatherPlane(
+    _ source: UnsafePointer<Self>, stride: Int, weights: UnsafePointer<Self>,
+    stride weightStride: Int, runs: UnsafePointer<Int>, runCount: Int,
+    to result: UnsafeMutablePointer<Self>, stride resultStride: Int, rows: Int,
+    columns: Int)
+
   /// `sums[j] += left[j] * right[j]`.
   static func addProducts(
     _ left: UnsafePointer<Self>, _ right: UnsafePointer<Self>,
     to sums: UnsafeMutablePointer<Self>, count: Int)
-
-  /// `destination[q * phases + p] = source[p * phaseStride + q]`.
-  static func interleave(
-    _ source: UnsafePointer<Self>, phases: Int, phaseStride: Int,
-    into destination: UnsafeMutablePointer<Self>, count: Int)
 }
 
 extension StorageScalar {
+  /// `destination[i] = source[i]`, exactly.
+  static func widen(
+    _ source: UnsafePointer<Self>,
+    to destination: UnsafeMutablePointer<Compute>, count: Int
+  ) {
+    widenRows(
+      source, stride: 0, to: destination, stride: 0, rows: 1, count: count)
+  }
+
+  /// `destination[i] = source[i]`, rounded to nearest even.
+  static func narrow(
+    _ source: UnsafePointer<Compute>,
+    to destination: UnsafeMutablePointer<Self>, count: Int
+  ) {
+    narrowRows(
+      source, stride: 0, to: destination, stride: 0, rows: 1, count: count)
+  }
+
+  /// `destination[q * phases + p] = source[p * phaseStride + q]`, rounded to
+  /// nearest even: the columns of a row, sorted by phase, in order.
+  static func interleave(
+    _ source: UnsafePointer<Compute>, phases: Int, phaseStride: Int,
+    to destination: UnsafeMutablePointer<Self>, count: Int
+  ) {
+    if phases == 1 {
+      narrow(source, to: destination, count: count)
+      return
+    }
+    let (whole, rest) = count.quotientAndRemainder(dividingBy: phases)
+    narrowTransposed(
+      source, rows: phases, columns: whole, stride: phaseStride,
+      to: destination, stride: phases)
+    narrowTransposed(
+      source + whole, rows: rest, columns: 1, stride: phaseStride,
+      to: destination + whole * phases, stride: phases)
+  }
+
   /// Whether sums are taken in the storage type itself.
   static var isCompute: Bool { Self.self == Compute.self }
 
@@ -141,19 +176,40 @@ extension StorageScalar {
   }
 }
 
+extension StorageScalar {
+  /// The pointer as one to the storage type, where the two are the same.
+  static func asStorage(
+    _ pointer: UnsafePointer<Compute>
+  ) -> UnsafePointer<Self>? {
+    isCompute
+      ? UnsafeRawPointer(pointer).assumingMemoryBound(to: Self.self) : nil
+  }
+}
+
 extension ComputeScalar {
-  static func widen(
-    _ source: UnsafePointer<Self>, to destination: UnsafeMutablePointer<Self>,
-    count: Int
+  static func widenRows(
+    _ source: UnsafePointer<Self>, stride: Int,
+    to destination: UnsafeMutablePointer<Self>, stride destinationStride: Int,
+    rows: Int, count: Int
   ) {
-    destination.update(from: source, count: count)
+    if rows == 1 {
+      destination.update(from: source, count: count)
+    } else {
+      copyRuns(
+        source, outerStride: stride, innerStride: 0, to: destination,
+        outerStride: destinationStride, innerStride: 0, outer: rows, inner: 1,
+        count: count)
+    }
   }
 
-  static func narrow(
-    _ source: UnsafePointer<Self>, to destination: UnsafeMutablePointer<Self>,
-    count: Int
+  static func narrowRows(
+    _ source: UnsafePointer<Self>, stride: Int,
+    to destination: UnsafeMutablePointer<Self>, stride destinationStride: Int,
+    rows: Int, count: Int
   ) {
-    destination.update(from: source, count: count)
+    widenRows(
+      source, stride: stride, to: destination, stride: destinationStride,
+      rows: rows, count: count)
   }
 
   static func narrowTransposed(

@@ -63,31 +63,26 @@ extension Float: ComputeScalar {
     conv_add_products_f32(sums, left, right, count)
   }
 
-  static func interleave(
-    _ source: UnsafePointer<Float>, phases: Int, phaseStride: Int,
-    into destination: UnsafeMutablePointer<Float>, count: Int
-  ) {
-    conv_interleave_f32(destination, source, phases, phaseStride, count)
-  }
-
-  static func gatherGroups(
+  static func gatherPixels(
     width: Int, _ source: UnsafePointer<Float>, stride: Int,
-    filter: UnsafePointer<Float>, taps: UnsafePointer<Int>, tapCount: Int,
+    weights: UnsafePointer<Float>, stride weightStride: Int,
+    runs: UnsafePointer<Int>, runCount: Int,
     to result: UnsafeMutablePointer<Float>, stride resultStride: Int,
-    pixels: Int, channels: Int
+    pixels: Int, channels: Int, ahead: Int
   ) {
-    conv_gather_groups_f32(
-      width, result, resultStride, source, stride, filter, taps, tapCount,
-      pixels, channels)
+    conv_gather_pixels_f32(
+      width, result, resultStride, source, stride, weights, weightStride, runs,
+      runCount, pixels, channels, ahead)
   }
 
-  static func gatherRow(
-    _ row: UnsafePointer<Float>, terms: UnsafePointer<Int>, termCount: Int,
-    weights: UnsafePointer<Float>, inner: Range<Int>, count: Int, width: Int,
-    to sums: UnsafeMutablePointer<Float>
+  static func gatherPlane(
+    _ source: UnsafePointer<Float>, stride: Int, weights: UnsafePointer<Float>,
+    stride weightStride: Int, runs: UnsafePointer<Int>, runCount: Int,
+    to result: UnsafeMutablePointer<Float>, stride resultStride: Int, rows: Int,
+    columns: Int
   ) {
-    conv_gather_row_f32(
-      sums, row, terms, termCount, weights, inner.lowerBound,
-      inner.upperBound, count, width)
+    conv_gather_plane_f32(
+      result, resultStride, source, stride, weights, weightStride, runs,
+      runCount, rows, columns)
   }
 }

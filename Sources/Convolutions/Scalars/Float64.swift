@@ -66,31 +66,28 @@ extension Double: ComputeScalar {
     conv_add_products_f64(sums, left, right, count)
   }
 
-  static func interleave(
-    _ source: UnsafePointer<Double>, phases: Int, phaseStride: Int,
-    into destination: UnsafeMutablePointer<Double>, count: Int
-  ) {
-    conv_interleave_f64(destination, source, phases, phaseStride, count)
-  }
-
-  static func gatherGroups(
+  static func gatherPixels(
     width: Int, _ source: UnsafePointer<Double>, stride: Int,
-    filter: UnsafePointer<Double>, taps: UnsafePointer<Int>, tapCount: Int,
+    weights: UnsafePointer<Double>, stride weightStride: Int,
+    runs: UnsafePointer<Int>, runCount: Int,
     to result: UnsafeMutablePointer<Double>, stride resultStride: Int,
-    pixels: Int, channels: Int
+    pixels: Int, channels: Int, ahead: Int
   ) {
-    conv_gather_groups_f64(
-      width, result, resultStride, source, stride, filter, taps, tapCount,
-      pixels, channels)
+    conv_gather_pixels_f64(
+      width, result, resultStride, source, stride, weights, weightStride, runs,
+      runCount, pixels, channels, ahead)
   }
 
-  static func gatherRow(
-    _ row: UnsafePointer<Double>, terms: UnsafePointer<Int>, termCount: Int,
-    weights: UnsafePointer<Double>, inner: Range<Int>, count: Int, width: Int,
-    to sums: UnsafeMutablePointer<Double>
+  static func gatherPlane(
+    _ source: UnsafePointer<Double>, stride: Int,
+    weights: UnsafePointer<Double>,
+    stride weightStride: Int, runs: UnsafePointer<Int>, runCount: Int,
+    to result: UnsafeMutablePointer<Double>, stride resultStride: Int,
+    rows: Int,
+    columns: Int
   ) {
-    conv_gather_row_f64(
-      sums, row, terms, termCount, weights, inner.lowerBound,
-      inner.upperBound, count, width)
+    conv_gather_plane_f64(
+      result, resultStride, source, stride, weights, weightStride, runs,
+      runCount, rows, columns)
   }
 }

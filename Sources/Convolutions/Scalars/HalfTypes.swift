@@ -7,18 +7,23 @@ extension Float16: ConvolutionScalar {
 extension Float16: StorageScalar {
   typealias Compute = Float
 
-  static func widen(
-    _ source: UnsafePointer<Float16>,
-    to destination: UnsafeMutablePointer<Float>, count: Int
+  static func widenRows(
+    _ source: UnsafePointer<Float16>, stride: Int,
+    to destination: UnsafeMutablePointer<Float>, stride destinationStride: Int,
+    rows: Int, count: Int
   ) {
-    conv_widen_f16(destination, source, count)
+    conv_widen_f16(
+      destination, destinationStride, source, stride, rows, count)
   }
 
-  static func narrow(
-    _ source: UnsafePointer<Float>,
-    to destination: UnsafeMutablePointer<Float16>, count: Int
+  static func narrowRows(
+    _ source: UnsafePointer<Float>, stride: Int,
+    to destination: UnsafeMutablePointer<Float16>,
+    stride destinationStride: Int,
+    rows: Int, count: Int
   ) {
-    conv_narrow_f16(destination, source, count)
+    conv_narrow_f16(
+      destination, destinationStride, source, stride, rows, count)
   }
 
   static func widenTransposed(
@@ -43,25 +48,16 @@ extension Float16: StorageScalar {
 
   static func rounded(_ value: Double) -> Float16 { Float16(value) }
 
-  static func gatherRow(
-    _ row: UnsafePointer<Float16>, terms: UnsafePointer<Int>, termCount: Int,
-    weights: UnsafePointer<Float>, inner: Range<Int>, count: Int, width: Int,
-    to sums: UnsafeMutablePointer<Float>
-  ) {
-    conv_gather_row_f16(
-      sums, row, terms, termCount, weights, inner.lowerBound,
-      inner.upperBound, count, width)
-  }
-
-  static func gatherGroups(
+  static func gatherPixels(
     width: Int, _ source: UnsafePointer<Float16>, stride: Int,
-    filter: UnsafePointer<Float>, taps: UnsafePointer<Int>, tapCount: Int,
+    weights: UnsafePointer<Float>, stride weightStride: Int,
+    runs: UnsafePointer<Int>, runCount: Int,
     to result: UnsafeMutablePointer<Float16>, stride resultStride: Int,
-    pixels: Int, channels: Int
+    pixels: Int, channels: Int, ahead: Int
   ) {
-    conv_gather_groups_f16(
-      width, result, resultStride, source, stride, filter, taps, tapCount,
-      pixels, channels)
+    conv_gather_pixels_f16(
+      width, result, resultStride, source, stride, weights, weightStride, runs,
+      runCount, pixels, channels, ahead)
   }
 }
 
@@ -72,18 +68,23 @@ extension BFloat16: ConvolutionScalar {
 extension BFloat16: StorageScalar {
   typealias Compute = Float
 
-  static func widen(
-    _ source: UnsafePointer<BFloat16>,
-    to destination: UnsafeMutablePointer<Float>, count: Int
+  static func widenRows(
+    _ source: UnsafePointer<BFloat16>, stride: Int,
+    to destination: UnsafeMutablePointer<Float>, stride destinationStride: Int,
+    rows: Int, count: Int
   ) {
-    conv_widen_bf16(destination, source, count)
+    conv_widen_bf16(
+      destination, destinationStride, source, stride, rows, count)
   }
 
-  static func narrow(
-    _ source: UnsafePointer<Float>,
-    to destination: UnsafeMutablePointer<BFloat16>, count: Int
+  static func narrowRows(
+    _ source: UnsafePointer<Float>, stride: Int,
+    to destination: UnsafeMutablePointer<BFloat16>,
+    stride destinationStride: Int,
+    rows: Int, count: Int
   ) {
-    conv_narrow_bf16(destination, source, count)
+    conv_narrow_bf16(
+      destination, destinationStride, source, stride, rows, count)
   }
 
   static func widenTransposed(
@@ -106,25 +107,16 @@ extension BFloat16: StorageScalar {
 
   var double: Double { Double(Float(self)) }
 
-  static func gatherGroups(
+  static func gatherPixels(
     width: Int, _ source: UnsafePointer<BFloat16>, stride: Int,
-    filter: UnsafePointer<Float>, taps: UnsafePointer<Int>, tapCount: Int,
+    weights: UnsafePointer<Float>, stride weightStride: Int,
+    runs: UnsafePointer<Int>, runCount: Int,
     to result: UnsafeMutablePointer<BFloat16>, stride resultStride: Int,
-    pixels: Int, channels: Int
+    pixels: Int, channels: Int, ahead: Int
   ) {
-    conv_gather_groups_bf16(
-      width, result, resultStride, source, stride, filter, taps, tapCount,
-      pixels, channels)
-  }
-
-  static func gatherRow(
-    _ row: UnsafePointer<BFloat16>, terms: UnsafePointer<Int>, termCount: Int,
-    weights: UnsafePointer<Float>, inner: Range<Int>, count: Int, width: Int,
-    to sums: UnsafeMutablePointer<Float>
-  ) {
-    conv_gather_row_bf16(
-      sums, row, terms, termCount, weights, inner.lowerBound,
-      inner.upperBound, count, width)
+    conv_gather_pixels_bf16(
+      width, result, resultStride, source, stride, weights, weightStride, runs,
+      runCount, pixels, channels, ahead)
   }
 
   /// Rounds once: the intermediate `Float` is rounded to odd, which keeps
