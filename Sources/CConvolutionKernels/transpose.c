@@ -5,39 +5,46 @@
 #include "dispatch.h"
 #include "vectors.h"
 
-// Row i of the next stage is made of rows i/2 and i/2 + 8 of this one: after
-// four stages a block of 16x16 is transposed.
+// Row i of the next stage is made of rows i/2 and i/2 + n/2 of this one: after
+// log2(n) stages n rows of 16 are transposed, and follow each other.
 #define LOWER(a, b)                                                          \
   __builtin_shufflevector(                                                   \
       a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
 #define UPPER(a, b)                                                          \
   __builtin_shufflevector(                                                   \
       a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-#define STAGE(from, to)                                                      \
-  _Pragma("clang loop unroll(full)") for (int i = 0; i < 8; i++) {           \
-    to[2 * i] = LOWER(from[i], from[i + 8]);                                 \
-    to[2 * i + 1] = UPPER(from[i], from[i + 8]);                             \
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#define STAGE(from, to, n)                                                   \
+  UNROLLED for (int i = 0; i < n / 2; i++) {                                 \
+    to[2 * i] = LOWER(from[i], from[i + n / 2]);                             \
+    to[2 * i + 1] = UPPER(from[i], from[i + n / 2]);                         \
   }
 #define TRANSPOSE_BLOCK(a, b)                                                \
-  STAGE(a, b)                                                                \
-  STAGE(b, a)                                                                \
-  STAGE(a, b)                                                                \
-  STAGE(b, a)
+  STAGE(a, b, 16)                                                            \
+  STAGE(b, a, 16)                                                            \
+  STAGE(a, b, 16)                                                            \
+  STAGE(b, a, 16)
+
+#define ZIP(n, source_suffix, suffix, STAGES, last)                          \
+  UNROLLED for (int i = 0; i < n; i++)                                       \
+      load_##source_suffix(&a[i], source + i * source_stride + c);           \
+  STAGES                                                                     \
+  UNROLLED for (int i = 0; i < n; i++) store_##suffix(to + 16 * i, &last[i]);
 
 #define DEFINE_TRANSPOSE(source_type, source_suffix, type, suffix, wide)     \
   CONV_INLINE void block_##source_suffix##_##suffix(                         \
       type *restrict destination, ptrdiff_t destination_stride,              \
       const source_type *restrict source, ptrdiff_t source_stride) {         \
     wide a[16], b[16];                                                       \
-    _Pragma("clang loop unroll(full)") for (int i = 0; i < 16; i++)          \
+    UNROLLED for (int i = 0; i < 16; i++)                                    \
         load_##source_suffix(&a[i], source + i * source_stride);             \
     TRANSPOSE_BLOCK(a, b)                                                    \
-    _Pragma("clang loop unroll(full)") for (int i = 0; i < 16; i++)          \
+    UNROLLED for (int i = 0; i < 16; i++)                                    \
         store_##suffix(destination + i * destination_stride, &a[i]);         \
   }                                                                          \
                                                                              \
-  /* Fewer rows than a vector has numbers, to rows that follow each other:    \
-     what a store writes too much, the next one mends. */                     \
+  /* Fewer rows than a vector has numbers, to rows that follow each other:   \
+     what a store writes too much, the next one mends. */                    \
   CONV_INLINE void few_##source_suffix##_##suffix(                           \
       type *restrict destination, const source_type *restrict source,        \
       ptrdiff_t source_stride, ptrdiff_t rows, ptrdiff_t columns) {          \
@@ -47,20 +54,19 @@
       type *to = destination + c * rows;                                     \
       wide a[16], b[16];                                                     \
       if (rows == 2) {                                                       \
-        load_##source_suffix(&a[0], source + c);                             \
-        load_##source_suffix(&a[8], source + source_stride + c);             \
-        b[0] = LOWER(a[0], a[8]);                                            \
-        b[1] = UPPER(a[0], a[8]);                                            \
-        store_##suffix(to, &b[0]);                                           \
-        store_##suffix(to + 16, &b[1]);                                      \
+        ZIP(2, source_suffix, suffix, STAGE(a, b, 2), b)                     \
         continue;                                                            \
       }                                                                      \
-      _Pragma("clang loop unroll(full)") for (int i = 0; i < 16; i++) {      \
+      if (rows == 4) {                                                       \
+        ZIP(4, source_suffix, suffix, STAGE(a, b, 4) STAGE(b, a, 4), a)      \
+        continue;                                                            \
+      }                                                                      \
+      UNROLLED for (int i = 0; i < 16; i++) {                                \
         ptrdiff_t row = i < rows ? i : 0;                                    \
         load_##source_suffix(&a[i], source + row * source_stride + c);       \
       }                                                                      \
       TRANSPOSE_BLOCK(a, b)                                                  \
-      _Pragma("clang loop unroll(full)") for (int i = 0; i < 16; i++) {      \
+      UNROLLED for (int i = 0; i < 16; i++) {                                \
         type *place = to + i * rows;                                         \
         if (end - place >= 16) {                                             \
           store_##suffix(place, &a[i]);                                      \

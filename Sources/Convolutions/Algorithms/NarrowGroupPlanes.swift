@@ -26,27 +26,30 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
     let height = max(1, geometry.inputHeight)
     let stride = min(geometry.vertical.stride, height)
     let perGroup = max(1, geometry.channelsPerGroup)
-    let together =
-      geometry.dataFormat == .nhwc
-      ? max(1, min(geometry.groups, 16 / perGroup))
-      : 1
-    // A copy stays in the L2 cache, and so do the planes of the result.
+    let nhwc = geometry.dataFormat == .nhwc
+    // NHWC: channels that are transposed together.
+    let together = nhwc ? max(1, min(geometry.groups, 16 / perGroup)) : 1
+    // A copy stays in the L2 cache, and so do the planes of the result that are
+    // transposed; and there are some tasks where there is work for them.
     var rows = stride
     while rows < height {
       let next = rows + stride
-      let planes = next * geometry.inputWidth * perGroup * together
+      let work = next * geometry.inputWidth * perGroup
       let scalars = max(
-        Self.copiedScalars(geometry, bandRows: next), Double(planes))
-      if scalars > Self.mostCopiedScalars / 4 { break }
+        Self.copiedScalars(geometry, bandRows: next),
+        nhwc ? Double(work * together) : 0)
+      let tasks = geometry.batch * geometry.groups * ceilDivide(height, next)
+      if scalars > Self.mostCopiedScalars / 4 || (tasks < 16 && work > 1 << 14)
+      {
+        break
+      }
       rows = next
     }
     bandRows = min(rows, height)
     bandCount = ceilDivide(geometry.inputHeight, bandRows)
     let group = bandRows * geometry.inputWidth * perGroup
     groupsPerTask =
-      geometry.dataFormat == .nhwc
-      ? together
-      : max(1, min(geometry.groups, (1 << 13) / max(1, group)))
+      nhwc ? together : max(1, min(geometry.groups, (1 << 13) / max(1, group)))
     groupBlocks = ceilDivide(geometry.groups, groupsPerTask)
   }
 
@@ -57,7 +60,9 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
     }
     let band = min(geometry.vertical.stride, max(1, geometry.inputHeight))
     let planes =
-      Double(band * geometry.inputWidth) * Double(geometry.channelsPerGroup)
+      geometry.dataFormat == .nhwc
+      ? Double(band * geometry.inputWidth) * Double(geometry.channelsPerGroup)
+      : 0
     return max(copiedScalars(geometry, bandRows: band), planes)
       > mostCopiedScalars
       ? "the windows that reach one row do not fit into the cache" : nil
@@ -74,11 +79,20 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
 
   func cost(_ model: CostModel) -> Double {
     let planes = Double(geometry.batch * geometry.inputChannels * bandCount)
+    // Rows of less than a vector a phase are put in order one by one.
+    let narrow = phases > 2 && geometry.inputWidth / phases < 16
+    let rows =
+      Double(geometry.batch * geometry.inputChannels)
+      * Double(geometry.inputHeight)
+    let interleave =
+      rows * 20 + model.transpose(Double(geometry.inputCount))
+      * (narrow ? 16 : 2)
     let loops =
       model.loops(
         geometry.flops / 2,
         over: Double(geometry.inputWidth / max(1, phases)))
       + Double(taskCount) * 300 + planes * 50
+      + (phases > 1 ? interleave : 0)
     return geometry.dataFormat == .nchw
       ? loops
       : loops

@@ -150,9 +150,11 @@ extension StorageScalar {
     narrowTransposed(
       source, rows: phases, columns: whole, stride: phaseStride,
       to: destination, stride: phases)
-    narrowTransposed(
-      source + whole, rows: rest, columns: 1, stride: phaseStride,
-      to: destination + whole * phases, stride: phases)
+    if rest > 0 {
+      narrowTransposed(
+        source + whole, rows: rest, columns: 1, stride: phaseStride,
+        to: destination + whole * phases, stride: phases)
+    }
   }
 
   /// Whether sums are taken in the storage type itself.
