@@ -87,6 +87,8 @@ gather mb2ic64ih14oc3oh14kh3ph1
 gather mb2ic24ih20oc10oh10kh3sh2ph1
 taps mb2ic48ih14oc40oh14kh1ph0
 groups g32mb2ic32ih14oc32oh14kh3ph1
+winograd mb2ic64ih14oc64oh14kh3ph1
+winograd mb2ic64ih14oc128oh14kh5ph2
 direct mb2ic24ih20oc40oh10kh3sh2ph1
 PROBLEMS
 echo "$passed passed, $failed failed"

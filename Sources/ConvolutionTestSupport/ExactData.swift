@@ -11,7 +11,17 @@ import Convolutions
 /// flips. One seed in four scales them by powers of two, toward the subnormals
 /// or the largest numbers of the type; sums stay exact, since a power of two
 /// only moves the exponent.
+///
+/// Odd seeds leave room for Winograd, whose transforms grow numbers, and divide
+/// them by 16: magnitudes are smaller, and powers of two left out.
 public enum ExactData {
+  /// Whether Winograd on sets that are exact on integers is exact on the data.
+  static func suitsWinograd(seed: UInt64) -> Bool { seed % 2 == 1 }
+
+  /// Bits of the significand that are left to Winograd: products come in units
+  /// of 1/16, input transforms add up 4 by 4 numbers, output transforms 5 by 5.
+  private static let winogradBits = 10
+
   /// Magnitudes and powers of two of a case.
   struct Range: Sendable {
     var outBackprop: Int
@@ -62,12 +72,16 @@ public enum ExactData {
     let terms = max(1, IntegerReference.longestSum(geometry))
     var generator = SeededGenerator(seed: seed ^ 0x5CA1E)
     // Beyond 2^16 a sum is infinite in Float16. Some should be, not most.
-    let bits =
+    var bits =
       switch type {
       case .float16: generator.chance(percent: 10) ? 20 : 16
       case .bfloat16, .float32: 24
       case .float64: 53
       }
+    // Sums of half types are taken in 24 bits.
+    if suitsWinograd(seed: seed) {
+      bits = min(bits, (type == .float64 ? 53 : 24) - winogradBits)
+    }
     // Integers up to here are exact in the storage type.
     let largest =
       switch type {
@@ -80,7 +94,7 @@ public enum ExactData {
     let side = max(1, Int(Double(product).squareRoot()))
     var range = Range(
       outBackprop: min(side, largest), filter: min(product / side, largest))
-    if generator.chance(percent: 25) {
+    if generator.chance(percent: 25), !suitsWinograd(seed: seed) {
       (range.outBackpropExponent, range.filterExponent) = exponents(
         of: type, using: &generator)
     }

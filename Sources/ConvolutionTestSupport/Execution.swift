@@ -27,12 +27,15 @@ package func inputGradient<Scalar: ConvolutionScalar>(
   return result
 }
 
-/// Bytes that one thread needs for a problem, if the algorithm can serve it.
+/// Bytes that one thread needs for a problem, in the accuracy of the exact
+/// suite, if the algorithm can serve it.
 package func leastWorkspace<Scalar: ConvolutionScalar>(
   _ type: Scalar.Type, _ geometry: Conv2DGeometry,
   _ algorithm: InputGradientAlgorithm
 ) throws(Conv2DError) -> Int {
   try InputGradientPlan<Scalar>(
-    geometry, options: InputGradientOptions(algorithm: algorithm, threads: 1)
+    geometry,
+    options: InputGradientOptions(
+      algorithm: algorithm, accuracy: .tight, threads: 1)
   ).workspaceByteCount
 }

@@ -38,8 +38,10 @@ public struct VerificationCase: Sendable {
   }
 
   package var options: InputGradientOptions {
+    // Sets of points that are exact on integers.
     InputGradientOptions(
-      algorithm: algorithm, threads: threads, workspaceLimit: workspaceLimit)
+      algorithm: algorithm, accuracy: .tight, threads: threads,
+      workspaceLimit: workspaceLimit)
   }
 }
 

@@ -118,7 +118,7 @@ import Testing
       padding: .valid, dataFormat: format)
     guard serves(algorithm, geometry) else { return }
     let result = try inputGradient(
-      geometry, .init(algorithm: algorithm), filter: [1, 2, 3, 4] as [Float],
+      geometry, .exact(algorithm), filter: [1, 2, 3, 4] as [Float],
       outBackprop: [10], prefill: .nan)
     #expect(result == [10, 20, 0, 0, 30, 40] + Array(repeating: 0, count: 10))
   }

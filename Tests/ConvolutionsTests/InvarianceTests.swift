@@ -17,7 +17,7 @@ import Testing
   ]
 
   static let algorithms: [InputGradientAlgorithm] = [
-    .taps, .gather, .column, .narrowGroups, .direct, .automatic,
+    .taps, .gather, .column, .narrowGroups, .winograd, .direct, .automatic,
   ]
 
   @Test(arguments: problems, algorithms)
@@ -73,7 +73,8 @@ import Testing
     let least = try leastWorkspace(type, geometry, algorithm)
     func options(_ limit: Int?) -> InputGradientOptions {
       InputGradientOptions(
-        algorithm: algorithm, threads: 4, workspaceLimit: limit)
+        algorithm: algorithm, accuracy: .tight, threads: 4,
+        workspaceLimit: limit)
     }
     func run(_ limit: Int?) throws -> [UInt64] {
       bits(

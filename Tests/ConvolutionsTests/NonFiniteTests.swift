@@ -40,7 +40,8 @@ import Testing
       Int64(generator.int(-3...3))
     }
     let plan = try InputGradientPlan<Scalar>(
-      geometry, options: .init(algorithm: algorithm, threads: 2))
+      geometry,
+      options: .init(algorithm: algorithm, accuracy: .tight, threads: 2))
     let values: [Scalar] = [
       .notANumber, .infinity,
       Scalar(bits: Scalar.infinityBits | Scalar.signBit),
@@ -98,7 +99,7 @@ import Testing
       "mb2ic9ih9iw8oc6oh5ow4kh1kw1sh2sw2ph0pw0", format)
     guard serves(algorithm, geometry) else { return }
     let result = try inputGradient(
-      geometry, .init(algorithm: algorithm),
+      geometry, .exact(algorithm),
       filter: [Float](repeating: -.infinity, count: geometry.filterCount),
       outBackprop: [Float](repeating: -1, count: geometry.outBackpropCount),
       prefill: .nan)

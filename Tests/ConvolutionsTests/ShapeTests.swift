@@ -82,7 +82,7 @@ import Testing
     _ type: Scalar.Type
   ) throws {
     let result = try inputGradient(
-      geometry, .init(algorithm: algorithm),
+      geometry, .exact(algorithm),
       filter: [Scalar](repeating: .infinity, count: geometry.filterCount),
       outBackprop: [Scalar](
         repeating: .infinity, count: geometry.outBackpropCount),

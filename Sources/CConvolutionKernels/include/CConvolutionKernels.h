@@ -106,6 +106,31 @@ CONV_DECLARE(float, f32)
 CONV_DECLARE(double, f64)
 #undef CONV_DECLARE
 
+// Winograd's transforms along one axis, of `runs` runs of `count` numbers:
+//
+//   destination[i*ds + r*dstep + j] = sum over l of
+//       matrix[i][l] * source[l*ss + r*sstep + j]
+//
+// with the matrix of a set of points: see WinogradSet. Inverse: for a number of
+// `outputs`.
+#define CONV_DECLARE(type, suffix)                                            \
+  void conv_winograd_forward_##suffix(                                        \
+      int set, type *destination, ptrdiff_t destination_stride,               \
+      ptrdiff_t destination_step, const type *source,                         \
+      ptrdiff_t source_stride, ptrdiff_t source_step, ptrdiff_t runs,         \
+      ptrdiff_t count);                                                       \
+  void conv_winograd_inverse_##suffix(                                        \
+      int set, ptrdiff_t outputs, type *destination,                          \
+      ptrdiff_t destination_stride, ptrdiff_t destination_step,               \
+      const type *source, ptrdiff_t source_stride, ptrdiff_t source_step,     \
+      ptrdiff_t runs, ptrdiff_t count);                                       \
+  /* Whether no number is infinite or NaN. */                                 \
+  int conv_all_finite_##suffix(const type *numbers, ptrdiff_t count);
+
+CONV_DECLARE(float, f32)
+CONV_DECLARE(double, f64)
+#undef CONV_DECLARE
+
 // Copies bytes past the caches; `conv_finish_streams` is to follow.
 void conv_stream(void *destination, const void *source, ptrdiff_t byte_count);
 

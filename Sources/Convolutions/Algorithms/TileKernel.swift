@@ -34,6 +34,10 @@ protocol TileKernel: Sendable {
   /// What an execution is expected to cost, in nanoseconds on one thread.
   func cost(_ model: CostModel) -> Double
 
+  /// The relative Frobenius error to expect in the compute type, where it is not
+  /// that of a plain sum.
+  var expectedError: Double? { get }
+
   /// Brings one part of the filter into the order the tasks read it in.
   func prepareFilter(
     part: Int, from filter: UnsafeRawPointer,
@@ -43,6 +47,10 @@ protocol TileKernel: Sendable {
   func run(
     task: Int, filter: UnsafeRawPointer, outBackprop: UnsafeRawPointer,
     result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer)
+}
+
+extension TileKernel {
+  var expectedError: Double? { nil }
 }
 
 extension Range<Int> {

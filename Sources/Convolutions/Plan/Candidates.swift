@@ -2,7 +2,7 @@
 /// equals; the direct kernel is last and always can.
 enum Candidates {
   static let order: [InputGradientAlgorithm] = [
-    .narrowGroups, .taps, .gather, .column, .direct,
+    .narrowGroups, .taps, .gather, .column, .winograd, .direct,
   ]
 
   /// What a candidate must be cheaper by than those before it: less is in the
@@ -21,12 +21,15 @@ enum Candidates {
 
   /// The candidate that the model finds cheapest.
   static func cheapest<Scalar: StorageScalar>(
-    _ type: Scalar.Type, _ geometry: Conv2DGeometry, targets: TileTargets?
+    _ type: Scalar.Type, _ geometry: Conv2DGeometry, accuracy: Accuracy,
+    targets: TileTargets?
   ) throws(Conv2DError) -> (InputGradientAlgorithm, any TileKernel) {
     var best: (InputGradientAlgorithm, any TileKernel)?
     var leastCost = Double.infinity
-    for algorithm in order where objection(to: geometry, algorithm) == nil {
-      let kernel = try make(algorithm, type, geometry, targets: targets)
+    for algorithm in order
+    where objection(to: geometry, algorithm, accuracy) == nil {
+      let kernel = try make(
+        algorithm, type, geometry, accuracy: accuracy, targets: targets)
       let cost = cost(kernel, Scalar.scalarType, geometry)
       if best == nil || cost < leastCost * margin {
         (best, leastCost) = ((algorithm, kernel), cost)
@@ -38,7 +41,8 @@ enum Candidates {
 
   /// Why an algorithm cannot serve a geometry, if so; the type has no say.
   static func objection(
-    to geometry: Conv2DGeometry, _ algorithm: InputGradientAlgorithm
+    to geometry: Conv2DGeometry, _ algorithm: InputGradientAlgorithm,
+    _ accuracy: Accuracy
   ) -> String? {
     switch algorithm {
     case .column: Column<Float>.objection(to: geometry)
@@ -47,6 +51,8 @@ enum Candidates {
     case .narrowGroups:
       vectorsOfChannels(geometry)
         ? nil : NarrowGroupPlanes<Float>.objection(to: geometry)
+    case .winograd:
+      Winograd<Float>.objection(to: geometry, accuracy: accuracy)
     case .automatic, .direct, .reference: nil
     }
   }
@@ -60,11 +66,12 @@ enum Candidates {
   /// The kernel of one algorithm, or the reason why it cannot serve.
   static func make<Scalar: StorageScalar>(
     _ algorithm: InputGradientAlgorithm, _ type: Scalar.Type,
-    _ geometry: Conv2DGeometry, targets: TileTargets? = nil
+    _ geometry: Conv2DGeometry, accuracy: Accuracy,
+    targets: TileTargets? = nil
   ) throws(Conv2DError) -> any TileKernel {
     let core = BLASRuntime.core
     let computeByteCount = Scalar.scalarType.computeByteCount
-    if let reason = objection(to: geometry, algorithm) {
+    if let reason = objection(to: geometry, algorithm, accuracy) {
       throw .unsupported(algorithm, reason: reason)
     }
     if geometry.isDegenerate { return Zeros<Scalar>(geometry) }
@@ -98,6 +105,12 @@ enum Candidates {
       return vectorsOfChannels(geometry)
         ? NarrowGroups<Scalar>(geometry)
         : NarrowGroupPlanes<Scalar>(geometry)
+    case .winograd:
+      do throws(WinogradObjection) {
+        return try Winograd<Scalar>(geometry, accuracy: accuracy, core: core)
+      } catch {
+        throw .unsupported(algorithm, reason: error.reason)
+      }
     case .direct, .automatic:
       return Direct<Scalar>(geometry)
     case .reference:

@@ -58,6 +58,11 @@ struct CostModel: Sendable {
     scalars * 0.12 * Double(computeByteCount) / 4
   }
 
+  /// Reading and writing scalars of a transform in the cache.
+  func transform(_ scalars: Double) -> Double {
+    scalars * 0.05 * Double(computeByteCount) / 4
+  }
+
   /// Copying or converting scalars from or to a layout.
   func load(_ scalars: Double, _ format: DataFormat) -> Double {
     format == .nhwc ? move(scalars) : transpose(scalars)

@@ -17,6 +17,9 @@ public enum InputGradientAlgorithm: String, Sendable, Hashable, CaseIterable {
   /// with at most 8 output channels a group, which may be the only one, whose
   /// windows of a few rows fit into the cache.
   case narrowGroups = "groups"
+  /// Winograd's minimal filtering; no dilation, strides up to the kernel's
+  /// sizes, and at most 5 taps a phase and axis.
+  case winograd
   /// Plain vector loops without BLAS; every geometry.
   case direct
   /// The definition in double precision; slow, for checking.
@@ -27,9 +30,8 @@ public enum InputGradientAlgorithm: String, Sendable, Hashable, CaseIterable {
 public enum Accuracy: String, Sendable, Hashable, CaseIterable {
   /// A relative Frobenius error below 1e-6 in float32.
   case standard
-  /// No larger an error than a plain sum in the compute type.
-  ///
-  /// Every algorithm of this version is a plain sum, so the two choose alike.
+  /// No larger an error than a plain sum in the compute type: Winograd takes
+  /// only points with that property, at some more products.
   case tight
 }
 

@@ -55,7 +55,8 @@ extension InputGradientPlan {
   ) throws(Conv2DError) -> [(plan: Self, time: Duration)] {
     var plans: [(plan: Self, time: Duration)] = []
     for algorithm in Candidates.order
-    where Candidates.objection(to: geometry, algorithm) == nil {
+    where Candidates.objection(to: geometry, algorithm, options.accuracy) == nil
+    {
       var options = options
       options.algorithm = algorithm
       // A cap holds for the candidate that is taken.

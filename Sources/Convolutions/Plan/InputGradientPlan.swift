@@ -20,6 +20,9 @@ public struct InputGradientPlan<Scalar: ConvolutionScalar>: Sendable {
   public var preparedFilterByteCount: Int { kernel.filterByteCount }
   /// How the work is cut, in words.
   public var summary: String { kernel.summary }
+  /// The relative Frobenius error to expect of random data in the type that sums
+  /// are taken in; `nil` where it is that of a plain sum.
+  public var expectedError: Double? { kernel.expectedError }
   /// What the cost model expects of an execution on one thread. Its numbers are
   /// of one machine; their ratios are what decides between algorithms.
   public var predictedTime: Duration {
@@ -70,10 +73,13 @@ public struct InputGradientPlan<Scalar: ConvolutionScalar>: Sendable {
       _ type: Storage.Type
     ) throws(Conv2DError) -> (InputGradientAlgorithm, any TileKernel) {
       algorithm == .automatic
-        ? try Candidates.cheapest(type, geometry, targets: targets)
+        ? try Candidates.cheapest(
+          type, geometry, accuracy: options.accuracy, targets: targets)
         : (
           algorithm,
-          try Candidates.make(algorithm, type, geometry, targets: targets)
+          try Candidates.make(
+            algorithm, type, geometry, accuracy: options.accuracy,
+            targets: targets)
         )
     }
     (self.algorithm, kernel) =
@@ -109,9 +115,20 @@ extension InputGradientPlan: CustomStringConvertible {
   /// The algorithm, how the work is cut, and why.
   public var description: String {
     "\(algorithm.rawValue) (\(reason)): \(kernel.summary); "
+      + (expectedError.map { "relative error about \(rounded($0)); " } ?? "")
       + "\(threads) thread\(threads == 1 ? "" : "s"), "
       + "\(workspaceByteCount) bytes of workspace"
   }
+}
+
+/// Two digits.
+private func rounded(_ error: Double) -> String {
+  var (value, exponent) = (error, 0)
+  while value > 0, value < 1 {
+    value *= 10
+    exponent -= 1
+  }
+  return "\((value * 10).rounded() / 10)e\(exponent)"
 }
 
 // MARK: - Filter

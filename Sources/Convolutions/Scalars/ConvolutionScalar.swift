@@ -111,6 +111,24 @@ protocol ComputeScalar: StorageScalar, FloatingPoint where Compute == Self {
     to result: UnsafeMutablePointer<Self>, stride resultStride: Int, rows: Int,
     columns: Int)
 
+  /// Winograd's transform of what is read, along one axis: see
+  /// `conv_winograd_forward` in the C kernels.
+  static func winogradForward(
+    _ set: WinogradSet, _ source: UnsafePointer<Self>, stride: Int, step: Int,
+    to destination: UnsafeMutablePointer<Self>, stride destinationStride: Int,
+    step destinationStep: Int, runs: Int, count: Int)
+
+  /// Winograd's transform of the products, along one axis: see
+  /// `conv_winograd_inverse` in the C kernels.
+  static func winogradInverse(
+    _ set: WinogradSet, outputs: Int, _ source: UnsafePointer<Self>,
+    stride: Int, step: Int, to destination: UnsafeMutablePointer<Self>,
+    stride destinationStride: Int, step destinationStep: Int, runs: Int,
+    count: Int)
+
+  /// Whether no number is infinite or NaN.
+  static func areFinite(_ numbers: UnsafePointer<Self>, count: Int) -> Bool
+
   /// `sums[j] += left[j] * right[j]`.
   static func addProducts(
     _ left: UnsafePointer<Self>, _ right: UnsafePointer<Self>,

@@ -85,4 +85,29 @@ extension Float: ComputeScalar {
       result, resultStride, source, stride, weights, weightStride, runs,
       runCount, rows, columns)
   }
+
+  package static func winogradForward(
+    _ set: WinogradSet, _ source: UnsafePointer<Float>, stride: Int, step: Int,
+    to destination: UnsafeMutablePointer<Float>, stride destinationStride: Int,
+    step destinationStep: Int, runs: Int, count: Int
+  ) {
+    conv_winograd_forward_f32(
+      CInt(set.rawValue), destination, destinationStride, destinationStep,
+      source, stride, step, runs, count)
+  }
+
+  package static func winogradInverse(
+    _ set: WinogradSet, outputs: Int, _ source: UnsafePointer<Float>,
+    stride: Int, step: Int, to destination: UnsafeMutablePointer<Float>,
+    stride destinationStride: Int, step destinationStep: Int, runs: Int,
+    count: Int
+  ) {
+    conv_winograd_inverse_f32(
+      CInt(set.rawValue), outputs, destination, destinationStride,
+      destinationStep, source, stride, step, runs, count)
+  }
+
+  static func areFinite(_ numbers: UnsafePointer<Float>, count: Int) -> Bool {
+    conv_all_finite_f32(numbers, count) != 0
+  }
 }

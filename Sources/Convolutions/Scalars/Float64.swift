@@ -90,4 +90,29 @@ extension Double: ComputeScalar {
       result, resultStride, source, stride, weights, weightStride, runs,
       runCount, rows, columns)
   }
+
+  package static func winogradForward(
+    _ set: WinogradSet, _ source: UnsafePointer<Double>, stride: Int, step: Int,
+    to destination: UnsafeMutablePointer<Double>, stride destinationStride: Int,
+    step destinationStep: Int, runs: Int, count: Int
+  ) {
+    conv_winograd_forward_f64(
+      CInt(set.rawValue), destination, destinationStride, destinationStep,
+      source, stride, step, runs, count)
+  }
+
+  package static func winogradInverse(
+    _ set: WinogradSet, outputs: Int, _ source: UnsafePointer<Double>,
+    stride: Int, step: Int, to destination: UnsafeMutablePointer<Double>,
+    stride destinationStride: Int, step destinationStep: Int, runs: Int,
+    count: Int
+  ) {
+    conv_winograd_inverse_f64(
+      CInt(set.rawValue), outputs, destination, destinationStride,
+      destinationStep, source, stride, step, runs, count)
+  }
+
+  static func areFinite(_ numbers: UnsafePointer<Double>, count: Int) -> Bool {
+    conv_all_finite_f64(numbers, count) != 0
+  }
 }

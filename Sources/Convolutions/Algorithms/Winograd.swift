@@ -1,0 +1,318 @@
+/// Winograd's minimal filtering: tiles of out_backprop are transformed, so that
+/// one matrix product a point of the transform takes the sum over channels, and
+/// transformed back; 3x3 taps cost 36 products for 16 pixels in place of 144.
+///
+/// A strided problem is one with stride 1 a phase, each with its own taps and
+/// tiles. The filter is transformed once, in double precision.
+///
+/// A number that is not finite would spread over its tile, and a transform may
+/// overflow: so a unit of tiles whose result is not all finite is computed again
+/// by the definition.
+///
+/// A task owns some units of tiles of one phase, beside each other in the
+/// images, and all channels of one group.
+///
+/// Source: Lavin, Gray, arXiv 1509.09308.
+struct Winograd<Scalar: StorageScalar>: TileKernel {
+  typealias Compute = Scalar.Compute
+
+  let geometry: Conv2DGeometry
+  let phases: [WinogradPhase]
+  let core: BLASCore
+  /// The filter as it is, for results that are not finite.
+  let plain: FilterPanels<Scalar>
+  /// Input channels of one product.
+  let channelBlock: Int
+  private let layout: WinogradWorkspace
+  private let firstTask: [Int]
+  private let firstPart: [Int]
+  private let firstWeight: [Int]
+
+  /// Input channels whose products are kept together.
+  static var mostChannels: Int { 256 }
+
+  init(
+    _ geometry: Conv2DGeometry, accuracy: Accuracy, core: BLASCore
+  ) throws(WinogradObjection) {
+    self.geometry = geometry
+    self.core = core
+    phases = try Self.phases(geometry, accuracy)
+    plain = FilterPanels(
+      geometry, channelBlock: max(1, geometry.channelsPerGroup),
+      tapsPerChunk: 1, transposed: true)
+    channelBlock =
+      core == .small
+      ? evenBlock(geometry.channelsPerGroup, limit: 64)
+      : min(geometry.channelsPerGroup, Self.mostChannels)
+    layout = WinogradWorkspace(
+      phases, depth: geometry.depthPerGroup,
+      width: min(geometry.channelsPerGroup, Self.mostChannels))
+    let groups = geometry.groups
+    let blocks = ceilDivide(geometry.channelsPerGroup, channelBlock)
+    firstTask = phases.reduce(into: [0]) {
+      $0.append($0.last! + groups * $1.tasks)
+    }
+    firstPart = phases.reduce(into: [groups]) { parts, _ in
+      parts.append(parts.last! + groups * blocks)
+    }
+    let weights = groups * geometry.depthPerGroup * geometry.channelsPerGroup
+    firstWeight = phases.reduce(into: [weights * geometry.taps]) {
+      $0.append($0.last! + weights * $1.products)
+    }
+  }
+
+  /// Why a geometry cannot be served, if so.
+  static func objection(
+    to geometry: Conv2DGeometry, accuracy: Accuracy
+  ) -> String? {
+    do {
+      _ = try phases(geometry, accuracy)
+      return nil
+    } catch {
+      return error.reason
+    }
+  }
+
+  private static func phases(
+    _ geometry: Conv2DGeometry, _ accuracy: Accuracy
+  ) throws(WinogradObjection) -> [WinogradPhase] {
+    func object(_ reason: String) throws(WinogradObjection) -> Never {
+      throw WinogradObjection(reason: reason)
+    }
+    let axes = [geometry.vertical, geometry.horizontal]
+    guard axes.allSatisfy({ $0.dilation == 1 || $0.kernel == 1 }) else {
+      try object("there is a dilation")
+    }
+    guard axes.allSatisfy({ $0.stride <= min($0.kernel, $0.input) }) else {
+      try object("a stride is above the kernel, or the image")
+    }
+    guard
+      axes.allSatisfy({
+        ceilDivide($0.kernel, $0.stride) <= WinogradAxis.mostTaps
+      })
+    else { try object("a phase has more than \(WinogradAxis.mostTaps) taps") }
+    guard axes.contains(where: { $0.kernel > $0.stride }) else {
+      try object("no phase has more than 1 tap")
+    }
+    guard
+      geometry.dataFormat == .nhwc || geometry.horizontal.stride == 1
+    else { try object("NCHW has a horizontal stride") }
+    var phases: [WinogradPhase] = []
+    for row in 0..<geometry.vertical.stride {
+      for column in 0..<geometry.horizontal.stride {
+        guard
+          let phase = WinogradPhase(
+            geometry, rowPhase: row, columnPhase: column, accuracy: accuracy,
+            computeByteCount: MemoryLayout<Compute>.stride)
+        else { try object("no set of points has so many taps") }
+        phases.append(phase)
+      }
+    }
+    return phases
+  }
+
+  var taskCount: Int { firstTask.last! }
+
+  var packsOperands: Bool { core == .packed }
+
+  var summary: String {
+    let tiles = Set(
+      phases.map {
+        "\($0.vertical.outputs)x\($0.horizontal.outputs) of "
+          + "\($0.vertical.taps)x\($0.horizontal.taps) taps "
+          + "with \($0.products) products"
+      })
+    let rows = phases.map(\.tilesPerTask).max() ?? 0
+    return "tiles of " + tiles.sorted().joined(separator: ", ")
+      + "; GEMM \(rows)x\(channelBlock)x\(geometry.depthPerGroup), "
+      + "\(taskCount) tasks"
+  }
+
+  /// The relative Frobenius error to expect of random data, from the norms of
+  /// the transforms, and from sums of blocks of channels and their sum; fitted to
+  /// measurements of many sets of points, within 15 %.
+  var expectedError: Double? {
+    let amplification =
+      phases.map {
+        $0.vertical.amplification * $0.horizontal.amplification
+      }.max() ?? 0
+    let depth = Double(geometry.depthPerGroup)
+    let block = min(depth, Double(Self.depthBlock))
+    let unit = MemoryLayout<Compute>.stride == 8 ? 0x1p-53 : 0x1p-24
+    return amplification * unit
+      * (0.09 * (block + depth / block) + 1.1).squareRoot()
+  }
+
+  func cost(_ model: CostModel) -> Double {
+    let depth = Double(geometry.depthPerGroup)
+    let width = Double(geometry.channelsPerGroup)
+    let depths = (depth / Double(Self.depthBlock)).rounded(.up)
+    let blocks = (width / Double(channelBlock)).rounded(.up)
+    var cost = 0.0
+    for phase in phases {
+      let (vertical, horizontal) = (phase.vertical, phase.horizontal)
+      let tasks = Double(phase.tasks)
+      let units = Double(phase.units)
+      let rows = units * Double(phase.tilesPerUnit) / tasks
+      let products =
+        tasks * Double(phase.products) * blocks * depths
+        * model.product(
+          rows: rows.rounded(.up), columns: width / blocks,
+          depth: depth / depths, adds: depths > 1)
+      // Along the columns, then along the rows; and back.
+      let columns = Double(phase.unitInputs)
+      let tiles = Double(phase.tilesPerUnit)
+      let perRow = Double(horizontal.inputs + horizontal.products)
+      let forward =
+        Double(vertical.inputs + vertical.products) * columns
+        + Double(vertical.products) * tiles * perRow
+      let outputs = Double(phase.unitOutputs)
+      let inverse =
+        Double(vertical.products) * tiles
+        * Double(horizontal.products + horizontal.outputs)
+        + Double(vertical.products + vertical.outputs) * outputs
+      cost +=
+        products
+        + model.transform(units * (forward * depth + inverse * width))
+        + model.load(
+          units * Double(vertical.inputs) * columns * depth,
+          geometry.dataFormat)
+        + model.filter(
+          Double(phase.products) * depth * width, times: tasks,
+          behind: products)
+    }
+    return Double(geometry.groups) * cost
+      + model.load(Double(geometry.inputCount), geometry.dataFormat)
+  }
+
+  /// Channels of out_backprop of one product: the error of a sum grows with
+  /// their number.
+  static var depthBlock: Int { 64 }
+
+  // MARK: Filter
+
+  // The plain panels, group by group; then per phase, group and block of
+  // channels `[products, depth, block channels]`.
+
+  var filterByteCount: Int {
+    firstWeight.last! * MemoryLayout<Compute>.stride
+  }
+
+  var filterPartCount: Int { firstPart.last! }
+
+  var blocksPerGroup: Int {
+    ceilDivide(geometry.channelsPerGroup, channelBlock)
+  }
+
+  func channels(block: Int) -> Range<Int> {
+    (0..<geometry.channelsPerGroup).part(block, of: channelBlock)
+  }
+
+  /// Where the transformed filter of a block starts.
+  func offset(phase: Int, group: Int, block: Int) -> Int {
+    firstWeight[phase] + phases[phase].products * geometry.depthPerGroup
+      * (group * geometry.channelsPerGroup + block * channelBlock)
+  }
+
+  @_specialize(where Scalar == Float16)
+  @_specialize(where Scalar == BFloat16)
+  @_specialize(where Scalar == Float)
+  @_specialize(where Scalar == Double)
+  func prepareFilter(
+    part: Int, from filter: UnsafeRawPointer,
+    into prepared: UnsafeMutableRawPointer
+  ) {
+    if part < geometry.groups {
+      plain.pack(part: part, from: filter, into: prepared)
+      return
+    }
+    let phase = firstPart.lastIndex { $0 <= part }!
+    let (group, block) = (part - firstPart[phase])
+      .quotientAndRemainder(dividingBy: blocksPerGroup)
+    WinogradFilter<Scalar>(
+      geometry: geometry, phase: phases[phase], group: group,
+      channels: channels(block: block)
+    ).transform(
+      filter.assumingMemoryBound(to: Scalar.self),
+      into: prepared.assumingMemoryBound(to: Compute.self)
+        + offset(phase: phase, group: group, block: block))
+  }
+
+  // MARK: Workspace
+
+  var workspaceByteCount: Int {
+    layout.scalarCount * MemoryLayout<Compute>.stride
+  }
+
+  // MARK: Execution
+
+  @_specialize(where Scalar == Float16)
+  @_specialize(where Scalar == BFloat16)
+  @_specialize(where Scalar == Float)
+  @_specialize(where Scalar == Double)
+  func run(
+    task: Int, filter: UnsafeRawPointer, outBackprop: UnsafeRawPointer,
+    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
+  ) {
+    let index = firstTask.lastIndex { $0 <= task }!
+    let phase = phases[index]
+    let (block, group) = (task - firstTask[index])
+      .quotientAndRemainder(dividingBy: geometry.groups)
+    WinogradTask(
+      kernel: self, phaseIndex: index, phase: phase, group: group,
+      units: (0..<phase.units).part(block, of: phase.unitsPerTask),
+      filter: filter.assumingMemoryBound(to: Compute.self),
+      outBackprop: OutBackpropTile(
+        geometry, outBackprop.assumingMemoryBound(to: Scalar.self)),
+      result: result.assumingMemoryBound(to: Scalar.self),
+      layout: layout,
+      workspace: workspace.assumingMemoryBound(to: Compute.self)
+    ).run()
+  }
+}
+
+/// Why Winograd cannot serve a geometry.
+struct WinogradObjection: Error {
+  let reason: String
+}
+
+/// The parts of a task's workspace, in scalars, each for the largest phase.
+struct WinogradWorkspace: Sendable {
+  /// Out_backprop of a unit, `[inputs, columns, depth]`.
+  let source = 0
+  /// The same transformed along its columns; afterwards products of a unit,
+  /// transformed back along the rows.
+  let half: Int
+  /// Tiles transformed, `[products, tiles, depth]`.
+  let tiles: Int
+  /// Products, `[products, tiles, channels]`.
+  let sums: Int
+  /// A unit of the result, `[outputs, columns, channels]`.
+  let outputs: Int
+  let scalarCount: Int
+
+  init(_ phases: [WinogradPhase], depth: Int, width: Int) {
+    func most(_ count: (WinogradPhase) -> Int) -> Int {
+      Workspace.padded(phases.map(count).max() ?? 0)
+    }
+    half = most { $0.vertical.inputs * $0.unitInputs * depth }
+    tiles =
+      half
+      + most {
+        $0.vertical.products
+          * max($0.unitInputs * depth, $0.unitOutputs * width)
+      }
+    sums =
+      tiles + most { $0.products * Self.stride($0, channels: depth) }
+    outputs =
+      sums + most { $0.products * Self.stride($0, channels: width) }
+    scalarCount =
+      outputs + most { $0.vertical.outputs * $0.unitOutputs * width }
+  }
+
+  /// From the tiles of one product to those of the next: not a multiple of a
+  /// page, which would fall on the same lines of the cache.
+  static func stride(_ phase: WinogradPhase, channels: Int) -> Int {
+    phase.tilesPerTask * channels + 16
+  }
+}

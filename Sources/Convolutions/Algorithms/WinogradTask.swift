@@ -1,0 +1,237 @@
+/// Some units of tiles of one phase of one group.
+struct WinogradTask<Scalar: StorageScalar> {
+  typealias Compute = Scalar.Compute
+
+  let kernel: Winograd<Scalar>
+  let phaseIndex: Int
+  let phase: WinogradPhase
+  let group: Int
+  let units: Range<Int>
+  let filter: UnsafePointer<Compute>
+  let outBackprop: OutBackpropTile<Scalar>
+  let result: UnsafeMutablePointer<Scalar>
+  let layout: WinogradWorkspace
+  let workspace: UnsafeMutablePointer<Compute>
+
+  private var geometry: Conv2DGeometry { kernel.geometry }
+  private var depth: Int { geometry.depthPerGroup }
+
+  /// Tiles of the task before a unit.
+  private func firstTile(_ unit: Int) -> Int {
+    (unit - units.lowerBound) * phase.tilesPerUnit
+  }
+
+  func run() {
+    for unit in units { forward(Unit(unit, phase)) }
+    let count = units.count * phase.tilesPerUnit
+    var first = 0
+    while first < geometry.channelsPerGroup {
+      let end = min(
+        first + Winograd<Scalar>.mostChannels, geometry.channelsPerGroup)
+      multiply(tiles: count, channels: first..<end)
+      for unit in units { inverse(Unit(unit, phase), channels: first..<end) }
+      first = end
+    }
+  }
+
+  /// A run of tiles in one row of tiles of one image.
+  private struct Unit {
+    let index: Int
+    let image: Int
+    let firstRow: Int
+    let firstColumn: Int
+    let tiles: Int
+
+    init(_ index: Int, _ phase: WinogradPhase) {
+      self.index = index
+      let (row, across) = index.quotientAndRemainder(
+        dividingBy: phase.unitsAcross)
+      let (image, down) = row.quotientAndRemainder(
+        dividingBy: phase.tilesDown)
+      let tiles = phase.tiles(across: across)
+      self.image = image
+      firstRow = down * phase.vertical.outputs
+      firstColumn = tiles.lowerBound * phase.horizontal.outputs
+      self.tiles = tiles.count
+    }
+  }
+
+  // MARK: Forward
+
+  private func forward(_ unit: Unit) {
+    let (vertical, horizontal) = (phase.vertical, phase.horizontal)
+    let columns = unit.tiles * horizontal.outputs + horizontal.taps - 1
+    let source = workspace + layout.source
+    let half = workspace + layout.half
+    load(unit, columns: columns, into: source)
+    let row = columns * depth
+    Compute.winogradForward(
+      vertical.points, source, stride: row, step: 0, to: half, stride: row,
+      step: 0, runs: 1, count: row)
+    let stride = WinogradWorkspace.stride(phase, channels: depth)
+    let tiles = workspace + layout.tiles + firstTile(unit.index) * depth
+    for p in 0..<vertical.products {
+      Compute.winogradForward(
+        horizontal.points, half + p * row, stride: depth,
+        step: horizontal.outputs * depth,
+        to: tiles + p * horizontal.products * stride, stride: stride,
+        step: depth, runs: unit.tiles, count: depth)
+    }
+  }
+
+  /// Copies what reaches a unit, zeros where there is no out_backprop.
+  private func load(
+    _ unit: Unit, columns: Int, into source: UnsafeMutablePointer<Compute>
+  ) {
+    let (height, width) = (geometry.outputHeight, geometry.outputWidth)
+    let firstRow = unit.firstRow + phase.tapRows.window(0)
+    let firstColumn = unit.firstColumn + phase.tapColumns.window(0)
+    let inside = (firstColumn..<firstColumn + columns).clamped(to: 0..<width)
+    for index in 0..<phase.vertical.inputs {
+      let row = firstRow + index
+      let place = source + index * columns * depth
+      guard (0..<height).contains(row), !inside.isEmpty else {
+        place.update(repeating: .zero, count: columns * depth)
+        continue
+      }
+      let before = (inside.lowerBound - firstColumn) * depth
+      let count = inside.count * depth
+      place.update(repeating: .zero, count: before)
+      outBackprop.loadPixels(
+        first: row * width + inside.lowerBound, count: inside.count,
+        image: unit.image, group: group, into: place + before)
+      (place + before + count).update(
+        repeating: .zero, count: columns * depth - before - count)
+    }
+  }
+
+  // MARK: GEMM
+
+  private func multiply(tiles: Int, channels: Range<Int>) {
+    let width = channels.count
+    let tileStride = WinogradWorkspace.stride(phase, channels: depth)
+    let sumStride = WinogradWorkspace.stride(
+      phase,
+      channels: min(geometry.channelsPerGroup, Winograd<Scalar>.mostChannels))
+    let block = kernel.channelBlock
+    for p in 0..<phase.products {
+      let tile = workspace + layout.tiles + p * tileStride
+      let sums = workspace + layout.sums + p * sumStride
+      var first = channels.lowerBound
+      while first < channels.upperBound {
+        let columns = min(block, geometry.channelsPerGroup - first)
+        let panel =
+          filter
+          + kernel.offset(
+            phase: phaseIndex, group: group, block: first / block)
+          + p * depth * columns
+        var start = 0
+        while start < depth {
+          let part = min(Winograd<Scalar>.depthBlock, depth - start)
+          Compute.multiply(
+            rows: tiles, columns: columns, depth: part,
+            tile + start, stride: depth,
+            panel + start * columns, stride: columns,
+            accumulate: start > 0,
+            into: sums + first - channels.lowerBound, stride: width)
+          start += part
+        }
+        first += columns
+      }
+    }
+  }
+
+  // MARK: Inverse
+
+  private func inverse(_ unit: Unit, channels: Range<Int>) {
+    let (vertical, horizontal) = (phase.vertical, phase.horizontal)
+    let width = channels.count
+    let stride = WinogradWorkspace.stride(
+      phase,
+      channels: min(geometry.channelsPerGroup, Winograd<Scalar>.mostChannels))
+    let row = unit.tiles * horizontal.outputs * width
+    let half = workspace + layout.half
+    let sums = workspace + layout.sums + firstTile(unit.index) * width
+    for p in 0..<vertical.products {
+      Compute.winogradInverse(
+        horizontal.points, outputs: horizontal.outputs,
+        sums + p * horizontal.products * stride, stride: stride, step: width,
+        to: half + p * row, stride: width, step: horizontal.outputs * width,
+        runs: unit.tiles, count: width)
+    }
+    let outputs = workspace + layout.outputs
+    Compute.winogradInverse(
+      vertical.points, outputs: vertical.outputs, half, stride: row, step: 0,
+      to: outputs, stride: row, step: 0, runs: 1, count: row)
+
+    let rows = (unit.firstRow..<unit.firstRow + vertical.outputs)
+      .clamped(to: 0..<phase.rows)
+    let columns =
+      (unit.firstColumn..<unit.firstColumn + unit.tiles * horizontal.outputs)
+      .clamped(to: 0..<phase.columns)
+    for (index, q) in rows.enumerated() {
+      let place = outputs + index * row
+      if !Compute.areFinite(place, count: columns.count * width) {
+        define(
+          unit.image, row: q, columns: columns, channels: channels, into: place)
+      }
+      store(place, unit.image, row: q, columns: columns, channels: channels)
+    }
+  }
+
+  /// Computes a run of positions by the definition.
+  private func define(
+    _ image: Int, row: Int, columns: Range<Int>, channels: Range<Int>,
+    into sums: UnsafeMutablePointer<Compute>
+  ) {
+    let width = channels.count
+    let pixel = workspace + layout.source
+    sums.update(repeating: .zero, count: columns.count * width)
+    for i in phase.tapRows.indices(at: row, windows: geometry.outputHeight) {
+      for (index, q) in columns.enumerated() {
+        for j in phase.tapColumns.indices(at: q, windows: geometry.outputWidth)
+        {
+          let window =
+            (row + phase.tapRows.window(i)) * geometry.outputWidth + q
+            + phase.tapColumns.window(j)
+          outBackprop.loadPixels(
+            first: window, count: 1, image: image, group: group, into: pixel)
+          let tap =
+            phase.tapRows.tap(i) * geometry.kernelWidth
+            + phase.tapColumns.tap(j)
+          let panel =
+            filter + kernel.plain.offset(group: group, block: 0)
+            + tap * depth * geometry.channelsPerGroup + channels.lowerBound
+          Compute.addRowCombination(
+            pixel, panel, stride: geometry.channelsPerGroup, depth: depth,
+            to: sums + index * width, count: width)
+        }
+      }
+    }
+  }
+
+  /// Rounds a run of positions to their places in the result.
+  private func store(
+    _ sums: UnsafePointer<Compute>, _ image: Int, row: Int,
+    columns: Range<Int>, channels: Range<Int>
+  ) {
+    let first = group * geometry.channelsPerGroup
+    let channels =
+      channels.lowerBound + first..<channels.upperBound + first
+    let y = phase.rowPhase + row * geometry.vertical.stride
+    let stride = geometry.horizontal.stride
+    let x = phase.columnPhase + columns.lowerBound * stride
+    if stride == 1 {
+      ResultTile(geometry, result).store(
+        sums, image: image, channels: channels, rows: y..<y + 1,
+        columns: columns)
+      return
+    }
+    let all = geometry.inputChannels
+    let pixel = (image * geometry.inputHeight + y) * geometry.inputWidth + x
+    Scalar.narrowRows(
+      sums, stride: channels.count,
+      to: result + pixel * all + channels.lowerBound, stride: stride * all,
+      rows: columns.count, count: channels.count)
+  }
+}
