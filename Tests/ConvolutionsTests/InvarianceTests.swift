@@ -14,6 +14,7 @@ import Testing
     "g2mb2ic24ih15iw40oc28oh15ow36kh3kw3sh1sw1dh1dw1ph2pw0",
     "g48mb2ic48ih24iw24oc48oh24ow24kh3kw3sh1sw1ph1pw1",
     "mb1ic96ih40iw44oc8oh20ow22kh2kw2sh2sw2ph0pw0",
+    "mb2ic36ih20iw20oc150oh20ow20kh3kw3sh1sw1ph1pw1",
   ]
 
   static let algorithms: [InputGradientAlgorithm] = [

@@ -319,6 +319,6 @@ import Testing
       ).predictedTime
     }
     #expect(times[0] > .zero)
-    #expect(times[1] > times[0] * 8)
+    #expect(times[1] > times[0] * 4)
   }
 }

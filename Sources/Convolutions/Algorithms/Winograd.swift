@@ -36,17 +36,15 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   ) throws(WinogradObjection) {
     self.geometry = geometry
     self.core = core
-    phases = try Self.phases(geometry, accuracy)
+    channelBlock = Self.channelBlock(geometry, core)
+    phases = try Self.phases(geometry, accuracy, core, channelBlock)
     plain = FilterPanels(
       geometry, channelBlock: max(1, geometry.channelsPerGroup),
       tapsPerChunk: 1, transposed: true)
-    channelBlock =
-      core == .small
-      ? evenBlock(geometry.channelsPerGroup, limit: 64)
-      : min(geometry.channelsPerGroup, Self.mostChannels)
     layout = WinogradWorkspace(
       phases, depth: geometry.depthPerGroup,
-      width: min(geometry.channelsPerGroup, Self.mostChannels))
+      width: min(geometry.channelsPerGroup, Self.mostChannels),
+      scatters: geometry.dataFormat == .nchw && geometry.horizontal.stride > 1)
     let groups = geometry.groups
     let blocks = ceilDivide(geometry.channelsPerGroup, channelBlock)
     firstTask = phases.reduce(into: [0]) {
@@ -66,15 +64,26 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     to geometry: Conv2DGeometry, accuracy: Accuracy
   ) -> String? {
     do {
-      _ = try phases(geometry, accuracy)
+      let core = BLASRuntime.core
+      _ = try phases(
+        geometry, accuracy, core, channelBlock(geometry, core))
       return nil
     } catch {
       return error.reason
     }
   }
 
+  private static func channelBlock(
+    _ geometry: Conv2DGeometry, _ core: BLASCore
+  ) -> Int {
+    let channels = max(1, geometry.channelsPerGroup)
+    return core == .small
+      ? evenBlock(channels, limit: 64) : min(channels, Self.mostChannels)
+  }
+
   private static func phases(
-    _ geometry: Conv2DGeometry, _ accuracy: Accuracy
+    _ geometry: Conv2DGeometry, _ accuracy: Accuracy, _ core: BLASCore,
+    _ channelBlock: Int
   ) throws(WinogradObjection) -> [WinogradPhase] {
     func object(_ reason: String) throws(WinogradObjection) -> Never {
       throw WinogradObjection(reason: reason)
@@ -94,15 +103,13 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     guard axes.contains(where: { $0.kernel > $0.stride }) else {
       try object("no phase has more than 1 tap")
     }
-    guard
-      geometry.dataFormat == .nhwc || geometry.horizontal.stride == 1
-    else { try object("NCHW has a horizontal stride") }
     var phases: [WinogradPhase] = []
     for row in 0..<geometry.vertical.stride {
       for column in 0..<geometry.horizontal.stride {
         guard
           let phase = WinogradPhase(
             geometry, rowPhase: row, columnPhase: column, accuracy: accuracy,
+            core: core, channelBlock: channelBlock,
             computeByteCount: MemoryLayout<Compute>.stride)
         else { try object("no set of points has so many taps") }
         phases.append(phase)
@@ -128,30 +135,20 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
       + "\(taskCount) tasks"
   }
 
-  /// The relative Frobenius error to expect of random data, from the norms of
-  /// the transforms, and from sums of blocks of channels and their sum; fitted to
-  /// measurements of many sets of points, within 15 %.
   var expectedError: Double? {
-    let amplification =
-      phases.map {
-        $0.vertical.amplification * $0.horizontal.amplification
-      }.max() ?? 0
-    let depth = Double(geometry.depthPerGroup)
-    let block = min(depth, Double(Self.depthBlock))
     let unit = MemoryLayout<Compute>.stride == 8 ? 0x1p-53 : 0x1p-24
-    return amplification * unit
-      * (0.09 * (block + depth / block) + 1.1).squareRoot()
+    return (phases.map(\.expectedError).max() ?? 0) * unit
   }
 
   func cost(_ model: CostModel) -> Double {
     let depth = Double(geometry.depthPerGroup)
     let width = Double(geometry.channelsPerGroup)
-    let depths = (depth / Double(Self.depthBlock)).rounded(.up)
     let blocks = (width / Double(channelBlock)).rounded(.up)
     var cost = 0.0
     for phase in phases {
       let (vertical, horizontal) = (phase.vertical, phase.horizontal)
-      let tasks = Double(phase.tasks)
+      let tasks = Double(phase.tileTasks)
+      let depths = (depth / Double(phase.depthBlock)).rounded(.up)
       let units = Double(phase.units)
       let rows = units * Double(phase.tilesPerUnit) / tasks
       let products =
@@ -181,13 +178,14 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
           Double(phase.products) * depth * width, times: tasks,
           behind: products)
     }
+    let results = Double(geometry.inputCount)
+    if geometry.dataFormat == .nchw, geometry.horizontal.stride > 1 {
+      // One by one, a stride apart.
+      cost += results / Double(geometry.groups)
+    }
     return Double(geometry.groups) * cost
-      + model.load(Double(geometry.inputCount), geometry.dataFormat)
+      + model.load(results, geometry.dataFormat)
   }
-
-  /// Channels of out_backprop of one product: the error of a sum grows with
-  /// their number.
-  static var depthBlock: Int { 64 }
 
   // MARK: Filter
 
@@ -256,11 +254,15 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   ) {
     let index = firstTask.lastIndex { $0 <= task }!
     let phase = phases[index]
-    let (block, group) = (task - firstTask[index])
+    let (rest, group) = (task - firstTask[index])
       .quotientAndRemainder(dividingBy: geometry.groups)
+    let (block, part) = rest.quotientAndRemainder(
+      dividingBy: phase.channelParts)
     WinogradTask(
       kernel: self, phaseIndex: index, phase: phase, group: group,
-      units: (0..<phase.units).part(block, of: phase.unitsPerTask),
+      units: phase.units(task: block),
+      channels: (0..<geometry.channelsPerGroup)
+        .part(part, of: phase.partChannels),
       filter: filter.assumingMemoryBound(to: Compute.self),
       outBackprop: OutBackpropTile(
         geometry, outBackprop.assumingMemoryBound(to: Scalar.self)),
@@ -289,9 +291,11 @@ struct WinogradWorkspace: Sendable {
   let sums: Int
   /// A unit of the result, `[outputs, columns, channels]`.
   let outputs: Int
+  /// A row of it as planes, for columns of NCHW that lie a stride apart.
+  let planes: Int
   let scalarCount: Int
 
-  init(_ phases: [WinogradPhase], depth: Int, width: Int) {
+  init(_ phases: [WinogradPhase], depth: Int, width: Int, scatters: Bool) {
     func most(_ count: (WinogradPhase) -> Int) -> Int {
       Workspace.padded(phases.map(count).max() ?? 0)
     }
@@ -306,8 +310,8 @@ struct WinogradWorkspace: Sendable {
       tiles + most { $0.products * Self.stride($0, channels: depth) }
     outputs =
       sums + most { $0.products * Self.stride($0, channels: width) }
-    scalarCount =
-      outputs + most { $0.vertical.outputs * $0.unitOutputs * width }
+    planes = outputs + most { $0.vertical.outputs * $0.unitOutputs * width }
+    scalarCount = planes + (scatters ? most { $0.unitOutputs * width } : 0)
   }
 
   /// From the tiles of one product to those of the next: not a multiple of a

@@ -7,6 +7,8 @@ struct WinogradTask<Scalar: StorageScalar> {
   let phase: WinogradPhase
   let group: Int
   let units: Range<Int>
+  /// Counted within the group.
+  let channels: Range<Int>
   let filter: UnsafePointer<Compute>
   let outBackprop: OutBackpropTile<Scalar>
   let result: UnsafeMutablePointer<Scalar>
@@ -24,10 +26,9 @@ struct WinogradTask<Scalar: StorageScalar> {
   func run() {
     for unit in units { forward(Unit(unit, phase)) }
     let count = units.count * phase.tilesPerUnit
-    var first = 0
-    while first < geometry.channelsPerGroup {
-      let end = min(
-        first + Winograd<Scalar>.mostChannels, geometry.channelsPerGroup)
+    var first = channels.lowerBound
+    while first < channels.upperBound {
+      let end = min(first + Winograd<Scalar>.mostChannels, channels.upperBound)
       multiply(tiles: count, channels: first..<end)
       for unit in units { inverse(Unit(unit, phase), channels: first..<end) }
       first = end
@@ -120,6 +121,7 @@ struct WinogradTask<Scalar: StorageScalar> {
       var first = channels.lowerBound
       while first < channels.upperBound {
         let columns = min(block, geometry.channelsPerGroup - first)
+        assert(first % block == 0, "channels are cut at blocks")
         let panel =
           filter
           + kernel.offset(
@@ -127,7 +129,7 @@ struct WinogradTask<Scalar: StorageScalar> {
           + p * depth * columns
         var start = 0
         while start < depth {
-          let part = min(Winograd<Scalar>.depthBlock, depth - start)
+          let part = min(phase.depthBlock, depth - start)
           Compute.multiply(
             rows: tiles, columns: columns, depth: part,
             tile + start, stride: depth,
@@ -227,11 +229,39 @@ struct WinogradTask<Scalar: StorageScalar> {
         columns: columns)
       return
     }
+    if geometry.dataFormat == .nchw {
+      scatter(sums, image, y: y, x: x, channels: channels, count: columns.count)
+      return
+    }
     let all = geometry.inputChannels
     let pixel = (image * geometry.inputHeight + y) * geometry.inputWidth + x
     Scalar.narrowRows(
       sums, stride: channels.count,
       to: result + pixel * all + channels.lowerBound, stride: stride * all,
       rows: columns.count, count: channels.count)
+  }
+
+  /// Columns of one phase of NCHW, channel by channel.
+  private func scatter(
+    _ sums: UnsafePointer<Compute>, _ image: Int, y: Int, x: Int,
+    channels: Range<Int>, count: Int
+  ) {
+    let stride = geometry.horizontal.stride
+    let plane = geometry.inputHeight * geometry.inputWidth
+    UnsafeMutableRawPointer(workspace + layout.planes).withMemoryRebound(
+      to: Scalar.self, capacity: count * channels.count
+    ) { planes in
+      Scalar.narrowTransposed(
+        sums, rows: count, columns: channels.count, stride: channels.count,
+        to: planes, stride: count)
+      var place =
+        result + (image * geometry.inputChannels + channels.lowerBound) * plane
+        + y * geometry.inputWidth + x
+      for channel in 0..<channels.count {
+        let source = planes + channel * count
+        for q in 0..<count { place[q * stride] = source[q] }
+        place += plane
+      }
+    }
   }
 }

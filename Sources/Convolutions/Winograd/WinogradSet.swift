@@ -68,7 +68,24 @@ struct WinogradAxis: Sendable, Hashable {
   var products: Int { points.products }
 
   /// How rounding errors grow along the axis.
-  var amplification: Double { points.matrices(taps: taps).amplification }
+  var amplification: Double { Self.amplifications[self]! }
+
+  private static let amplifications: [WinogradAxis: Double] = {
+    var table: [WinogradAxis: Double] = [:]
+    for points in WinogradSet.allCases {
+      for taps in 1...mostTaps where points.inputs >= taps {
+        guard (points == .none) == (taps == 1) else { continue }
+        table[WinogradAxis(points: points, taps: taps)] =
+          points.matrices(taps: taps).amplification
+      }
+    }
+    return table
+  }()
+
+  private init(points: WinogradSet, taps: Int) {
+    self.points = points
+    self.taps = taps
+  }
 
   /// The most taps that any set takes.
   static let mostTaps = 5
