@@ -15,6 +15,11 @@ import Testing
         "the cache"
       ),
       ("mb1ic4ih65iw65oc4oh1ow1kh1kw1sh65sw65", .gather, "above 64"),
+      ("mb2ic4ih9iw9oc4oh5ow5kh3kw3dh1dw1", .winograd, "dilation"),
+      ("mb2ic4ih9iw9oc4oh9ow9kh1kw1", .winograd, "1 tap"),
+      ("mb2ic4ih9iw9oc4oh4ow4kh6kw6", .winograd, "5 taps"),
+      ("mb2ic4ih9iw9oc4oh3ow3kh2kw2sh3sw3", .winograd, "above the kernel"),
+      ("mb2ic4ih21iw21oc4oh4ow4kh6kw6sh5sw5", .winograd, "above 4"),
       ("mb1ic4ih9iw9oc90000oh9ow9kh3kw3ph1pw1", .gather, "cache"),
     ]
     for (descriptor, algorithm, word) in cases {

@@ -6,11 +6,11 @@
 /// tiles. The filter is transformed once, in double precision.
 ///
 /// A number that is not finite would spread over its tile, and a transform may
-/// overflow: so a unit of tiles whose result is not all finite is computed again
+/// overflow: so a row of a unit of tiles that is not all finite is computed again
 /// by the definition.
 ///
 /// A task owns some units of tiles of one phase, beside each other in the
-/// images, and all channels of one group.
+/// images, and all channels of one group, or some where there are few tiles.
 ///
 /// Source: Lavin, Gray, arXiv 1509.09308.
 struct Winograd<Scalar: StorageScalar>: TileKernel {
@@ -27,6 +27,8 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   private let firstTask: [Int]
   private let firstPart: [Int]
   private let firstWeight: [Int]
+
+  private static var mostStride: Int { 4 }
 
   /// Input channels whose products are kept together.
   static var mostChannels: Int { 256 }
@@ -94,6 +96,15 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     }
     guard axes.allSatisfy({ $0.stride <= min($0.kernel, $0.input) }) else {
       try object("a stride is above the kernel, or the image")
+    }
+    // Each pair of phases has transforms of its own: with many they cost more
+    // than the products.
+    guard axes.allSatisfy({ $0.stride <= mostStride }) else {
+      try object("a stride is above \(mostStride)")
+    }
+    guard geometry.depthPerGroup <= Int(Int32.max) else {
+      try object(
+        "a matrix dimension exceeds the 32 bits of the BLAS interface")
     }
     guard
       axes.allSatisfy({

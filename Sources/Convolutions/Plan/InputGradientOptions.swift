@@ -17,7 +17,7 @@ public enum InputGradientAlgorithm: String, Sendable, Hashable, CaseIterable {
   /// with at most 8 output channels a group, which may be the only one, whose
   /// windows of a few rows fit into the cache.
   case narrowGroups = "groups"
-  /// Winograd's minimal filtering; no dilation, strides up to the kernel's
+  /// Winograd's minimal filtering; no dilation, strides up to 4 and the kernel's
   /// sizes, and at most 5 taps a phase and axis.
   case winograd
   /// Plain vector loops without BLAS; every geometry.
