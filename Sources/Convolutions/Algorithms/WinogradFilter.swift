@@ -12,46 +12,59 @@ struct WinogradFilter<Scalar: StorageScalar> {
   func transform(
     _ filter: UnsafePointer<Scalar>, into panels: UnsafeMutablePointer<Compute>
   ) {
-    let rows = matrix(phase.vertical)
-    let columns = matrix(phase.horizontal)
+    let rows = phase.vertical.filterTransform
+    let columns = phase.horizontal.filterTransform
+    let scratchCount =
+      (phase.taps + phase.vertical.products * phase.horizontal.taps + 1)
+      * geometry.depthPerGroup
+    rows.withUnsafeBufferPointer { rows in
+      columns.withUnsafeBufferPointer { columns in
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: scratchCount) {
+          transform(
+            filter, rows: rows.baseAddress!, columns: columns.baseAddress!,
+            scratch: $0.baseAddress!, into: panels)
+        }
+      }
+    }
+  }
+
+  /// `G g`, then times the transpose of the other `G`.
+  private func transform(
+    _ filter: UnsafePointer<Scalar>, rows: UnsafePointer<Double>,
+    columns: UnsafePointer<Double>,
+    scratch weights: UnsafeMutablePointer<Double>,
+    into panels: UnsafeMutablePointer<Compute>
+  ) {
     let depth = geometry.depthPerGroup
     let (rowTaps, columnTaps) = (phase.vertical.taps, phase.horizontal.taps)
     let (rowCount, columnCount) = (
       phase.vertical.products, phase.horizontal.products
     )
-    let scratchCount =
-      (rowTaps * columnTaps + rowCount * columnTaps + 1) * depth
-    withUnsafeTemporaryAllocation(of: Double.self, capacity: scratchCount) {
-      let weights = $0.baseAddress!
-      let half = weights + rowTaps * columnTaps * depth
-      let sums = half + rowCount * columnTaps * depth
-      for (index, channel) in channels.enumerated() {
-        load(channel, filter, to: weights)
-        // G g, then times the transpose of the other G.
-        half.initialize(repeating: 0, count: rowCount * columnTaps * depth)
-        for p in 0..<rowCount {
+    let half = weights + rowTaps * columnTaps * depth
+    let sums = half + rowCount * columnTaps * depth
+    for (index, channel) in channels.enumerated() {
+      load(channel, filter, to: weights)
+      half.initialize(repeating: 0, count: rowCount * columnTaps * depth)
+      for p in 0..<rowCount {
+        Double.addRowCombination(
+          rows + p * rowTaps, weights, stride: columnTaps * depth,
+          depth: rowTaps, to: half + p * columnTaps * depth,
+          count: columnTaps * depth)
+      }
+      for p in 0..<rowCount {
+        for q in 0..<columnCount {
+          sums.initialize(repeating: 0, count: depth)
           Double.addRowCombination(
-            rows + p * rowTaps, weights, stride: columnTaps * depth,
-            depth: rowTaps, to: half + p * columnTaps * depth,
-            count: columnTaps * depth)
-        }
-        for p in 0..<rowCount {
-          for q in 0..<columnCount {
-            sums.initialize(repeating: 0, count: depth)
-            Double.addRowCombination(
-              columns + q * columnTaps, half + p * columnTaps * depth,
-              stride: depth, depth: columnTaps, to: sums, count: depth)
-            let panel =
-              panels + (p * columnCount + q) * depth * channels.count + index
-            for k in 0..<depth {
-              panel[k * channels.count] = Compute.rounded(sums[k])
-            }
+            columns + q * columnTaps, half + p * columnTaps * depth,
+            stride: depth, depth: columnTaps, to: sums, count: depth)
+          let panel =
+            panels + (p * columnCount + q) * depth * channels.count + index
+          for k in 0..<depth {
+            panel[k * channels.count] = Compute.rounded(sums[k])
           }
         }
       }
     }
-    rows.deallocate()
-    columns.deallocate()
   }
 
   /// The taps of the phase of one input channel, `[rows, columns, depth]`, in
@@ -74,17 +87,5 @@ struct WinogradFilter<Scalar: StorageScalar> {
         for k in 0..<depth { place[k] = source[k].double }
       }
     }
-  }
-
-  private func matrix(_ axis: WinogradAxis) -> UnsafeMutablePointer<Double> {
-    let rows = axis.points.matrices(taps: axis.taps).filterTransform
-    let matrix = UnsafeMutablePointer<Double>.allocate(
-      capacity: axis.products * axis.taps)
-    for (p, row) in rows.enumerated() {
-      for (j, value) in row.enumerated() {
-        matrix[p * axis.taps + j] = value.double
-      }
-    }
-    return matrix
   }
 }

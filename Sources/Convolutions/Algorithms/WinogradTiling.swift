@@ -28,13 +28,14 @@ struct WinogradPhase: Sendable, Hashable {
   /// so that there are some tasks all the same. Each reads its part of the
   /// filter once.
   let channelParts: Int
+  /// Channels of such a part, at most.
+  let partChannels: Int
   /// Channels of out_backprop of one product, whose sums are then added up: as
   /// many as the accuracy and the fast path for small products allow.
   let depthBlock: Int
   /// The relative Frobenius error to expect of random data, in units of the
   /// last place.
   let expectedError: Double
-  let partChannels: Int
 
   var taps: Int { vertical.taps * horizontal.taps }
   var products: Int { vertical.products * horizontal.products }

@@ -68,19 +68,27 @@ struct WinogradAxis: Sendable, Hashable {
   var products: Int { points.products }
 
   /// How rounding errors grow along the axis.
-  var amplification: Double { Self.amplifications[self]! }
+  var amplification: Double { Self.tables[self]!.amplification }
 
-  private static let amplifications: [WinogradAxis: Double] = {
-    var table: [WinogradAxis: Double] = [:]
-    for points in WinogradSet.allCases {
-      for taps in 1...mostTaps where points.inputs >= taps {
-        guard (points == .none) == (taps == 1) else { continue }
-        table[WinogradAxis(points: points, taps: taps)] =
-          points.matrices(taps: taps).amplification
+  /// What the filter is transformed with, `[products, taps]`.
+  var filterTransform: [Double] { Self.tables[self]!.filterTransform }
+
+  /// Made once: exact fractions take their time.
+  private static let tables:
+    [WinogradAxis: (amplification: Double, filterTransform: [Double])] = {
+      var tables: [WinogradAxis: (Double, [Double])] = [:]
+      for points in WinogradSet.allCases {
+        for taps in 1...mostTaps where points.inputs >= taps {
+          guard (points == .none) == (taps == 1) else { continue }
+          let matrices = points.matrices(taps: taps)
+          tables[WinogradAxis(points: points, taps: taps)] = (
+            matrices.amplification,
+            matrices.filterTransform.joined().map(\.double)
+          )
+        }
       }
-    }
-    return table
-  }()
+      return tables
+    }()
 
   private init(points: WinogradSet, taps: Int) {
     self.points = points
