@@ -131,6 +131,30 @@ CONV_DECLARE(float, f32)
 CONV_DECLARE(double, f64)
 #undef CONV_DECLARE
 
+// The most products and taps of an axis of Winograd's.
+#define CONV_WINOGRAD_PRODUCTS 11
+#define CONV_WINOGRAD_TAPS 8
+
+// Winograd's transform of a filter along both axes, in double precision:
+//
+//   destination[(p*column_products + t)*ps + k*ds + j] = sum over r and q of
+//       rows[p*row_taps + r] * columns[t*column_taps + q]
+//       * source[taps[r*column_taps + q] + k*ss + j]
+//
+// for all products p and t, k below `depth` and j below `count`.
+#define CONV_DECLARE(type, suffix)                                            \
+  void conv_winograd_filter_##suffix(                                         \
+      type *destination, ptrdiff_t product_stride,                            \
+      ptrdiff_t destination_stride, const type *source,                       \
+      ptrdiff_t source_stride, const ptrdiff_t *taps, const double *rows,     \
+      ptrdiff_t row_products, ptrdiff_t row_taps, const double *columns,      \
+      ptrdiff_t column_products, ptrdiff_t column_taps, ptrdiff_t depth,      \
+      ptrdiff_t count);
+
+CONV_DECLARE(float, f32)
+CONV_DECLARE(double, f64)
+#undef CONV_DECLARE
+
 // Copies bytes past the caches; `conv_finish_streams` is to follow.
 void conv_stream(void *destination, const void *source, ptrdiff_t byte_count);
 

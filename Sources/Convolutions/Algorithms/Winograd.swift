@@ -25,7 +25,6 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   let channelBlock: Int
   private let layout: WinogradWorkspace
   private let firstTask: [Int]
-  private let firstPart: [Int]
   private let firstWeight: [Int]
 
   private static var mostStride: Int { 4 }
@@ -41,19 +40,15 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     channelBlock = Self.channelBlock(geometry, core)
     phases = try Self.phases(geometry, accuracy, core, channelBlock)
     plain = FilterPanels(
-      geometry, channelBlock: max(1, geometry.channelsPerGroup),
-      tapsPerChunk: 1, transposed: true)
+      geometry, channelBlock: Self.filterBlock(geometry), tapsPerChunk: 1,
+      transposed: true)
     layout = WinogradWorkspace(
       phases, depth: geometry.depthPerGroup,
       width: min(geometry.channelsPerGroup, Self.mostChannels),
       scatters: geometry.dataFormat == .nchw && geometry.horizontal.stride > 1)
     let groups = geometry.groups
-    let blocks = ceilDivide(geometry.channelsPerGroup, channelBlock)
     firstTask = phases.reduce(into: [0]) {
       $0.append($0.last! + groups * $1.tasks)
-    }
-    firstPart = phases.reduce(into: [groups]) { parts, _ in
-      parts.append(parts.last! + groups * blocks)
     }
     let weights = groups * geometry.depthPerGroup * geometry.channelsPerGroup
     firstWeight = phases.reduce(into: [weights * geometry.taps]) {
@@ -75,12 +70,18 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     }
   }
 
+  /// Input channels of a part of the filter.
+  private static func filterBlock(_ geometry: Conv2DGeometry) -> Int {
+    evenBlock(max(1, geometry.channelsPerGroup), limit: 64)
+  }
+
   private static func channelBlock(
     _ geometry: Conv2DGeometry, _ core: BLASCore
   ) -> Int {
-    let channels = max(1, geometry.channelsPerGroup)
-    return core == .small
-      ? evenBlock(channels, limit: 64) : min(channels, Self.mostChannels)
+    let block = filterBlock(geometry)
+    guard core != .small else { return block }
+    return min(
+      max(1, geometry.channelsPerGroup), mostChannels / block * block)
   }
 
   private static func phases(
@@ -200,27 +201,26 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
 
   // MARK: Filter
 
-  // The plain panels, group by group; then per phase, group and block of
-  // channels `[products, depth, block channels]`.
+  // The plain panels; then per phase, group and block of channels
+  // `[products, depth, block channels]`.
 
   var filterByteCount: Int {
     firstWeight.last! * MemoryLayout<Compute>.stride
   }
 
-  var filterPartCount: Int { firstPart.last! }
+  var filterPartCount: Int { geometry.groups * plain.blocksPerGroup }
 
-  var blocksPerGroup: Int {
-    ceilDivide(geometry.channelsPerGroup, channelBlock)
-  }
-
-  func channels(block: Int) -> Range<Int> {
-    (0..<geometry.channelsPerGroup).part(block, of: channelBlock)
-  }
-
-  /// Where the transformed filter of a block starts.
-  func offset(phase: Int, group: Int, block: Int) -> Int {
-    firstWeight[phase] + phases[phase].products * geometry.depthPerGroup
-      * (group * geometry.channelsPerGroup + block * channelBlock)
+  /// Where the transformed filter starts from a channel of a group on, `[products,
+  /// depth, channels]`, and its channels.
+  func weights(phase: Int, group: Int, channel: Int) -> (
+    offset: Int, channels: Int
+  ) {
+    let first = channel / channelBlock * channelBlock
+    let channels = min(channelBlock, geometry.channelsPerGroup - first)
+    let block =
+      phases[phase].products * geometry.depthPerGroup
+      * (group * geometry.channelsPerGroup + first)
+    return (firstWeight[phase] + block + channel - first, channels)
   }
 
   @_specialize(where Scalar == Float16)
@@ -231,20 +231,32 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
   ) {
-    if part < geometry.groups {
-      plain.pack(part: part, from: filter, into: prepared)
-      return
+    plain.pack(part: part, from: filter, into: prepared)
+    let (group, block) = part.quotientAndRemainder(
+      dividingBy: plain.blocksPerGroup)
+    let channels = plain.channels(block: block)
+    let depth = geometry.depthPerGroup
+    let numbers = prepared.assumingMemoryBound(to: Compute.self)
+    let panels = numbers + plain.offset(group: group, block: block)
+    for (index, phase) in phases.enumerated() {
+      let weights = weights(
+        phase: index, group: group, channel: channels.lowerBound)
+      withUnsafeTemporaryAllocation(of: Int.self, capacity: phase.taps) {
+        for i in 0..<phase.vertical.taps {
+          for j in 0..<phase.horizontal.taps {
+            $0[i * phase.horizontal.taps + j] =
+              (phase.tapRows.tap(i) * geometry.kernelWidth
+                + phase.tapColumns.tap(j)) * depth * channels.count
+          }
+        }
+        Compute.winogradFilter(
+          panels, stride: channels.count, taps: $0.baseAddress!,
+          vertical: phase.vertical, horizontal: phase.horizontal,
+          to: numbers + weights.offset, stride: weights.channels,
+          productStride: depth * weights.channels, depth: depth,
+          count: channels.count)
+      }
     }
-    let phase = firstPart.lastIndex { $0 <= part }!
-    let (group, block) = (part - firstPart[phase])
-      .quotientAndRemainder(dividingBy: blocksPerGroup)
-    WinogradFilter<Scalar>(
-      geometry: geometry, phase: phases[phase], group: group,
-      channels: channels(block: block)
-    ).transform(
-      filter.assumingMemoryBound(to: Scalar.self),
-      into: prepared.assumingMemoryBound(to: Compute.self)
-        + offset(phase: phase, group: group, block: block))
   }
 
   // MARK: Workspace

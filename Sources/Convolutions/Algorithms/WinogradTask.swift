@@ -62,15 +62,20 @@ struct WinogradTask<Scalar: StorageScalar> {
   private func forward(_ unit: Unit) {
     let (vertical, horizontal) = (phase.vertical, phase.horizontal)
     let columns = unit.tiles * horizontal.outputs + horizontal.taps - 1
-    let source = workspace + layout.source
-    let half = workspace + layout.half
-    load(unit, columns: columns, into: source)
     let row = columns * depth
-    Compute.winogradForward(
-      vertical.points, source, stride: row, step: 0, to: half, stride: row,
-      step: 0, runs: 1, count: row)
     let stride = WinogradWorkspace.stride(phase, channels: depth)
     let tiles = workspace + layout.tiles + firstTile(unit.index) * depth
+    // An axis with one tap has no transform: the step before writes to where
+    // it would.
+    let half = horizontal.isPlain ? tiles : workspace + layout.half
+    let source = vertical.isPlain ? half : workspace + layout.source
+    load(unit, columns: columns, into: source)
+    if !vertical.isPlain {
+      Compute.winogradForward(
+        vertical.points, source, stride: row, step: 0, to: half,
+        stride: horizontal.isPlain ? stride : row, step: 0, runs: 1, count: row)
+    }
+    guard !horizontal.isPlain else { return }
     for p in 0..<vertical.products {
       Compute.winogradForward(
         horizontal.points, half + p * row, stride: depth,
@@ -114,19 +119,15 @@ struct WinogradTask<Scalar: StorageScalar> {
     let sumStride = WinogradWorkspace.stride(
       phase,
       channels: min(geometry.channelsPerGroup, Winograd<Scalar>.mostChannels))
-    let block = kernel.channelBlock
     for p in 0..<phase.products {
       let tile = workspace + layout.tiles + p * tileStride
       let sums = workspace + layout.sums + p * sumStride
       var first = channels.lowerBound
       while first < channels.upperBound {
-        let columns = min(block, geometry.channelsPerGroup - first)
-        assert(first % block == 0, "channels are cut at blocks")
-        let panel =
-          filter
-          + kernel.offset(
-            phase: phaseIndex, group: group, block: first / block)
-          + p * depth * columns
+        let weights = kernel.weights(
+          phase: phaseIndex, group: group, channel: first)
+        let columns = weights.channels
+        let panel = filter + weights.offset + p * depth * columns
         var start = 0
         while start < depth {
           let part = min(phase.depthBlock, depth - start)
@@ -152,19 +153,9 @@ struct WinogradTask<Scalar: StorageScalar> {
       phase,
       channels: min(geometry.channelsPerGroup, Winograd<Scalar>.mostChannels))
     let row = unit.tiles * horizontal.outputs * width
-    let half = workspace + layout.half
     let sums = workspace + layout.sums + firstTile(unit.index) * width
-    for p in 0..<vertical.products {
-      Compute.winogradInverse(
-        horizontal.points, outputs: horizontal.outputs,
-        sums + p * horizontal.products * stride, stride: stride, step: width,
-        to: half + p * row, stride: width, step: horizontal.outputs * width,
-        runs: unit.tiles, count: width)
-    }
-    let outputs = workspace + layout.outputs
-    Compute.winogradInverse(
-      vertical.points, outputs: vertical.outputs, half, stride: row, step: 0,
-      to: outputs, stride: row, step: 0, runs: 1, count: row)
+    let outputs = transformed(
+      sums, stride: stride, row: row, tiles: unit.tiles, width: width)
 
     let rows = (unit.firstRow..<unit.firstRow + vertical.outputs)
       .clamped(to: 0..<phase.rows)
@@ -181,6 +172,32 @@ struct WinogradTask<Scalar: StorageScalar> {
     }
   }
 
+  /// Products of a unit transformed back, `[outputs, row]`.
+  private func transformed(
+    _ sums: UnsafeMutablePointer<Compute>, stride: Int, row: Int, tiles: Int,
+    width: Int
+  ) -> UnsafeMutablePointer<Compute> {
+    let (vertical, horizontal) = (phase.vertical, phase.horizontal)
+    let outputs = workspace + layout.outputs
+    let half = vertical.isPlain ? outputs : workspace + layout.half
+    if !horizontal.isPlain {
+      for p in 0..<vertical.products {
+        Compute.winogradInverse(
+          horizontal.points, outputs: horizontal.outputs,
+          sums + p * horizontal.products * stride, stride: stride, step: width,
+          to: half + p * row, stride: width, step: horizontal.outputs * width,
+          runs: tiles, count: width)
+      }
+    }
+    guard !vertical.isPlain else { return horizontal.isPlain ? sums : outputs }
+    Compute.winogradInverse(
+      vertical.points, outputs: vertical.outputs,
+      horizontal.isPlain ? sums : half,
+      stride: horizontal.isPlain ? stride : row, step: 0, to: outputs,
+      stride: row, step: 0, runs: 1, count: row)
+    return outputs
+  }
+
   /// Computes a run of positions by the definition.
   private func define(
     _ image: Int, row: Int, columns: Range<Int>, channels: Range<Int>,
@@ -188,6 +205,9 @@ struct WinogradTask<Scalar: StorageScalar> {
   ) {
     let width = channels.count
     let pixel = workspace + layout.source
+    let block = kernel.plain.channelBlock
+    let blocks =
+      channels.lowerBound / block..<ceilDivide(channels.upperBound, block)
     sums.update(repeating: .zero, count: columns.count * width)
     for i in phase.tapRows.indices(at: row, windows: geometry.outputHeight) {
       for (index, q) in columns.enumerated() {
@@ -201,12 +221,16 @@ struct WinogradTask<Scalar: StorageScalar> {
           let tap =
             phase.tapRows.tap(i) * geometry.kernelWidth
             + phase.tapColumns.tap(j)
-          let panel =
-            filter + kernel.plain.offset(group: group, block: 0)
-            + tap * depth * geometry.channelsPerGroup + channels.lowerBound
-          Compute.addRowCombination(
-            pixel, panel, stride: geometry.channelsPerGroup, depth: depth,
-            to: sums + index * width, count: width)
+          for block in blocks {
+            let part = kernel.plain.channels(block: block)
+            Compute.addRowCombination(
+              pixel,
+              filter + kernel.plain.offset(group: group, block: block)
+                + tap * depth * part.count,
+              stride: part.count, depth: depth,
+              to: sums + index * width + part.lowerBound - channels.lowerBound,
+              count: part.count)
+          }
         }
       }
     }

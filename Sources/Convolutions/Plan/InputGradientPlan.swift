@@ -190,8 +190,7 @@ public final class PreparedFilter<Scalar: ConvolutionScalar>: Sendable {
     self.geometry = geometry
     self.algorithm = algorithm
     self.byteCount = byteCount
-    memory = .allocate(
-      byteCount: max(1, byteCount), alignment: Workspace.alignment)
+    memory = allocateOperands(byteCount: byteCount)
   }
 
   deinit {

@@ -18,8 +18,7 @@ public struct Workspace: ~Copyable, @unchecked Sendable {
   /// Allocates `byteCount` bytes, at least 0, 64-byte aligned.
   public init(byteCount: Int) {
     self.byteCount = byteCount
-    memory = .allocate(
-      byteCount: max(1, byteCount), alignment: Self.alignment)
+    memory = allocateOperands(byteCount: byteCount)
   }
 
   deinit {

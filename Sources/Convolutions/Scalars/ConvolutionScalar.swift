@@ -126,6 +126,14 @@ protocol ComputeScalar: StorageScalar, FloatingPoint where Compute == Self {
     stride destinationStride: Int, step destinationStep: Int, runs: Int,
     count: Int)
 
+  /// Winograd's transform of a filter: see `conv_winograd_filter` in the C
+  /// kernels.
+  static func winogradFilter(
+    _ source: UnsafePointer<Self>, stride: Int, taps: UnsafePointer<Int>,
+    vertical: WinogradAxis, horizontal: WinogradAxis,
+    to destination: UnsafeMutablePointer<Self>, stride destinationStride: Int,
+    productStride: Int, depth: Int, count: Int)
+
   /// Whether no number is infinite or NaN.
   static func areFinite(_ numbers: UnsafePointer<Self>, count: Int) -> Bool
 

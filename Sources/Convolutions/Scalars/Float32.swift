@@ -107,6 +107,19 @@ extension Float: ComputeScalar {
       destinationStep, source, stride, step, runs, count)
   }
 
+  static func winogradFilter(
+    _ source: UnsafePointer<Float>, stride: Int, taps: UnsafePointer<Int>,
+    vertical: WinogradAxis, horizontal: WinogradAxis,
+    to destination: UnsafeMutablePointer<Float>, stride destinationStride: Int,
+    productStride: Int, depth: Int, count: Int
+  ) {
+    conv_winograd_filter_f32(
+      destination, productStride, destinationStride, source, stride, taps,
+      vertical.filterTransform, vertical.products, vertical.taps,
+      horizontal.filterTransform, horizontal.products, horizontal.taps, depth,
+      count)
+  }
+
   static func areFinite(_ numbers: UnsafePointer<Float>, count: Int) -> Bool {
     conv_all_finite_f32(numbers, count) != 0
   }

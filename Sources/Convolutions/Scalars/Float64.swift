@@ -112,6 +112,19 @@ extension Double: ComputeScalar {
       destinationStep, source, stride, step, runs, count)
   }
 
+  static func winogradFilter(
+    _ source: UnsafePointer<Double>, stride: Int, taps: UnsafePointer<Int>,
+    vertical: WinogradAxis, horizontal: WinogradAxis,
+    to destination: UnsafeMutablePointer<Double>, stride destinationStride: Int,
+    productStride: Int, depth: Int, count: Int
+  ) {
+    conv_winograd_filter_f64(
+      destination, productStride, destinationStride, source, stride, taps,
+      vertical.filterTransform, vertical.products, vertical.taps,
+      horizontal.filterTransform, horizontal.products, horizontal.taps, depth,
+      count)
+  }
+
   static func areFinite(_ numbers: UnsafePointer<Double>, count: Int) -> Bool {
     conv_all_finite_f64(numbers, count) != 0
   }

@@ -62,6 +62,8 @@ struct WinogradAxis: Sendable, Hashable {
   let points: WinogradSet
   let taps: Int
 
+  /// Whether there is one tap, and so no transform.
+  var isPlain: Bool { points == .none }
   /// Positions of the result that one application makes.
   var outputs: Int { points.inputs - taps + 1 }
   var inputs: Int { points.inputs }

@@ -1,0 +1,67 @@
+// Winograd's transform of a filter along both axes: in double precision, and
+// rounded once.
+
+#include "CConvolutionKernels.h"
+#include "dispatch.h"
+#include "vectors.h"
+
+// Taps of a row times `rows`, then the columns of that times `columns`.
+#define TRANSFORM(T, narrow, number, width)                                  \
+  for (ptrdiff_t j = 0; j < count; j += width) {                             \
+    /* The last vector may do some numbers twice. */                         \
+    ptrdiff_t c = j < count - width ? j : count - width;                     \
+    number half[CONV_WINOGRAD_PRODUCTS][CONV_WINOGRAD_TAPS];                 \
+    for (ptrdiff_t q = 0; q < column_taps; q++) {                            \
+      number weights[CONV_WINOGRAD_TAPS];                                    \
+      for (ptrdiff_t r = 0; r < row_taps; r++)                               \
+        CONVERT_##number(                                                    \
+            weights[r], *(const narrow *)(s + taps[r * column_taps + q] + c),\
+            number);                                                         \
+      for (ptrdiff_t p = 0; p < row_products; p++) {                         \
+        number sum = rows[p * row_taps] * weights[0];                        \
+        for (ptrdiff_t r = 1; r < row_taps; r++)                             \
+          sum += rows[p * row_taps + r] * weights[r];                        \
+        half[p][q] = sum;                                                    \
+      }                                                                      \
+    }                                                                        \
+    for (ptrdiff_t p = 0; p < row_products; p++)                             \
+      for (ptrdiff_t t = 0; t < column_products; t++) {                      \
+        number sum = columns[t * column_taps] * half[p][0];                  \
+        for (ptrdiff_t q = 1; q < column_taps; q++)                          \
+          sum += columns[t * column_taps + q] * half[p][q];                  \
+        CONVERT_##number(                                                    \
+            *(narrow *)(d + (p * column_products + t) * product_stride + c), \
+            sum, narrow);                                                    \
+      }                                                                      \
+  }
+
+#define CONVERT_f64x16(to, from, type) to = __builtin_convertvector(from, type)
+#define CONVERT_double(to, from, type) to = (type)(from)
+
+#define DEFINE_FILTER(T, wide, suffix)                                       \
+  CONV_CLONES                                                                \
+  void conv_winograd_filter_##suffix(                                        \
+      T *restrict destination, ptrdiff_t product_stride,                     \
+      ptrdiff_t destination_stride, const T *restrict source,                \
+      ptrdiff_t source_stride, const ptrdiff_t *restrict taps,               \
+      const double *restrict rows, ptrdiff_t row_products,                   \
+      ptrdiff_t row_taps, const double *restrict columns,                    \
+      ptrdiff_t column_products, ptrdiff_t column_taps, ptrdiff_t depth,     \
+      ptrdiff_t count) {                                                     \
+    if (source_stride == count && destination_stride == count) {             \
+      count *= depth;                                                        \
+      depth = 1;                                                             \
+    }                                                                        \
+    for (ptrdiff_t k = 0; k < depth; k++) {                                  \
+      T *d = destination + k * destination_stride;                           \
+      const T *s = source + k * source_stride;                               \
+      if (count >= 16) {                                                     \
+        TRANSFORM(T, wide, f64x16, 16)                                       \
+      } else {                                                               \
+        TRANSFORM(T, T, double, 1)                                           \
+      }                                                                      \
+    }                                                                        \
+  }
+
+DEFINE_FILTER(float, f32x16, f32)
+DEFINE_FILTER(double, f64x16, f64)
