@@ -27,6 +27,20 @@ package func inputGradient<Scalar: ConvolutionScalar>(
   return result
 }
 
+extension InputGradientOptions {
+  /// An algorithm as a sum that is exact on small integers.
+  package static func exact(
+    _ algorithm: InputGradientAlgorithm,
+    threads: Int = InputGradientOptions.availableProcessors,
+    workspaceLimit: Int? = nil
+  ) -> Self {
+    var options = InputGradientOptions(
+      algorithm: algorithm, threads: threads, workspaceLimit: workspaceLimit)
+    options.isExactOnIntegers = true
+    return options
+  }
+}
+
 /// Bytes that one thread needs for a problem, in the accuracy of the exact
 /// suite, if the algorithm can serve it.
 package func leastWorkspace<Scalar: ConvolutionScalar>(
@@ -34,8 +48,6 @@ package func leastWorkspace<Scalar: ConvolutionScalar>(
   _ algorithm: InputGradientAlgorithm
 ) throws(Conv2DError) -> Int {
   try InputGradientPlan<Scalar>(
-    geometry,
-    options: InputGradientOptions(
-      algorithm: algorithm, accuracy: .tight, threads: 1)
+    geometry, options: .exact(algorithm, threads: 1)
   ).workspaceByteCount
 }

@@ -33,22 +33,37 @@ public enum LayerCheck {
     }
   }
 
-  /// The largest `|result - reference|` over the largest `|reference|`.
+  /// How far a result is from the reference.
+  public struct Errors: Sendable, Hashable {
+    /// The largest `|result - reference|` over the largest `|reference|`.
+    public let largest: Double
+    /// The same of the Frobenius norms.
+    public let relative: Double
+
+    public init(largest: Double, relative: Double) {
+      self.largest = largest
+      self.relative = relative
+    }
+  }
+
+  /// The errors of a result.
   ///
   /// Every element is compared below 2^27 multiply-adds, else a fixed sample
   /// with the corners and edges of each image. A result that is not finite,
   /// anywhere, gives infinity.
-  public static func maxError<Scalar: ConvolutionScalar>(
+  public static func errors<Scalar: ConvolutionScalar>(
     geometry: Conv2DGeometry, filter: [Scalar], outBackprop: [Scalar],
     result: [Scalar]
-  ) -> Double {
+  ) -> Errors {
     precondition(result.count == geometry.inputCount)
     let results = doubles(result)
-    guard results.allSatisfy(\.isFinite) else { return .infinity }
+    guard results.allSatisfy(\.isFinite) else {
+      return Errors(largest: .infinity, relative: .infinity)
+    }
     let places =
       geometry.flops / 2 < fullWork
       ? Array(results.indices) : sample(geometry)
-    guard !places.isEmpty else { return 0 }
+    guard !places.isEmpty else { return Errors(largest: 0, relative: 0) }
     let gather = DoubleGather(
       geometry, filter: doubles(filter), outBackprop: doubles(outBackprop))
 
@@ -66,20 +81,22 @@ public enum LayerCheck {
       count = places.count
     }
     let errors = zip(places, references).map { results[$0] - $1 }
-    let error = largest(errors)
-    return error == 0 ? 0 : error / largest(references)
+    // Of the largest magnitude, and of Frobenius.
+    func ratio(_ norm: Character) -> Double {
+      let error = self.norm(norm, errors)
+      return error == 0 ? 0 : error / self.norm(norm, references)
+    }
+    return Errors(largest: ratio("M"), relative: ratio("F"))
   }
 
-  /// The largest magnitude of at least one value.
-  private static func largest(_ values: [Double]) -> Double {
+  /// A norm of at least one value, by its letter in LAPACK.
+  private static func norm(_ norm: Character, _ values: [Double]) -> Double {
     let count = Int32(values.count)
-    let maximumNorm = CChar(UInt8(ascii: "M"))
     return LAPACKE_dlange(
-      LAPACK_ROW_MAJOR, maximumNorm, 1, count, values, count)
+      LAPACK_ROW_MAJOR, CChar(norm.asciiValue!), 1, count, values, count)
   }
 
-  /// The largest ``maxError(geometry:filter:outBackprop:result:)`` that passes,
-  /// for data of ``randomScalars(_:count:seed:)``.
+  /// The largest ``Errors/largest`` that passes, for data of ``randomScalars(_:count:seed:)``.
   ///
   /// A product of two such numbers has the standard deviation 1/3, so a sum of
   /// `n` has √n / 3, and the largest of thousands is about 4 times that. In one

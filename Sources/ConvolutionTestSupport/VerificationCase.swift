@@ -38,10 +38,7 @@ public struct VerificationCase: Sendable {
   }
 
   package var options: InputGradientOptions {
-    // Sets of points that are exact on integers.
-    InputGradientOptions(
-      algorithm: algorithm, accuracy: .tight, threads: threads,
-      workspaceLimit: workspaceLimit)
+    .exact(algorithm, threads: threads, workspaceLimit: workspaceLimit)
   }
 }
 

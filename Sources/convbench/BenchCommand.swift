@@ -26,8 +26,8 @@ struct BenchCommand: ParsableCommand {
   @Option(name: .customLong("algorithm"), help: "Algorithms.")
   var algorithms = CommaList([InputGradientAlgorithm.automatic])
 
-  @Option(help: "Error allowed.")
-  var accuracy = Accuracy.standard
+  @Option(name: .customLong("accuracy"), help: "Errors allowed.")
+  var accuracies = CommaList(Accuracy.allCases)
 
   @Option(
     help: ArgumentHelp("Most bytes of workspace.", valueName: "bytes"))
@@ -69,7 +69,7 @@ struct BenchCommand: ParsableCommand {
 
     let benchmark = Benchmark(
       types: types.values, layouts: layouts.values, threads: threads.values,
-      algorithms: algorithms.values, accuracy: accuracy,
+      algorithms: algorithms.values, accuracies: accuracies.values,
       workspaceLimit: workspaceLimit, minimumTime: minTime)
     let bar = ProgressBar("bench", total: benchmark.rowCount(problems))
     let rows = try benchmark.run(problems, progress: bar.advance)

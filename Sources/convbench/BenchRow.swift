@@ -1,7 +1,9 @@
+import ConvolutionTestSupport
 import Convolutions
 import Foundation
 
-/// One measured combination of problem, type, layout, threads and algorithm.
+/// One measured combination of problem, type, layout, threads, algorithm and
+/// accuracy.
 struct BenchRow: Sendable {
   enum Status: String, Sendable {
     case ok
@@ -18,8 +20,11 @@ struct BenchRow: Sendable {
   var threads = 1
   /// What was asked for.
   var request = InputGradientAlgorithm.automatic
+  var accuracy = Accuracy.standard
   /// What the plan took.
   var algorithm: InputGradientAlgorithm?
+  /// How the plan cuts the work, in words.
+  var cut: String?
   var workspaceByteCount: Int?
   var timing: Timing?
   /// The direct kernel's best time, in milliseconds.
@@ -28,7 +33,7 @@ struct BenchRow: Sendable {
   var preparation: Double?
   /// Operations a second of this machine's GEMM, on one thread.
   var gemmRate: Double?
-  var maxError: Double?
+  var errors: LayerCheck.Errors?
   var status = Status.ok
   /// Why the status is not `ok`.
   var reason: String?
@@ -94,10 +99,10 @@ enum Field: Equatable, Sendable {
 extension BenchRow {
   /// The keys of CSV and JSON, in the order of the columns.
   static let keys = [
-    "name", "problem", "dtype", "layout", "threads", "algorithm",
+    "name", "problem", "dtype", "layout", "threads", "algorithm", "accuracy",
     "workspace_bytes", "min_ms", "median_ms", "iqr_ms", "prepare_ms", "gflops",
     "gemm_fraction", "direct_min_ms", "speedup_vs_direct", "max_error",
-    "status", "reason",
+    "relative_error", "status", "reason",
   ]
 
   /// Every field under its key.
@@ -109,6 +114,7 @@ extension BenchRow {
       .text(geometry.dataFormat.layoutName),
       .integer(threads),
       .text((algorithm ?? request).rawValue),
+      .text(accuracy.rawValue),
       Field(workspaceByteCount),
       Field(timing?.minimum),
       Field(timing?.median),
@@ -118,7 +124,8 @@ extension BenchRow {
       Field(gemmFraction),
       Field(directMinimum),
       Field(speedup),
-      Field(maxError),
+      Field(errors?.largest),
+      Field(errors?.relative),
       .text(status.rawValue),
       Field(reason),
     ]
@@ -129,18 +136,20 @@ extension BenchRow {
 // MARK: - Means
 
 /// The line that sums rows up: geometric means of the speed-up and of the
-/// share of the GEMM rate, for each type, layout, number of threads and
-/// algorithm asked for.
+/// share of the GEMM rate, for each type, layout, number of threads, algorithm
+/// asked for and accuracy.
 func meansLine(_ rows: [BenchRow]) -> String {
   struct Group: Hashable {
     let type: ScalarType
     let layout: DataFormat
     let threads: Int
     let request: InputGradientAlgorithm
+    let accuracy: Accuracy
 
     var label: String {
       "\(type.rawValue) \(layout.layoutName) "
-        + "\(threads) thread\(threads == 1 ? "" : "s") \(request.rawValue)"
+        + "\(threads) thread\(threads == 1 ? "" : "s") \(request.rawValue) "
+        + accuracy.rawValue
     }
   }
   var order: [Group] = []
@@ -148,7 +157,7 @@ func meansLine(_ rows: [BenchRow]) -> String {
   for row in rows {
     let group = Group(
       type: row.type, layout: row.geometry.dataFormat, threads: row.threads,
-      request: row.request)
+      request: row.request, accuracy: row.accuracy)
     if groups[group] == nil { order.append(group) }
     groups[group, default: []].append(row)
   }

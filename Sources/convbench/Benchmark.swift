@@ -8,7 +8,7 @@ struct Benchmark {
   var layouts: [DataFormat]
   var threads: [Int]
   var algorithms: [InputGradientAlgorithm]
-  var accuracy: Accuracy
+  var accuracies: [Accuracy]
   var workspaceLimit: Int?
   /// Seconds of the engine's own time.
   var minimumTime: Double
@@ -17,7 +17,7 @@ struct Benchmark {
 
   func rowCount(_ problems: [ProblemDescriptor]) -> Int {
     problems.count * types.count * layouts.count * threads.count
-      * algorithms.count
+      * algorithms.count * accuracies.count
   }
 
   /// - Parameter progress: told after every row.
@@ -64,17 +64,23 @@ struct Benchmark {
     var rows: [BenchRow] = []
     for threads in threads {
       for algorithm in algorithms {
-        var row = template
-        row.threads = threads
-        row.request = algorithm
-        if fits {
-          measure(&row, &checker)
-        } else {
-          row.status = .unsupported
-          row.reason = "the tensors do not fit into memory"
+        // Of the same threads and request.
+        var others: [BenchRow] = []
+        for accuracy in accuracies {
+          var row = template
+          row.threads = threads
+          row.request = algorithm
+          row.accuracy = accuracy
+          if fits {
+            measure(&row, &checker, beside: others)
+          } else {
+            row.status = .unsupported
+            row.reason = "the tensors do not fit into memory"
+          }
+          others.append(row)
+          progress()
         }
-        rows.append(row)
-        progress()
+        rows += others
       }
     }
     return rows
@@ -94,8 +100,11 @@ struct Benchmark {
     return bytes < Double(ProcessInfo.processInfo.physicalMemory)
   }
 
+  /// - Parameter others: rows that differ in the accuracy alone; where one has
+  ///   the same plan, its figures serve again.
   private func measure<Scalar: ConvolutionScalar>(
-    _ row: inout BenchRow, _ checker: inout Checker<Scalar>
+    _ row: inout BenchRow, _ checker: inout Checker<Scalar>,
+    beside others: [BenchRow]
   ) {
     let plan: InputGradientPlan<Scalar>
     let directPlan: InputGradientPlan<Scalar>
@@ -103,7 +112,8 @@ struct Benchmark {
       plan = try InputGradientPlan(
         row.geometry,
         options: .init(
-          algorithm: row.request, accuracy: accuracy, threads: row.threads,
+          algorithm: row.request, accuracy: row.accuracy,
+          threads: row.threads,
           workspaceLimit: workspaceLimit))
       directPlan = try InputGradientPlan(
         row.geometry,
@@ -114,20 +124,31 @@ struct Benchmark {
       return
     }
     row.algorithm = plan.algorithm
+    row.cut = plan.summary
+    if let other = others.first(where: {
+      $0.algorithm == row.algorithm && $0.cut == row.cut
+    }) {
+      let accuracy = row.accuracy
+      row = other
+      row.accuracy = accuracy
+      return
+    }
     row.workspaceByteCount = plan.workspaceByteCount
     var engine = Contender(plan, filter: checker.filter)
     var direct = Contender(directPlan, filter: checker.filter)
 
     let tolerance = LayerCheck.tolerance(Scalar.scalarType)
-    let error = checker.error(of: engine.result(checker.outBackprop))
-    let directError = checker.error(of: direct.result(checker.outBackprop))
-    row.maxError = error
+    let errors = checker.errors(of: engine.result(checker.outBackprop))
+    let directErrors = checker.errors(of: direct.result(checker.outBackprop))
+    row.errors = errors
     // Written so that a NaN fails.
-    for (name, error) in [("", error), ("the direct kernel's ", directError)]
-    where !(error <= tolerance) {
+    for (name, errors) in [
+      ("", errors), ("the direct kernel's ", directErrors),
+    ]
+    where !(errors.largest <= tolerance) {
       row.status = .failed
       row.reason =
-        "\(name)error \(readable(error)) is above the tolerance "
+        "\(name)error \(readable(errors.largest)) is above the tolerance "
         + readable(tolerance)
       return
     }
@@ -149,7 +170,7 @@ private struct Checker<Scalar: ConvolutionScalar> {
   let geometry: Conv2DGeometry
   let filter: [Scalar]
   let outBackprop: [Scalar]
-  private var known: [(result: [Scalar], error: Double)] = []
+  private var known: [(result: [Scalar], errors: LayerCheck.Errors)] = []
 
   init(geometry: Conv2DGeometry, filter: [Scalar], outBackprop: [Scalar]) {
     self.geometry = geometry
@@ -157,15 +178,15 @@ private struct Checker<Scalar: ConvolutionScalar> {
     self.outBackprop = outBackprop
   }
 
-  mutating func error(of result: [Scalar]) -> Double {
+  mutating func errors(of result: [Scalar]) -> LayerCheck.Errors {
     for entry in known where Self.haveSameBits(entry.result, result) {
-      return entry.error
+      return entry.errors
     }
-    let error = LayerCheck.maxError(
+    let errors = LayerCheck.errors(
       geometry: geometry, filter: filter, outBackprop: outBackprop,
       result: result)
-    known.append((result, error))
-    return error
+    known.append((result, errors))
+    return errors
   }
 
   private static func haveSameBits(_ left: [Scalar], _ right: [Scalar]) -> Bool

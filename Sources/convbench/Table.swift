@@ -30,6 +30,10 @@ struct Table {
         Column(title: "thr") { "\($0.threads)" },
         { "\($0) thread\($0 == "1" ? "" : "s")" }
       ),
+      (
+        Column(title: "accuracy", isText: true) { $0.accuracy.rawValue },
+        { "\($0) accuracy" }
+      ),
     ]
 
   private static let measured = [
@@ -48,7 +52,12 @@ struct Table {
     Column(title: "speed-up") {
       $0.speedup.map { String(format: "%.2f", $0) }
     },
-    Column(title: "error") { $0.maxError.map { String(format: "%.1e", $0) } },
+    Column(title: "error") {
+      $0.errors.map { String(format: "%.1e", $0.relative) }
+    },
+    Column(title: "largest") {
+      $0.errors.map { String(format: "%.1e", $0.largest) }
+    },
   ]
 
   private static let status = Column(title: "status", isText: true) { row in
@@ -79,7 +88,8 @@ struct Table {
     caption =
       (common.isEmpty ? "" : common.joined(separator: ", ") + "; ")
       + "times in ms, GEMM: share of this machine's GEMM rate, "
-      + "direct: the direct kernel's best time, error: against float64"
+      + "direct: the direct kernel's best time, error: against float64, "
+      + "relative, and the largest over the largest result"
   }
 
   private func cells(_ row: BenchRow) -> [String] {

@@ -106,7 +106,7 @@ import Testing
         with: Data(contentsOf: URL(fileURLWithPath: output)))
         as? [String: Any])
     let rows = try #require(root["rows"] as? [[String: Any]])
-    #expect(rows.count == 3 * 2 * 2 * 2)
+    #expect(rows.count == 48)
     #expect(Set(rows.map { $0["name"] as? String }) == ["mine", "first", "p"])
     #expect(
       Set(rows.map { $0["status"] as? String }) == ["ok", "unsupported"])

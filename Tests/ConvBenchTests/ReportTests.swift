@@ -1,3 +1,4 @@
+import ConvolutionTestSupport
 import Convolutions
 import Foundation
 import Testing
@@ -21,7 +22,7 @@ import Testing
     row.directMinimum = 4
     row.preparation = 0.5
     row.gemmRate = 9216e3
-    row.maxError = 1e-7
+    row.errors = .init(largest: 1e-7, relative: 2e-7)
     return row
   }
 
@@ -34,7 +35,7 @@ import Testing
     row.directMinimum = nil
     row.preparation = nil
     row.gemmRate = nil
-    row.maxError = nil
+    row.errors = nil
     row.status = .unsupported
     row.reason = "it is not 1x1"
     return row
@@ -95,7 +96,7 @@ import Testing
 
   @Test func infiniteErrorIsStillJSON() throws {
     var row = try row()
-    row.maxError = .infinity
+    row.errors = .init(largest: .infinity, relative: .infinity)
     #expect(try rendered(.json, [row]).contains("\"inf\""))
   }
 
@@ -107,9 +108,10 @@ import Testing
     #expect(
       lines[2].hasPrefix(
         "\"a,\"\"b\"\"|c\",mb1ic2ih8iw8oc4oh8ow8kh3kw3sh1sw1dh0dw0ph1pw1,f32,"
-          + "nhwc,2,column,2048,1.0,2.0,1.0,0.5,0.009216,0.5,4.0,4.0,1e-07,ok,")
+          + "nhwc,2,column,standard,2048,1.0,2.0,1.0,0.5,0.009216,0.5,4.0,4.0,1e-07,"
+          + "2e-07,ok,")
     )
-    #expect(lines[3].hasSuffix(",,,,,,,,,,unsupported,it is not 1x1"))
+    #expect(lines[3].hasSuffix(",,,,,,,,,,,unsupported,it is not 1x1"))
     #expect(lines[4].hasPrefix("# geometric means: "))
   }
 
@@ -134,8 +136,12 @@ import Testing
     #expect(lines[0].contains(" thr "))
     #expect(!lines[0].contains("status"))
     // What all rows share is said once.
-    #expect(Table([try row(), other]).caption.hasPrefix("f32, nhwc; "))
-    #expect(Table([try row()]).caption.hasPrefix("f32, nhwc, 2 threads; "))
+    #expect(
+      Table([try row(), other]).caption
+        .hasPrefix("f32, nhwc, standard accuracy; "))
+    #expect(
+      Table([try row()]).caption
+        .hasPrefix("f32, nhwc, 2 threads, standard accuracy; "))
   }
 
   @Test func meansOfEachGroup() throws {
@@ -143,10 +149,11 @@ import Testing
     slower.directMinimum = 1
     var double = try row()
     double.type = .float64
+    double.accuracy = .tight
     #expect(
       meansLine([try row(), slower, double])
-        == "geometric means: f32 nhwc 2 threads auto: 2.000x direct, "
-        + "50% of GEMM (2 rows); f64 nhwc 2 threads auto: 4.000x direct, "
+        == "geometric means: f32 nhwc 2 threads auto standard: 2.000x direct, "
+        + "50% of GEMM (2 rows); f64 nhwc 2 threads auto tight: 4.000x direct, "
         + "50% of GEMM (1 row)")
   }
 

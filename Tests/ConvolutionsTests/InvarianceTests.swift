@@ -73,9 +73,7 @@ import Testing
     let (filter, outBackprop) = realData(type, geometry)
     let least = try leastWorkspace(type, geometry, algorithm)
     func options(_ limit: Int?) -> InputGradientOptions {
-      InputGradientOptions(
-        algorithm: algorithm, accuracy: .tight, threads: 4,
-        workspaceLimit: limit)
+      .exact(algorithm, threads: 4, workspaceLimit: limit)
     }
     func run(_ limit: Int?) throws -> [UInt64] {
       bits(

@@ -41,7 +41,7 @@ import Testing
     }
     let plan = try InputGradientPlan<Scalar>(
       geometry,
-      options: .init(algorithm: algorithm, accuracy: .tight, threads: 2))
+      options: .exact(algorithm, threads: 2))
     let values: [Scalar] = [
       .notANumber, .infinity,
       Scalar(bits: Scalar.infinityBits | Scalar.signBit),

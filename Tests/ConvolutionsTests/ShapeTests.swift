@@ -30,9 +30,10 @@ import Testing
       padding: .valid, dataFormat: format)
     #expect(result.shape == full.inputSizes)
     #expect(
-      LayerCheck.maxError(
+      LayerCheck.errors(
         geometry: full, filter: filter, outBackprop: outBackprop,
-        result: result.scalars) < LayerCheck.tolerance(.float32))
+        result: result.scalars
+      ).largest < LayerCheck.tolerance(.float32))
   }
 
   /// `[N, H, W, Cin, Cout, oh]` with zeros: empty, or zeros that overwrite.

@@ -7,13 +7,6 @@ let forcedAlgorithms = InputGradientAlgorithm.allCases.filter {
   $0 != .automatic
 }
 
-extension InputGradientOptions {
-  /// An algorithm as a sum that is exact on small integers.
-  static func exact(_ algorithm: InputGradientAlgorithm) -> Self {
-    .init(algorithm: algorithm, accuracy: .tight)
-  }
-}
-
 /// A problem in benchdnn's notation.
 func problem(
   _ descriptor: String, _ format: DataFormat = .nhwc

@@ -73,9 +73,10 @@ import Testing
         geometry, .init(), filter: filter, outBackprop: outBackprop,
         prefill: .nan)
       func error() -> Double {
-        LayerCheck.maxError(
+        LayerCheck.errors(
           geometry: geometry, filter: filter, outBackprop: outBackprop,
-          result: result)
+          result: result
+        ).largest
       }
       #expect(error() <= LayerCheck.tolerance(.float32))
       let first = result[0]

@@ -128,15 +128,31 @@ class Report:
 
         return "\n".join(text(cells) for cells in [titles, *body])
 
+    def _errors(self):
+        """The relative errors of every contender, on the fewest threads."""
+        rows = {}
+        for row in self.rows:
+            rows.setdefault((row.problem.name, row.dtype), row)
+        names = [*self.variants, *self.peers]
+        several = len({dtype for _, dtype in rows}) > 1
+
+        def error(side):
+            return "–" if side.error is None else f"{side.error:.1e}"
+
+        return (["name", *(["type"] if several else []), *names],
+                [[name, *([dtype] if several else []),
+                  *(error(row.sides[side]) for side in names)]
+                 for (name, dtype), row in rows.items()])
+
     @property
     def markdown(self):
-        titles, body = self._cells()
-        rule = ["---" if title in TEXTS else "--:" for title in titles]
-        table = "\n".join(
-            f"| {' | '.join(cells)} |" for cells in [titles, rule, *body])
+        table = markdown_table(*self._cells())
+        errors = markdown_table(*self._errors())
         facts = "\n".join(f"- {line}" for line in self.header)
         figures = "\n".join(f"- {line}" for line in self.figures)
-        return f"{facts}\n\n{self.caption}\n\n{table}\n\n{figures}\n"
+        return (f"{facts}\n\n{self.caption}\n\n{table}\n\n{figures}\n\n"
+                f"Relative errors, Frobenius norms against float64:\n\n"
+                f"{errors}\n")
 
     @property
     def header(self):
@@ -221,6 +237,12 @@ class Report:
             f"{side.status}: {side.reason}"
             for row in self.rows for name, side in row.sides.items()
             if side.status in ("wrong", "failed")]
+
+
+def markdown_table(titles, body):
+    rule = ["---" if title in TEXTS else "--:" for title in titles]
+    return "\n".join(
+        f"| {' | '.join(cells)} |" for cells in [titles, rule, *body])
 
 
 def cell(side):

@@ -111,16 +111,16 @@ CONV_DECLARE(double, f64)
 //   destination[i*ds + r*dstep + j] = sum over l of
 //       matrix[i][l] * source[l*ss + r*sstep + j]
 //
-// with the matrix of a set of points: see WinogradSet. Inverse: for a number of
-// `outputs`.
+// with the matrix of the set of points that has so many products: see
+// WinogradSet. Inverse: for a number of `outputs`.
 #define CONV_DECLARE(type, suffix)                                            \
   void conv_winograd_forward_##suffix(                                        \
-      int set, type *destination, ptrdiff_t destination_stride,               \
+      int products, type *destination, ptrdiff_t destination_stride,          \
       ptrdiff_t destination_step, const type *source,                         \
       ptrdiff_t source_stride, ptrdiff_t source_step, ptrdiff_t runs,         \
       ptrdiff_t count);                                                       \
   void conv_winograd_inverse_##suffix(                                        \
-      int set, ptrdiff_t outputs, type *destination,                          \
+      int products, ptrdiff_t outputs, type *destination,                     \
       ptrdiff_t destination_stride, ptrdiff_t destination_step,               \
       const type *source, ptrdiff_t source_stride, ptrdiff_t source_step,     \
       ptrdiff_t runs, ptrdiff_t count);                                       \

@@ -107,7 +107,7 @@ struct Column<Scalar: StorageScalar>: TileKernel {
       * (products + model.runs(runs, scalars: added))
     return Double(taskCount) * 400 + work + model.move(4 * results + loads)
       + (phases > 1 ? model.runs(0, scalars: results) : 0)
-      + model.filter(Double(geometry.filterCount), times: 1, behind: work)
+      + model.filter(geometry.usedWeights, times: 1, behind: work)
   }
 
   @_specialize(where Scalar == Float16)

@@ -106,6 +106,13 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
             scalars: pixels * deep)
       }
     }
+    // Positions that no tap reaches are set one by one.
+    func reached(_ phases: [PhaseTaps]) -> Double {
+      Double(phases.count { $0.count > 0 }) / Double(max(1, phases.count))
+    }
+    let zeros =
+      Double(geometry.inputCount)
+      * (1 - reached(rowPhases) * reached(columnPhases))
     let rows =
       Double(geometry.groups * geometry.batch * geometry.inputHeight)
       / Double(max(1, rowPhases.count))
@@ -117,9 +124,10 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
     let work = 1.12 * rows * (products * Double(blockCount) + copies)
     return work
       + model.filter(
-        Double(geometry.filterCount) / Double(max(1, rowPhases.count)),
+        geometry.usedWeights / Double(max(1, rowPhases.count)),
         times: Double(geometry.batch * geometry.inputHeight), behind: work)
       + model.load(loads, geometry.dataFormat)
+      + model.move(6 * zeros)
       + (sumsInResult
         ? 0 : model.load(Double(geometry.inputCount), geometry.dataFormat))
   }

@@ -44,28 +44,39 @@ struct OutBackpropTile<Scalar: StorageScalar> {
     return (UnsafePointer(copy), depth)
   }
 
-  /// A copy of the operand as `[pixels, depth]` in either layout.
+  /// A copy of pixels, `step` apart in the image, as `[pixels, depth]` in either
+  /// layout.
   func loadPixels(
-    first: Int, count: Int, image: Int, group: Int,
+    first: Int, count: Int, step: Int = 1, image: Int, group: Int,
     into copy: UnsafeMutablePointer<Compute>
   ) {
     let depth = geometry.depthPerGroup
     let channels = geometry.outputChannels
     let plane = geometry.outputHeight * geometry.outputWidth
     if geometry.dataFormat == .nchw {
-      Scalar.widenTransposed(
-        outBackprop + (image * channels + group * depth) * plane + first,
-        rows: depth, columns: count, stride: plane, to: copy, stride: depth)
+      let source =
+        outBackprop + (image * channels + group * depth) * plane + first
+      if step == 1 {
+        Scalar.widenTransposed(
+          source, rows: depth, columns: count, stride: plane, to: copy,
+          stride: depth)
+        return
+      }
+      for pixel in 0..<count {
+        Scalar.widenTransposed(
+          source + pixel * step, rows: depth, columns: 1, stride: plane,
+          to: copy + pixel * depth, stride: depth)
+      }
       return
     }
     let source =
       outBackprop + (image * plane + first) * channels + group * depth
-    if depth == channels {
+    if depth == channels, step == 1 {
       Scalar.widen(source, to: copy, count: count * depth)
       return
     }
     Scalar.widenRows(
-      source, stride: channels, to: copy, stride: depth, rows: count,
+      source, stride: step * channels, to: copy, stride: depth, rows: count,
       count: depth)
   }
 

@@ -123,7 +123,7 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
       * MemoryLayout<Compute>.stride
     let strips = ceilDivide(geometry.inputHeight, tiling.stripRows)
     cost += model.filter(
-      Double(geometry.filterCount),
+      geometry.usedWeights,
       times: block <= 1 << 20
         ? 1 : Double(geometry.batch * strips) * Double(bandColumnCount) / 4,
       behind: cost)

@@ -33,19 +33,20 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   static var mostChannels: Int { 256 }
 
   init(
-    _ geometry: Conv2DGeometry, accuracy: Accuracy, core: BLASCore
+    _ geometry: Conv2DGeometry, promise: WinogradPromise, core: BLASCore
   ) throws(WinogradObjection) {
     self.geometry = geometry
     self.core = core
     channelBlock = Self.channelBlock(geometry, core)
-    phases = try Self.phases(geometry, accuracy, core, channelBlock)
+    phases = try Self.phases(geometry, promise, core, channelBlock)
     plain = FilterPanels(
       geometry, channelBlock: Self.filterBlock(geometry), tapsPerChunk: 1,
       transposed: true)
     layout = WinogradWorkspace(
       phases, depth: geometry.depthPerGroup,
       width: min(geometry.channelsPerGroup, Self.mostChannels),
-      scatters: geometry.dataFormat == .nchw && geometry.horizontal.stride > 1)
+      scatters: geometry.dataFormat == .nchw
+        && phases.contains { $0.horizontal.spacing > 1 })
     let groups = geometry.groups
     firstTask = phases.reduce(into: [0]) {
       $0.append($0.last! + groups * $1.tasks)
@@ -58,12 +59,12 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
 
   /// Why a geometry cannot be served, if so.
   static func objection(
-    to geometry: Conv2DGeometry, accuracy: Accuracy
+    to geometry: Conv2DGeometry, promise: WinogradPromise
   ) -> String? {
     do {
       let core = BLASRuntime.core
       _ = try phases(
-        geometry, accuracy, core, channelBlock(geometry, core))
+        geometry, promise, core, channelBlock(geometry, core))
       return nil
     } catch {
       return error.reason
@@ -85,16 +86,16 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   }
 
   private static func phases(
-    _ geometry: Conv2DGeometry, _ accuracy: Accuracy, _ core: BLASCore,
+    _ geometry: Conv2DGeometry, _ promise: WinogradPromise, _ core: BLASCore,
     _ channelBlock: Int
   ) throws(WinogradObjection) -> [WinogradPhase] {
     func object(_ reason: String) throws(WinogradObjection) -> Never {
       throw WinogradObjection(reason: reason)
     }
+    // Half types round results to far fewer bits than any set leaves.
+    let promise =
+      Scalar.isCompute || promise == .integers ? promise : .accuracy(.standard)
     let axes = [geometry.vertical, geometry.horizontal]
-    guard axes.allSatisfy({ $0.dilation == 1 || $0.kernel == 1 }) else {
-      try object("there is a dilation")
-    }
     guard axes.allSatisfy({ $0.stride <= min($0.kernel, $0.input) }) else {
       try object("a stride is above the kernel, or the image")
     }
@@ -115,15 +116,23 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     guard axes.contains(where: { $0.kernel > $0.stride }) else {
       try object("no phase has more than 1 tap")
     }
+    guard
+      axes.allSatisfy({ $0.kernel == 1 || $0.dilation <= max(1, $0.output) })
+    else { try object("a dilation is above out_backprop's size") }
+    guard
+      axes.allSatisfy({ axis in
+        (0..<axis.stride).allSatisfy { PhaseTaps(axis, phase: $0).count > 0 }
+      })
+    else { try object("stride and dilation leave a phase without taps") }
     var phases: [WinogradPhase] = []
     for row in 0..<geometry.vertical.stride {
       for column in 0..<geometry.horizontal.stride {
         guard
           let phase = WinogradPhase(
-            geometry, rowPhase: row, columnPhase: column, accuracy: accuracy,
+            geometry, rowPhase: row, columnPhase: column, promise: promise,
             core: core, channelBlock: channelBlock,
             computeByteCount: MemoryLayout<Compute>.stride)
-        else { try object("no set of points has so many taps") }
+        else { try object("no exact set of points has so many taps") }
         phases.append(phase)
       }
     }
@@ -138,7 +147,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     let tiles = Set(
       phases.map {
         "\($0.vertical.outputs)x\($0.horizontal.outputs) of "
-          + "\($0.vertical.taps)x\($0.horizontal.taps) taps "
+          + "\($0.vertical.taps.count)x\($0.horizontal.taps.count) taps "
           + "with \($0.products) products"
       })
     let rows = phases.map(\.tilesPerTask).max() ?? 0
@@ -168,24 +177,27 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
         * model.product(
           rows: rows.rounded(.up), columns: width / blocks,
           depth: depth / depths, adds: depths > 1)
-      // Along the columns, then along the rows; and back.
+      // Along the columns, then along the rows; and back. Runs of fewer numbers
+      // than a vector has go one by one.
       let columns = Double(phase.unitInputs)
       let tiles = Double(phase.tilesPerUnit)
       let perRow = Double(horizontal.inputs + horizontal.products)
+      func alone(_ count: Double) -> Double { count < 16 ? 10 : 1 }
       let forward =
         Double(vertical.inputs + vertical.products) * columns
-        + Double(vertical.products) * tiles * perRow
+        + Double(vertical.products) * tiles * perRow * alone(depth)
       let outputs = Double(phase.unitOutputs)
       let inverse =
-        Double(vertical.products) * tiles
+        Double(vertical.products) * tiles * alone(width)
         * Double(horizontal.products + horizontal.outputs)
         + Double(vertical.products + vertical.outputs) * outputs
+      let pixels = units * Double(vertical.inputs) * columns
+      let areApart = horizontal.lattices > 1 || geometry.groups > 1
       cost +=
         products
         + model.transform(units * (forward * depth + inverse * width))
-        + model.load(
-          units * Double(vertical.inputs) * columns * depth,
-          geometry.dataFormat)
+        + model.load(pixels * depth, geometry.dataFormat)
+        + (areApart ? model.runs(pixels, scalars: 0) : 0)
         + model.filter(
           Double(phase.products) * depth * width, times: tasks,
           behind: products)
@@ -242,16 +254,18 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
       let weights = weights(
         phase: index, group: group, channel: channels.lowerBound)
       withUnsafeTemporaryAllocation(of: Int.self, capacity: phase.taps) {
-        for i in 0..<phase.vertical.taps {
-          for j in 0..<phase.horizontal.taps {
-            $0[i * phase.horizontal.taps + j] =
-              (phase.tapRows.tap(i) * geometry.kernelWidth
-                + phase.tapColumns.tap(j)) * depth * channels.count
+        let (rows, columns) = (phase.vertical.taps, phase.horizontal.taps)
+        for i in 0..<rows.count {
+          for j in 0..<columns.count {
+            $0[i * columns.count + j] =
+              (rows.tap(i) * geometry.kernelWidth + columns.tap(j)) * depth
+              * channels.count
           }
         }
         Compute.winogradFilter(
           panels, stride: channels.count, taps: $0.baseAddress!,
-          vertical: phase.vertical, horizontal: phase.horizontal,
+          vertical: phase.vertical.transform,
+          horizontal: phase.horizontal.transform,
           to: numbers + weights.offset, stride: weights.channels,
           productStride: depth * weights.channels, depth: depth,
           count: channels.count)

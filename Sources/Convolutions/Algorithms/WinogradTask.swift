@@ -35,24 +35,31 @@ struct WinogradTask<Scalar: StorageScalar> {
     }
   }
 
-  /// A run of tiles in one row of tiles of one image.
+  /// A run of tiles in one row of tiles of one lattice of one image.
   private struct Unit {
     let index: Int
     let image: Int
+    /// Positions of the phase.
     let firstRow: Int
     let firstColumn: Int
     let tiles: Int
 
     init(_ index: Int, _ phase: WinogradPhase) {
+      let (vertical, horizontal) = (phase.vertical, phase.horizontal)
+      var rest = index
+      func next(_ count: Int) -> Int {
+        defer { rest /= count }
+        return rest % count
+      }
+      let tiles = phase.tiles(across: next(phase.unitsAcross))
+      let down = next(vertical.tiles)
+      let column = next(horizontal.lattices)
+      let row = next(vertical.lattices)
       self.index = index
-      let (row, across) = index.quotientAndRemainder(
-        dividingBy: phase.unitsAcross)
-      let (image, down) = row.quotientAndRemainder(
-        dividingBy: phase.tilesDown)
-      let tiles = phase.tiles(across: across)
-      self.image = image
-      firstRow = down * phase.vertical.outputs
-      firstColumn = tiles.lowerBound * phase.horizontal.outputs
+      image = rest
+      firstRow = row + down * vertical.outputs * vertical.lattices
+      firstColumn =
+        column + tiles.lowerBound * horizontal.outputs * horizontal.lattices
       self.tiles = tiles.count
     }
   }
@@ -61,7 +68,7 @@ struct WinogradTask<Scalar: StorageScalar> {
 
   private func forward(_ unit: Unit) {
     let (vertical, horizontal) = (phase.vertical, phase.horizontal)
-    let columns = unit.tiles * horizontal.outputs + horizontal.taps - 1
+    let columns = unit.tiles * horizontal.outputs + horizontal.taps.count - 1
     let row = columns * depth
     let stride = WinogradWorkspace.stride(phase, channels: depth)
     let tiles = workspace + layout.tiles + firstTile(unit.index) * depth
@@ -90,22 +97,28 @@ struct WinogradTask<Scalar: StorageScalar> {
     _ unit: Unit, columns: Int, into source: UnsafeMutablePointer<Compute>
   ) {
     let (height, width) = (geometry.outputHeight, geometry.outputWidth)
-    let firstRow = unit.firstRow + phase.tapRows.window(0)
-    let firstColumn = unit.firstColumn + phase.tapColumns.window(0)
-    let inside = (firstColumn..<firstColumn + columns).clamped(to: 0..<width)
-    for index in 0..<phase.vertical.inputs {
-      let row = firstRow + index
+    let (vertical, horizontal) = (phase.vertical, phase.horizontal)
+    let firstRow = unit.firstRow + vertical.taps.window(0)
+    let firstColumn = unit.firstColumn + horizontal.taps.window(0)
+    let step = horizontal.windowStep
+    func place(of column: Int) -> Int {
+      min(columns, max(0, ceilDivide(column - firstColumn, step)))
+    }
+    let inside = place(of: 0)..<place(of: max(width, firstColumn))
+    for index in 0..<vertical.inputs {
+      let row = firstRow + index * vertical.windowStep
       let place = source + index * columns * depth
       guard (0..<height).contains(row), !inside.isEmpty else {
         place.update(repeating: .zero, count: columns * depth)
         continue
       }
-      let before = (inside.lowerBound - firstColumn) * depth
+      let before = inside.lowerBound * depth
       let count = inside.count * depth
       place.update(repeating: .zero, count: before)
       outBackprop.loadPixels(
-        first: row * width + inside.lowerBound, count: inside.count,
-        image: unit.image, group: group, into: place + before)
+        first: row * width + firstColumn + inside.lowerBound * step,
+        count: inside.count, step: step, image: unit.image, group: group,
+        into: place + before)
       (place + before + count).update(
         repeating: .zero, count: columns * depth - before - count)
     }
@@ -157,19 +170,29 @@ struct WinogradTask<Scalar: StorageScalar> {
     let outputs = transformed(
       sums, stride: stride, row: row, tiles: unit.tiles, width: width)
 
-    let rows = (unit.firstRow..<unit.firstRow + vertical.outputs)
-      .clamped(to: 0..<phase.rows)
-    let columns =
-      (unit.firstColumn..<unit.firstColumn + unit.tiles * horizontal.outputs)
-      .clamped(to: 0..<phase.columns)
-    for (index, q) in rows.enumerated() {
+    let columns = horizontal.count(
+      from: unit.firstColumn, limit: unit.tiles * horizontal.outputs)
+    let rows = vertical.count(from: unit.firstRow, limit: vertical.outputs)
+    guard columns > 0 else { return }
+    for index in 0..<rows {
       let place = outputs + index * row
-      if !Compute.areFinite(place, count: columns.count * width) {
-        define(
-          unit.image, row: q, columns: columns, channels: channels, into: place)
+      let run = Run(
+        image: unit.image, row: unit.firstRow + index * vertical.lattices,
+        column: unit.firstColumn, count: columns, channels: channels)
+      if !Compute.areFinite(place, count: columns * width) {
+        define(run, into: place)
       }
-      store(place, unit.image, row: q, columns: columns, channels: channels)
+      store(place, run)
     }
+  }
+
+  /// Positions of a lattice beside each other.
+  private struct Run {
+    let image: Int
+    let row: Int
+    let column: Int
+    let count: Int
+    let channels: Range<Int>
   }
 
   /// Products of a unit transformed back, `[outputs, row]`.
@@ -199,28 +222,33 @@ struct WinogradTask<Scalar: StorageScalar> {
   }
 
   /// Computes a run of positions by the definition.
-  private func define(
-    _ image: Int, row: Int, columns: Range<Int>, channels: Range<Int>,
-    into sums: UnsafeMutablePointer<Compute>
-  ) {
-    let width = channels.count
+  private func define(_ run: Run, into sums: UnsafeMutablePointer<Compute>) {
+    let (vertical, horizontal) = (phase.vertical, phase.horizontal)
+    let width = run.channels.count
     let pixel = workspace + layout.source
     let block = kernel.plain.channelBlock
     let blocks =
-      channels.lowerBound / block..<ceilDivide(channels.upperBound, block)
-    sums.update(repeating: .zero, count: columns.count * width)
-    for i in phase.tapRows.indices(at: row, windows: geometry.outputHeight) {
-      for (index, q) in columns.enumerated() {
-        for j in phase.tapColumns.indices(at: q, windows: geometry.outputWidth)
-        {
+      run.channels.lowerBound
+      / block..<ceilDivide(
+        run.channels.upperBound, block)
+    sums.update(repeating: .zero, count: run.count * width)
+    let windowRows = vertical.taps.indices(
+      at: run.row, windows: geometry.outputHeight)
+    for i in windowRows {
+      for index in 0..<run.count {
+        let q = run.column + index * horizontal.lattices
+        let windows = horizontal.taps.indices(
+          at: q, windows: geometry.outputWidth)
+        for j in windows {
           let window =
-            (row + phase.tapRows.window(i)) * geometry.outputWidth + q
-            + phase.tapColumns.window(j)
+            (run.row + vertical.taps.window(i)) * geometry.outputWidth + q
+            + horizontal.taps.window(j)
           outBackprop.loadPixels(
-            first: window, count: 1, image: image, group: group, into: pixel)
+            first: window, count: 1, image: run.image, group: group,
+            into: pixel)
           let tap =
-            phase.tapRows.tap(i) * geometry.kernelWidth
-            + phase.tapColumns.tap(j)
+            vertical.taps.tap(i) * geometry.kernelWidth
+            + horizontal.taps.tap(j)
           for block in blocks {
             let part = kernel.plain.channels(block: block)
             Compute.addRowCombination(
@@ -228,7 +256,8 @@ struct WinogradTask<Scalar: StorageScalar> {
               filter + kernel.plain.offset(group: group, block: block)
                 + tap * depth * part.count,
               stride: part.count, depth: depth,
-              to: sums + index * width + part.lowerBound - channels.lowerBound,
+              to: sums + index * width + part.lowerBound
+                - run.channels.lowerBound,
               count: part.count)
           }
         }
@@ -237,40 +266,39 @@ struct WinogradTask<Scalar: StorageScalar> {
   }
 
   /// Rounds a run of positions to their places in the result.
-  private func store(
-    _ sums: UnsafePointer<Compute>, _ image: Int, row: Int,
-    columns: Range<Int>, channels: Range<Int>
-  ) {
-    let first = group * geometry.channelsPerGroup
+  private func store(_ sums: UnsafePointer<Compute>, _ run: Run) {
+    let (vertical, horizontal) = (phase.vertical, phase.horizontal)
+    let group = group * geometry.channelsPerGroup
     let channels =
-      channels.lowerBound + first..<channels.upperBound + first
-    let y = phase.rowPhase + row * geometry.vertical.stride
-    let stride = geometry.horizontal.stride
-    let x = phase.columnPhase + columns.lowerBound * stride
-    if stride == 1 {
+      run.channels.lowerBound + group..<run.channels.upperBound + group
+    let y = vertical.first + run.row * vertical.stride
+    let x = horizontal.first + run.column * horizontal.stride
+    let spacing = horizontal.spacing
+    if spacing == 1 {
       ResultTile(geometry, result).store(
-        sums, image: image, channels: channels, rows: y..<y + 1,
-        columns: columns)
+        sums, image: run.image, channels: channels, rows: y..<y + 1,
+        columns: x..<x + run.count)
       return
     }
     if geometry.dataFormat == .nchw {
-      scatter(sums, image, y: y, x: x, channels: channels, count: columns.count)
+      scatter(sums, run, y: y, x: x, channels: channels)
       return
     }
     let all = geometry.inputChannels
-    let pixel = (image * geometry.inputHeight + y) * geometry.inputWidth + x
+    let pixel = (run.image * geometry.inputHeight + y) * geometry.inputWidth + x
     Scalar.narrowRows(
       sums, stride: channels.count,
-      to: result + pixel * all + channels.lowerBound, stride: stride * all,
-      rows: columns.count, count: channels.count)
+      to: result + pixel * all + channels.lowerBound, stride: spacing * all,
+      rows: run.count, count: channels.count)
   }
 
-  /// Columns of one phase of NCHW, channel by channel.
+  /// Columns of one lattice of NCHW, channel by channel.
   private func scatter(
-    _ sums: UnsafePointer<Compute>, _ image: Int, y: Int, x: Int,
-    channels: Range<Int>, count: Int
+    _ sums: UnsafePointer<Compute>, _ run: Run, y: Int, x: Int,
+    channels: Range<Int>
   ) {
-    let stride = geometry.horizontal.stride
+    let spacing = phase.horizontal.spacing
+    let count = run.count
     let plane = geometry.inputHeight * geometry.inputWidth
     UnsafeMutableRawPointer(workspace + layout.planes).withMemoryRebound(
       to: Scalar.self, capacity: count * channels.count
@@ -279,11 +307,12 @@ struct WinogradTask<Scalar: StorageScalar> {
         sums, rows: count, columns: channels.count, stride: channels.count,
         to: planes, stride: count)
       var place =
-        result + (image * geometry.inputChannels + channels.lowerBound) * plane
+        result
+        + (run.image * geometry.inputChannels + channels.lowerBound) * plane
         + y * geometry.inputWidth + x
       for channel in 0..<channels.count {
         let source = planes + channel * count
-        for q in 0..<count { place[q * stride] = source[q] }
+        for q in 0..<count { place[q * spacing] = source[q] }
         place += plane
       }
     }

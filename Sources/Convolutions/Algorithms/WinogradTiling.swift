@@ -1,23 +1,61 @@
+/// One axis of a phase of a result: its positions, the taps that reach them, and
+/// their transform.
+struct WinogradPhaseAxis: Sendable, Hashable {
+  /// Position `q` is `first + q * stride` of the result.
+  let first: Int
+  let stride: Int
+  let positions: Int
+  let taps: PhaseTaps
+  /// From the window of one tap to that of the next.
+  let windowStep: Int
+  /// Positions that lie ``windowStep`` apart make a lattice of their own, with
+  /// dilation 1.
+  let lattices: Int
+  let transform: WinogradAxis
+
+  var points: WinogradSet { transform.points }
+  var isPlain: Bool { transform.isPlain }
+  var inputs: Int { transform.inputs }
+  var products: Int { transform.products }
+  /// Positions of a tile.
+  var outputs: Int { transform.outputs }
+  /// Tiles of a lattice.
+  var tiles: Int { ceilDivide(ceilDivide(positions, lattices), outputs) }
+
+  /// From one position of a lattice to the next.
+  var spacing: Int { stride * lattices }
+
+  /// The positions of a lattice from `q` on, at most `limit`.
+  func count(from q: Int, limit: Int) -> Int {
+    max(0, min(limit, ceilDivide(positions - q, lattices)))
+  }
+
+  /// The axis with each set that has loops for its taps; none where no set has.
+  static func candidates(
+    _ axis: Axis, phase: Int, promise: WinogradPromise
+  ) -> [WinogradPhaseAxis] {
+    let taps = PhaseTaps(axis, phase: phase)
+    let positions = (axis.input - 1 - phase) / axis.stride + 1
+    let step = taps.count > 1 ? taps.windowStep : 1
+    return promise.sets(taps: taps.count).map {
+      WinogradPhaseAxis(
+        first: phase, stride: axis.stride, positions: positions, taps: taps,
+        windowStep: step, lattices: min(step, positions),
+        transform: WinogradAxis(points: $0, taps: taps.count))
+    }
+  }
+}
+
 /// One phase of the rows and columns of a result: a correlation with stride 1 of
 /// out_backprop with the filter's taps of that phase, and how Winograd cuts it.
 struct WinogradPhase: Sendable, Hashable {
-  let rowPhase: Int
-  let columnPhase: Int
-  let tapRows: PhaseTaps
-  let tapColumns: PhaseTaps
-  let vertical: WinogradAxis
-  let horizontal: WinogradAxis
-  /// Positions of the phase.
-  let rows: Int
-  let columns: Int
+  let vertical: WinogradPhaseAxis
+  let horizontal: WinogradPhaseAxis
 
-  /// Tiles of a phase, `vertical.outputs` by `horizontal.outputs` positions.
-  let tilesDown: Int
-  let tilesAcross: Int
   /// Tiles beside each other that are transformed together, at most.
   let tilesPerUnit: Int
   let unitsAcross: Int
-  /// Such units of all images.
+  /// Such units of all images and lattices.
   let units: Int
   /// Units that tasks are cut from: all, or those of one image where a row of a
   /// product may have other bits in another place, as on cores that pack.
@@ -37,13 +75,13 @@ struct WinogradPhase: Sendable, Hashable {
   /// last place.
   let expectedError: Double
 
-  var taps: Int { vertical.taps * horizontal.taps }
+  var taps: Int { vertical.transform.taps * horizontal.transform.taps }
   var products: Int { vertical.products * horizontal.products }
   /// Tiles of a task, at most: rows of a product.
   var tilesPerTask: Int { unitsPerTask * tilesPerUnit }
   /// Columns of out_backprop that reach a unit.
   var unitInputs: Int {
-    tilesPerUnit * horizontal.outputs + horizontal.taps - 1
+    tilesPerUnit * horizontal.outputs + horizontal.taps.count - 1
   }
   /// Columns of the phase that a unit makes, with those behind the last.
   var unitOutputs: Int { tilesPerUnit * horizontal.outputs }
@@ -63,75 +101,67 @@ struct WinogradPhase: Sendable, Hashable {
 
   /// The tiles of unit `index` across the image.
   func tiles(across index: Int) -> Range<Int> {
-    (0..<tilesAcross).part(index, of: tilesPerUnit)
+    (0..<horizontal.tiles).part(index, of: tilesPerUnit)
   }
 
   init?(
     _ geometry: Conv2DGeometry, rowPhase: Int, columnPhase: Int,
-    accuracy: Accuracy, core: BLASCore, channelBlock: Int,
+    promise: WinogradPromise, core: BLASCore, channelBlock: Int,
     computeByteCount: Int
   ) {
-    let (rowAxis, columnAxis) = (geometry.vertical, geometry.horizontal)
-    tapRows = PhaseTaps(rowAxis, phase: rowPhase)
-    tapColumns = PhaseTaps(columnAxis, phase: columnPhase)
-    rows = (rowAxis.input - 1 - rowPhase) / rowAxis.stride + 1
-    columns = (columnAxis.input - 1 - columnPhase) / columnAxis.stride + 1
     guard
-      let vertical = WinogradAxis(
-        taps: tapRows.count, positions: rows, accuracy: accuracy),
-      let horizontal = WinogradAxis(
-        taps: tapColumns.count, positions: columns, accuracy: accuracy)
+      let axes = Self.axes(
+        geometry, rowPhase: rowPhase, columnPhase: columnPhase,
+        promise: promise, computeByteCount: computeByteCount)
     else { return nil }
-    self.rowPhase = rowPhase
-    self.columnPhase = columnPhase
-    self.vertical = vertical
-    self.horizontal = horizontal
-    tilesDown = ceilDivide(rows, vertical.outputs)
-    tilesAcross = ceilDivide(columns, horizontal.outputs)
+    (vertical, horizontal) = axes
+    let depth = max(geometry.depthPerGroup, 1)
 
     // A unit: what is transformed along the rows stays in the L2 cache.
-    let depth = max(geometry.depthPerGroup, 1)
     let column =
       max(vertical.inputs, vertical.products) * depth * computeByteCount
     let across = max(1, (128 << 10) / (column * horizontal.outputs))
-    unitsAcross = ceilDivide(tilesAcross, across)
-    tilesPerUnit = ceilDivide(tilesAcross, unitsAcross)
-    units = geometry.batch * tilesDown * unitsAcross
-    unitsTogether = core == .small ? units : tilesDown * unitsAcross
+    unitsAcross = ceilDivide(horizontal.tiles, across)
+    tilesPerUnit = ceilDivide(horizontal.tiles, unitsAcross)
+    let unitsPerImage =
+      vertical.lattices * horizontal.lattices * vertical.tiles * unitsAcross
+    units = geometry.batch * unitsPerImage
+    unitsTogether = core == .small ? units : unitsPerImage
 
-    // A task: enough tiles for a product, and no more than the caches hold of
-    // them transformed; few tasks where the filter is large, as each reads it.
-    let products = vertical.products * horizontal.products
-    let width = min(geometry.channelsPerGroup, Winograd<Float>.mostChannels)
-    let tile = products * (depth + width) * computeByteCount
-    let filter =
-      products * depth * geometry.channelsPerGroup * computeByteCount
-    let limit =
-      filter > 16 << 20 ? 8 << 20 : filter > 4 << 20 ? 3 << 20 : 1 << 20
-    let most = max(1, min(max(16, limit / tile), 64) / tilesPerUnit)
+    let most = max(
+      1,
+      Self.tilesPerTask(
+        geometry, products: vertical.products * horizontal.products,
+        computeByteCount: computeByteCount) / tilesPerUnit)
     let blocks = max(1, ceilDivide(geometry.channelsPerGroup, channelBlock))
     // Where there are few, tasks are cut from channels, or else from tiles.
     let least = blocks == 1 ? min(2, unitsTogether) : 1
-    let tileTasks = max(1, least, ceilDivide(unitsTogether, most))
-    unitsPerTask = max(1, ceilDivide(unitsTogether, tileTasks))
+    var tileTasks = max(1, least, ceilDivide(unitsTogether, most))
+    // Few tasks are a multiple of four, so that threads get as much each.
     let fewTasks = 4
+    let even = ceilDivide(tileTasks, fewTasks) * fewTasks
+    if tileTasks > 1, tileTasks < 4 * fewTasks,
+      unitsTogether * tilesPerUnit >= 12 * even
+    {
+      tileTasks = even
+    }
+    unitsPerTask = max(1, ceilDivide(unitsTogether, tileTasks))
     let parts = min(blocks, max(1, fewTasks / (geometry.groups * tileTasks)))
     partChannels = ceilDivide(blocks, parts) * channelBlock
     channelParts = max(
       1, ceilDivide(geometry.channelsPerGroup, max(1, partChannels)))
 
-    let amplification = vertical.amplification * horizontal.amplification
-    let promise =
-      accuracy == .standard
-      ? Self.standardError
-      : Self.runningError(terms: tapRows.count * tapColumns.count * depth)
+    let amplification =
+      vertical.transform.amplification * horizontal.transform.amplification
+    let promised = promise.mostError(
+      terms: vertical.taps.count * horizontal.taps.count * depth)
     // Of the largest task that there could be: not a matter of the batch.
     let rows = most * tilesPerUnit
     let mostDepth = min(
       256, BLASCore.smallLimit / (rows * min(64, channelBlock)))
     var block = min(depth, mostDepth)
-    while block > 64,
-      Self.error(amplification, depth: depth, block: block) > promise
+    while block > Self.leastDepthBlock,
+      Self.error(amplification, depth: depth, block: block) > promised
     {
       block /= 2
     }
@@ -139,13 +169,82 @@ struct WinogradPhase: Sendable, Hashable {
     expectedError = Self.error(amplification, depth: depth, block: depthBlock)
   }
 
-  /// What `standard` promises, with room for other data than random, in units
-  /// of the last place of `Float`.
-  private static var standardError: Double { 0.9e-6 / 0x1p-24 }
+  /// Tiles of a task, at most: enough for a product, and no more than the caches
+  /// hold of them transformed; many where the filter is large, as each task reads
+  /// it.
+  private static func tilesPerTask(
+    _ geometry: Conv2DGeometry, products: Int, computeByteCount: Int
+  ) -> Int {
+    let depth = max(geometry.depthPerGroup, 1)
+    let width = min(geometry.channelsPerGroup, Winograd<Float>.mostChannels)
+    let tile = products * (depth + width) * computeByteCount
+    let filter =
+      products * depth * geometry.channelsPerGroup * computeByteCount
+    let limit =
+      filter > 16 << 20 ? 8 << 20 : filter > 4 << 20 ? 3 << 20 : 1 << 20
+    return min(max(16, limit / tile), 64)
+  }
 
-  /// The error of a running sum, with room for that of the model.
-  private static func runningError(terms: Int) -> Double {
-    0.8 * 0.3 * Double(terms).squareRoot()
+  /// Channels of a product are not cut further for the sake of accuracy.
+  private static var leastDepthBlock: Int { 64 }
+
+  /// The two transforms that take the least work, of those that keep the
+  /// promise, or else those with the least error.
+  private static func axes(
+    _ geometry: Conv2DGeometry, rowPhase: Int, columnPhase: Int,
+    promise: WinogradPromise, computeByteCount: Int
+  ) -> (WinogradPhaseAxis, WinogradPhaseAxis)? {
+    let rows = WinogradPhaseAxis.candidates(
+      geometry.vertical, phase: rowPhase, promise: promise)
+    let columns = WinogradPhaseAxis.candidates(
+      geometry.horizontal, phase: columnPhase, promise: promise)
+    let depth = geometry.depthPerGroup
+    var best: (WinogradPhaseAxis, WinogradPhaseAxis)?
+    var leastScore = (breach: Double.infinity, work: Double.infinity)
+    for row in rows {
+      for column in columns {
+        let error = error(
+          row.transform.amplification * column.transform.amplification,
+          depth: depth, block: min(depth, leastDepthBlock))
+        let promised = promise.mostError(
+          terms: row.taps.count * column.taps.count * depth)
+        let work = work(
+          row, column, geometry, computeByteCount: computeByteCount)
+        let score = (max(0, error - promised), work)
+        if score < leastScore { (best, leastScore) = ((row, column), score) }
+      }
+    }
+    return best
+  }
+
+  /// What a group of channels costs, in multiply-adds of a matrix product
+  /// (`convbench choose`).
+  private static func work(
+    _ rows: WinogradPhaseAxis, _ columns: WinogradPhaseAxis,
+    _ geometry: Conv2DGeometry, computeByteCount: Int
+  ) -> Double {
+    let (depth, width) = (geometry.depthPerGroup, geometry.channelsPerGroup)
+    let products = rows.products * columns.products
+    let lattices = rows.lattices * columns.lattices
+    // Of some images: the bits of one must not depend on how many there are.
+    let tiles = 8 * lattices * rows.tiles * columns.tiles
+    let most = tilesPerTask(
+      geometry, products: products, computeByteCount: computeByteCount)
+    let weights = Double(products * depth * width)
+    // A large filter comes from memory, for each task.
+    let fetch = weights * Double(computeByteCount) > 16e6 ? 32 : 0
+    let multiplication =
+      weights * Double(max(tiles, ceilDivide(tiles, most) * fetch))
+    // A number transformed costs as much as some products, more of them for more
+    // inputs, and where the tiles of the least task are beyond the L2 cache.
+    let bytes = 16 * products * (depth + width) * computeByteCount
+    let beyond = max(0, 1 - Double(1 << 20) / Double(max(1, bytes)))
+    let lines = 1.1 * Double(rows.inputs + columns.inputs)
+    let transform =
+      Double(tiles * products * (depth + width)) * (lines + 30 * beyond)
+    // Of a filter that is prepared for every other call.
+    let preparation = weights * 24
+    return multiplication + transform + preparation
   }
 
   /// The error of sums of blocks of channels and their sum, grown by the

@@ -21,15 +21,15 @@ enum Candidates {
 
   /// The candidate that the model finds cheapest.
   static func cheapest<Scalar: StorageScalar>(
-    _ type: Scalar.Type, _ geometry: Conv2DGeometry, accuracy: Accuracy,
+    _ type: Scalar.Type, _ geometry: Conv2DGeometry, promise: WinogradPromise,
     targets: TileTargets?
   ) throws(Conv2DError) -> (InputGradientAlgorithm, any TileKernel) {
     var best: (InputGradientAlgorithm, any TileKernel)?
     var leastCost = Double.infinity
     for algorithm in order
-    where objection(to: geometry, algorithm, accuracy) == nil {
+    where objection(to: geometry, algorithm, promise) == nil {
       let kernel = try make(
-        algorithm, type, geometry, accuracy: accuracy, targets: targets)
+        algorithm, type, geometry, promise: promise, targets: targets)
       let cost = cost(kernel, Scalar.scalarType, geometry)
       if best == nil || cost < leastCost * margin {
         (best, leastCost) = ((algorithm, kernel), cost)
@@ -42,7 +42,7 @@ enum Candidates {
   /// Why an algorithm cannot serve a geometry, if so; the type has no say.
   static func objection(
     to geometry: Conv2DGeometry, _ algorithm: InputGradientAlgorithm,
-    _ accuracy: Accuracy
+    _ promise: WinogradPromise
   ) -> String? {
     switch algorithm {
     case .column: Column<Float>.objection(to: geometry)
@@ -52,7 +52,7 @@ enum Candidates {
       vectorsOfChannels(geometry)
         ? nil : NarrowGroupPlanes<Float>.objection(to: geometry)
     case .winograd:
-      Winograd<Float>.objection(to: geometry, accuracy: accuracy)
+      Winograd<Float>.objection(to: geometry, promise: promise)
     case .automatic, .direct, .reference: nil
     }
   }
@@ -66,12 +66,12 @@ enum Candidates {
   /// The kernel of one algorithm, or the reason why it cannot serve.
   static func make<Scalar: StorageScalar>(
     _ algorithm: InputGradientAlgorithm, _ type: Scalar.Type,
-    _ geometry: Conv2DGeometry, accuracy: Accuracy,
+    _ geometry: Conv2DGeometry, promise: WinogradPromise,
     targets: TileTargets? = nil
   ) throws(Conv2DError) -> any TileKernel {
     let core = BLASRuntime.core
     let computeByteCount = Scalar.scalarType.computeByteCount
-    if let reason = objection(to: geometry, algorithm, accuracy) {
+    if let reason = objection(to: geometry, algorithm, promise) {
       throw .unsupported(algorithm, reason: reason)
     }
     if geometry.isDegenerate { return Zeros<Scalar>(geometry) }
@@ -107,7 +107,7 @@ enum Candidates {
         : NarrowGroupPlanes<Scalar>(geometry)
     case .winograd:
       do throws(WinogradObjection) {
-        return try Winograd<Scalar>(geometry, accuracy: accuracy, core: core)
+        return try Winograd<Scalar>(geometry, promise: promise, core: core)
       } catch {
         throw .unsupported(algorithm, reason: error.reason)
       }

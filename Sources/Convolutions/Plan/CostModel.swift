@@ -68,12 +68,13 @@ struct CostModel: Sendable {
     format == .nhwc ? move(scalars) : transpose(scalars)
   }
 
-  /// Reading a filter from beyond the L2 cache, as far as `work` beside it does
-  /// not hide it.
+  /// Reading a filter from the L3 cache or from memory, as far as `work` beside
+  /// it does not hide it.
   func filter(_ scalars: Double, times: Double, behind work: Double) -> Double {
     let bytes = scalars * Double(computeByteCount)
-    return bytes > Double(512 << 10)
-      ? max(0, bytes * times * 0.09 - work / 2) : 0
+    guard bytes > Double(512 << 10) else { return 0 }
+    let rate = bytes > Double(16 << 20) ? 0.06 : 0.035
+    return max(0, bytes * times * rate - work / 2)
   }
 
   /// What every algorithm pays: out_backprop from memory, the result to it.
@@ -104,10 +105,24 @@ extension Axis {
     }
   }
 
+  /// The share of the taps of which a window lands inside.
+  var usedTaps: Double {
+    var sum = 0.0
+    forEachTap { sum += $0 > 0 ? $1 : 0 }
+    return sum / Double(kernel)
+  }
+
   /// Pairs of a window and a tap of it that lands inside.
   var hits: Double {
     var sum = 0.0
     forEachTap { sum += $0 * $1 }
     return sum
+  }
+}
+
+extension Conv2DGeometry {
+  /// Weights of the taps of which a window lands inside.
+  var usedWeights: Double {
+    Double(filterCount) * vertical.usedTaps * horizontal.usedTaps
   }
 }

@@ -17,8 +17,8 @@ public enum InputGradientAlgorithm: String, Sendable, Hashable, CaseIterable {
   /// with at most 8 output channels a group, which may be the only one, whose
   /// windows of a few rows fit into the cache.
   case narrowGroups = "groups"
-  /// Winograd's minimal filtering; no dilation, strides up to 4 and the kernel's
-  /// sizes, and at most 5 taps a phase and axis.
+  /// Winograd's minimal filtering; strides up to 4 and the kernel's sizes, 1 to 8
+  /// taps a phase and axis.
   case winograd
   /// Plain vector loops without BLAS; every geometry.
   case direct
@@ -60,6 +60,13 @@ public struct InputGradientOptions: Sendable, Hashable {
   public var workspaceLimit: Int?
   /// How `.automatic` chooses.
   public var tuning: Tuning
+  /// Whether sums of small integers must be exact, which they are but for some
+  /// of Winograd's points: for tests.
+  package var isExactOnIntegers = false
+
+  var winograd: WinogradPromise {
+    isExactOnIntegers ? .integers : .accuracy(accuracy)
+  }
 
   /// Options; each has a default. The plan checks them.
   public init(

@@ -55,7 +55,7 @@ extension InputGradientPlan {
   ) throws(Conv2DError) -> [(plan: Self, time: Duration)] {
     var plans: [(plan: Self, time: Duration)] = []
     for algorithm in Candidates.order
-    where Candidates.objection(to: geometry, algorithm, options.accuracy) == nil
+    where Candidates.objection(to: geometry, algorithm, options.winograd) == nil
     {
       var options = options
       options.algorithm = algorithm

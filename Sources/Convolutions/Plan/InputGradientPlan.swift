@@ -74,11 +74,11 @@ public struct InputGradientPlan<Scalar: ConvolutionScalar>: Sendable {
     ) throws(Conv2DError) -> (InputGradientAlgorithm, any TileKernel) {
       algorithm == .automatic
         ? try Candidates.cheapest(
-          type, geometry, accuracy: options.accuracy, targets: targets)
+          type, geometry, promise: options.winograd, targets: targets)
         : (
           algorithm,
           try Candidates.make(
-            algorithm, type, geometry, accuracy: options.accuracy,
+            algorithm, type, geometry, promise: options.winograd,
             targets: targets)
         )
     }

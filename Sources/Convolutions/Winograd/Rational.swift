@@ -6,11 +6,10 @@ package struct Rational: Hashable, Sendable, ExpressibleByIntegerLiteral {
 
   package init(_ numerator: Int, _ denominator: Int = 1) {
     precondition(denominator != 0, "a fraction of zero")
-    var (a, b) = (abs(numerator), abs(denominator))
-    while b != 0 { (a, b) = (b, a % b) }
+    let shared = greatestCommonDivisor(abs(numerator), abs(denominator))
     let sign = denominator < 0 ? -1 : 1
-    self.numerator = sign * numerator / a
-    self.denominator = sign * denominator / a
+    self.numerator = sign * numerator / shared
+    self.denominator = sign * denominator / shared
   }
 
   package init(integerLiteral value: Int) { self.init(value) }
@@ -19,15 +18,18 @@ package struct Rational: Hashable, Sendable, ExpressibleByIntegerLiteral {
   package var double: Double { Double(numerator) / Double(denominator) }
 
   package static func + (a: Self, b: Self) -> Self {
-    Self(
-      a.numerator * b.denominator + b.numerator * a.denominator,
-      a.denominator * b.denominator)
+    // Over the least common denominator, so that products stay small.
+    let shared = greatestCommonDivisor(a.denominator, b.denominator)
+    return Self(
+      a.numerator * (b.denominator / shared)
+        + b.numerator * (a.denominator / shared),
+      a.denominator / shared * b.denominator)
   }
 
   package static func - (a: Self, b: Self) -> Self { a + Self(-1) * b }
 
   package static func * (a: Self, b: Self) -> Self {
-    // Across first, so that products stay small.
+    // Across first, for the same reason.
     let (left, right) = (
       Self(a.numerator, b.denominator), Self(b.numerator, a.denominator)
     )

@@ -1,59 +1,101 @@
-/// The moduli that Winograd transforms are made from; the C kernels have the
-/// transforms of each as straight lines, by its raw value.
+/// The moduli that Winograd's transforms are made from, by the number of
+/// products; the C kernels have the transforms of each as straight lines.
+///
+/// Points are chosen for the least error of their number, and so that constants
+/// are exact in `Float`; x^2 + 1 costs a product more than two points would, and
+/// much less error.
 package enum WinogradSet: Int, Sendable, Hashable, CaseIterable {
   /// No transform: one product a value.
-  case none = 0
-  /// 0, 1, -1, infinity: four values from four products; exact on integers.
-  case four = 1
-  /// 0, 5/8, -5/8, 3/2, -3/2, infinity: six values from six products.
-  ///
-  /// The points with the least error of all plain sets of six.
-  case six = 2
-  /// 0, 1, -1, x^2 + 1, infinity: six values from seven products, with
-  /// additions alone; exact on integers, and its error is below that of a plain
-  /// sum.
-  case seven = 3
+  case one = 1
+  /// 0, +-1, infinity: exact on integers.
+  case four = 4
+  /// +-3/8, +-5/4, infinity.
+  case five = 5
+  /// 0, +-5/8, +-3/2, infinity.
+  case six = 6
+  /// 0, +-1, x^2 + 1, infinity: six values, with additions alone; exact on
+  /// integers, and its error is below that of a plain sum.
+  case seven = 7
+  /// +-1/2, +-5/4, x^2 + 1, infinity: seven values.
+  case eight = 8
+  /// 0, +-3/4, +-3/2, x^2 + 1, infinity: eight values.
+  case nine = 9
+  /// +-3/8, +-7/8, +-7/4, x^2 + 1, infinity: nine values.
+  case ten = 10
+  /// 0, +-1/2, +-1, +-7/4, x^2 + 1, infinity: ten values.
+  case eleven = 11
+
+  package var products: Int { rawValue }
 
   /// Values that one application reads.
-  package var inputs: Int {
-    switch self {
-    case .none: 1
-    case .four: 4
-    case .six, .seven: 6
-    }
-  }
+  package var inputs: Int { rawValue >= 7 ? rawValue - 1 : rawValue }
 
-  package var products: Int {
+  /// Numbers of taps that the loops are made for.
+  package var taps: ClosedRange<Int> {
     switch self {
-    case .none: 1
-    case .four: 4
-    case .six: 6
-    case .seven: 7
+    case .one: 1...1
+    case .four: 2...3
+    case .five: 2...4
+    case .six, .seven, .eight: 2...5
+    case .nine: 3...6
+    case .ten: 3...7
+    case .eleven: 3...8
     }
   }
 
   private var moduli: [ToomCook.Modulus] {
-    let ones: [ToomCook.Modulus] = [.point(0), .point(1), .point(-1)]
+    func pairs(_ points: (Int, Int)...) -> [ToomCook.Modulus] {
+      points.flatMap {
+        [.point(Rational($0.0, $0.1)), .point(Rational(-$0.0, $0.1))]
+      }
+    }
     return switch self {
-    case .none: [.infinity]
-    case .four: ones + [.infinity]
-    case .six:
-      [.point(0)]
-        + [(5, 8), (-5, 8), (3, 2), (-3, 2)].map {
-          .point(Rational($0.0, $0.1))
-        } + [.infinity]
-    case .seven: ones + [.imaginary, .infinity]
+    case .one: [.infinity]
+    case .four: [.point(0)] + pairs((1, 1)) + [.infinity]
+    case .five: pairs((3, 8), (5, 4)) + [.infinity]
+    case .six: [.point(0)] + pairs((5, 8), (3, 2)) + [.infinity]
+    case .seven: [.point(0)] + pairs((1, 1)) + [.imaginary, .infinity]
+    case .eight: pairs((1, 2), (5, 4)) + [.imaginary, .infinity]
+    case .nine: [.point(0)] + pairs((3, 4), (3, 2)) + [.imaginary, .infinity]
+    case .ten: pairs((3, 8), (7, 8), (7, 4)) + [.imaginary, .infinity]
+    case .eleven:
+      [.point(0)] + pairs((1, 2), (1, 1), (7, 4)) + [.imaginary, .infinity]
     }
   }
 
-  /// The matrices for a number of taps, at least 2 but for ``none``.
+  /// The matrices for a number of ``taps``.
   package func matrices(taps: Int) -> ToomCook {
     ToomCook(moduli, outputs: inputs - taps + 1, taps: taps)
   }
+}
 
-  /// The sets whose error is that of a plain sum or less, or all.
-  static func allowed(_ accuracy: Accuracy) -> [WinogradSet] {
-    accuracy == .tight ? [.four, .seven] : [.four, .six]
+/// What decides which sets a plan may take.
+enum WinogradPromise: Sendable, Hashable {
+  case accuracy(Accuracy)
+  /// Sums of small integers are exact.
+  case integers
+
+  /// The sets for a number of taps.
+  func sets(taps: Int) -> [WinogradSet] {
+    let sets: [WinogradSet] =
+      switch self {
+      case .accuracy: WinogradSet.allCases
+      case .integers: [.one, .four, .seven]
+      }
+    return sets.filter { $0.taps.contains(taps) }
+  }
+
+  /// The most that the expected error may be, in units of the last place of
+  /// `Float`, for sums of so many terms.
+  func mostError(terms: Int) -> Double {
+    switch self {
+    case .accuracy(.standard):
+      // What is promised, with room for other data than random.
+      0.9e-6 / 0x1p-24
+    case .accuracy(.tight), .integers:
+      // That of a running sum, with room for the model's.
+      0.8 * 0.3 * Double(terms).squareRoot()
+    }
   }
 }
 
@@ -63,7 +105,7 @@ struct WinogradAxis: Sendable, Hashable {
   let taps: Int
 
   /// Whether there is one tap, and so no transform.
-  var isPlain: Bool { points == .none }
+  var isPlain: Bool { points == .one }
   /// Positions of the result that one application makes.
   var outputs: Int { points.inputs - taps + 1 }
   var inputs: Int { points.inputs }
@@ -80,8 +122,7 @@ struct WinogradAxis: Sendable, Hashable {
     [WinogradAxis: (amplification: Double, filterTransform: [Double])] = {
       var tables: [WinogradAxis: (Double, [Double])] = [:]
       for points in WinogradSet.allCases {
-        for taps in 1...mostTaps where points.inputs >= taps {
-          guard (points == .none) == (taps == 1) else { continue }
+        for taps in points.taps {
           let matrices = points.matrices(taps: taps)
           tables[WinogradAxis(points: points, taps: taps)] = (
             matrices.amplification,
@@ -92,29 +133,6 @@ struct WinogradAxis: Sendable, Hashable {
       return tables
     }()
 
-  private init(points: WinogradSet, taps: Int) {
-    self.points = points
-    self.taps = taps
-  }
-
   /// The most taps that any set takes.
-  static let mostTaps = 5
-
-  /// The axis with the fewest products for some positions of a phase; `nil` if
-  /// none takes so many taps.
-  init?(
-    taps: Int, positions: Int, accuracy: Accuracy
-  ) {
-    let sets =
-      taps == 1
-      ? [WinogradSet.none]
-      : WinogradSet.allowed(accuracy).filter { $0.inputs - taps >= 1 }
-    func products(_ set: WinogradSet) -> Int {
-      ceilDivide(positions, set.inputs - taps + 1) * set.products
-    }
-    guard taps >= 1, let best = sets.min(by: { products($0) < products($1) })
-    else { return nil }
-    points = best
-    self.taps = taps
-  }
+  static let mostTaps = WinogradSet.allCases.map(\.taps.upperBound).max()!
 }
