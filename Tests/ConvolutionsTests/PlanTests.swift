@@ -72,14 +72,14 @@ import Testing
   @Test(arguments: forcedAlgorithms)
   func accuracyChangesNoPlainSum(_ algorithm: InputGradientAlgorithm) throws {
     let geometry = try problem(Self.descriptor)
-    guard serves(algorithm, geometry) else { return }
+    guard algorithm != .winograd, serves(algorithm, geometry) else { return }
     let (filter, outBackprop) = realData(Float.self, geometry)
     let results = try Accuracy.allCases.map { accuracy in
       try inputGradient(
         geometry, .init(algorithm: algorithm, accuracy: accuracy),
         filter: filter, outBackprop: outBackprop, prefill: .nan)
     }
-    #expect((results[0] == results[1]) == (algorithm != .winograd))
+    #expect(results[0] == results[1])
   }
 
   /// One filter, many gradients; the plans differ in threads alone.

@@ -29,6 +29,8 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
 
   private static var mostStride: Int { 4 }
 
+  private static var mostWorkspace: Int { 32 << 20 }
+
   /// Input channels whose products are kept together.
   static var mostChannels: Int { 256 }
 
@@ -136,6 +138,12 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
         phases.append(phase)
       }
     }
+    let workspace = WinogradWorkspace(
+      phases, depth: geometry.depthPerGroup,
+      width: min(geometry.channelsPerGroup, mostChannels), scatters: true)
+    guard
+      workspace.scalarCount * MemoryLayout<Compute>.stride <= mostWorkspace
+    else { try object("a thread would need more than 32 MiB of workspace") }
     return phases
   }
 

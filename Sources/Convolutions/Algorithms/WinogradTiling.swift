@@ -112,7 +112,7 @@ struct WinogradPhase: Sendable, Hashable {
     guard
       let axes = Self.axes(
         geometry, rowPhase: rowPhase, columnPhase: columnPhase,
-        promise: promise, computeByteCount: computeByteCount)
+        promise: promise, core: core, computeByteCount: computeByteCount)
     else { return nil }
     (vertical, horizontal) = axes
     let depth = max(geometry.depthPerGroup, 1)
@@ -131,7 +131,7 @@ struct WinogradPhase: Sendable, Hashable {
     let most = max(
       1,
       Self.tilesPerTask(
-        geometry, products: vertical.products * horizontal.products,
+        geometry, products: vertical.products * horizontal.products, core,
         computeByteCount: computeByteCount) / tilesPerUnit)
     let blocks = max(1, ceilDivide(geometry.channelsPerGroup, channelBlock))
     // Where there are few, tasks are cut from channels, or else from tiles.
@@ -157,8 +157,9 @@ struct WinogradPhase: Sendable, Hashable {
       terms: vertical.taps.count * horizontal.taps.count * depth)
     // Of the largest task that there could be: not a matter of the batch.
     let rows = most * tilesPerUnit
-    let mostDepth = min(
-      256, BLASCore.smallLimit / (rows * min(64, channelBlock)))
+    let mostDepth =
+      core == .small
+      ? min(256, BLASCore.smallLimit / (rows * min(64, channelBlock))) : 256
     var block = min(depth, mostDepth)
     while block > Self.leastDepthBlock,
       Self.error(amplification, depth: depth, block: block) > promised
@@ -173,7 +174,8 @@ struct WinogradPhase: Sendable, Hashable {
   /// hold of them transformed; many where the filter is large, as each task reads
   /// it.
   private static func tilesPerTask(
-    _ geometry: Conv2DGeometry, products: Int, computeByteCount: Int
+    _ geometry: Conv2DGeometry, products: Int, _ core: BLASCore,
+    computeByteCount: Int
   ) -> Int {
     let depth = max(geometry.depthPerGroup, 1)
     let width = min(geometry.channelsPerGroup, Winograd<Float>.mostChannels)
@@ -182,7 +184,9 @@ struct WinogradPhase: Sendable, Hashable {
       products * depth * geometry.channelsPerGroup * computeByteCount
     let limit =
       filter > 16 << 20 ? 8 << 20 : filter > 4 << 20 ? 3 << 20 : 1 << 20
-    return min(max(16, limit / tile), 64)
+    // Fewer for very many channels, to keep a workspace within bounds.
+    let (least, most) = core == .small ? (16, 64) : (48, 96)
+    return max(1, min(max(min(least, (16 << 20) / tile), limit / tile), most))
   }
 
   /// Channels of a product are not cut further for the sake of accuracy.
@@ -192,7 +196,7 @@ struct WinogradPhase: Sendable, Hashable {
   /// promise, or else those with the least error.
   private static func axes(
     _ geometry: Conv2DGeometry, rowPhase: Int, columnPhase: Int,
-    promise: WinogradPromise, computeByteCount: Int
+    promise: WinogradPromise, core: BLASCore, computeByteCount: Int
   ) -> (WinogradPhaseAxis, WinogradPhaseAxis)? {
     let rows = WinogradPhaseAxis.candidates(
       geometry.vertical, phase: rowPhase, promise: promise)
@@ -209,7 +213,7 @@ struct WinogradPhase: Sendable, Hashable {
         let promised = promise.mostError(
           terms: row.taps.count * column.taps.count * depth)
         let work = work(
-          row, column, geometry, computeByteCount: computeByteCount)
+          row, column, geometry, core, computeByteCount: computeByteCount)
         let score = (max(0, error - promised), work)
         if score < leastScore { (best, leastScore) = ((row, column), score) }
       }
@@ -221,20 +225,29 @@ struct WinogradPhase: Sendable, Hashable {
   /// (`convbench choose`).
   private static func work(
     _ rows: WinogradPhaseAxis, _ columns: WinogradPhaseAxis,
-    _ geometry: Conv2DGeometry, computeByteCount: Int
+    _ geometry: Conv2DGeometry, _ core: BLASCore, computeByteCount: Int
   ) -> Double {
     let (depth, width) = (geometry.depthPerGroup, geometry.channelsPerGroup)
     let products = rows.products * columns.products
     let lattices = rows.lattices * columns.lattices
+    let tilesPerImage = lattices * rows.tiles * columns.tiles
     // Of some images: the bits of one must not depend on how many there are.
-    let tiles = 8 * lattices * rows.tiles * columns.tiles
+    let images = 8
+    let tiles = images * tilesPerImage
     let most = tilesPerTask(
-      geometry, products: products, computeByteCount: computeByteCount)
+      geometry, products: products, core, computeByteCount: computeByteCount)
+    let tasks =
+      core == .small
+      ? ceilDivide(tiles, most) : images * ceilDivide(tilesPerImage, most)
+    // Where rows go in fours, the rest is slow.
+    let rest = core == .small ? 0 : [0, 2, 3, 6][tilesPerImage % 4] * images
     let weights = Double(products * depth * width)
-    // A large filter comes from memory, for each task.
+    // A large filter comes from memory, for each task; on cores that pack it is
+    // copied too.
     let fetch = weights * Double(computeByteCount) > 16e6 ? 32 : 0
+    let packing = core == .small ? 0 : 13
     let multiplication =
-      weights * Double(max(tiles, ceilDivide(tiles, most) * fetch))
+      weights * Double(max(tiles + rest, tasks * fetch) + tasks * packing)
     // A number transformed costs as much as some products, more of them for more
     // inputs, and where the tiles of the least task are beyond the L2 cache.
     let bytes = 16 * products * (depth + width) * computeByteCount

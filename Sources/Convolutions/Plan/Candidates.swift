@@ -23,13 +23,16 @@ enum Candidates {
   static func cheapest<Scalar: StorageScalar>(
     _ type: Scalar.Type, _ geometry: Conv2DGeometry, promise: WinogradPromise,
     targets: TileTargets?
-  ) throws(Conv2DError) -> (InputGradientAlgorithm, any TileKernel) {
+  ) -> (InputGradientAlgorithm, any TileKernel) {
     var best: (InputGradientAlgorithm, any TileKernel)?
     var leastCost = Double.infinity
     for algorithm in order
     where objection(to: geometry, algorithm, promise) == nil {
-      let kernel = try make(
-        algorithm, type, geometry, promise: promise, targets: targets)
+      // A type may have objections of its own.
+      guard
+        let kernel = try? make(
+          algorithm, type, geometry, promise: promise, targets: targets)
+      else { continue }
       let cost = cost(kernel, Scalar.scalarType, geometry)
       if best == nil || cost < leastCost * margin {
         (best, leastCost) = ((algorithm, kernel), cost)

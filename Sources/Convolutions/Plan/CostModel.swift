@@ -30,11 +30,13 @@ struct CostModel: Sendable {
       return 60 + rowPairs * vectors * (depth * 0.285 + 1.6)
         + (rest == 0 ? 0 : rows * (adds ? 2.5 : 1))
     case .packed:
-      // Both operands are copied into panels first.
+      // Both operands are copied into panels first. Rows go in fours, with a
+      // costly rest.
+      let rest = [0, 1.5, 3, 6][Int(rows) % 4]
       return 400
         + scale
-        * (rows * columns * depth * 0.0191 + rows * depth * 0.2
-          + columns * depth * 0.15 + rows * columns * 0.06)
+        * ((rows + rest) * columns * depth * 0.0191 + rows * depth * 0.2
+          + columns * depth * 0.25 + rows * columns * 0.06)
     }
   }
 

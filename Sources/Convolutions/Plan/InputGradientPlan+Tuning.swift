@@ -3,7 +3,7 @@ extension InputGradientPlan {
   static func fastest(
     _ geometry: Conv2DGeometry, options: InputGradientOptions
   ) throws(Conv2DError) -> InputGradientAlgorithm {
-    let contenders = try contenders(geometry, options: options)
+    let contenders = contenders(geometry, options: options)
     guard contenders.count > 1 else {
       return contenders.first?.plan.algorithm ?? .direct
     }
@@ -52,7 +52,7 @@ extension InputGradientPlan {
   /// finds out of the question.
   private static func contenders(
     _ geometry: Conv2DGeometry, options: InputGradientOptions
-  ) throws(Conv2DError) -> [(plan: Self, time: Duration)] {
+  ) -> [(plan: Self, time: Duration)] {
     var plans: [(plan: Self, time: Duration)] = []
     for algorithm in Candidates.order
     where Candidates.objection(to: geometry, algorithm, options.winograd) == nil
@@ -61,7 +61,7 @@ extension InputGradientPlan {
       options.algorithm = algorithm
       // A cap holds for the candidate that is taken.
       options.workspaceLimit = nil
-      let plan = try Self(geometry, options: options)
+      guard let plan = try? Self(geometry, options: options) else { continue }
       plans.append((plan, plan.predictedTime))
     }
     let outOfTheQuestion = 5.0

@@ -73,7 +73,7 @@ public struct InputGradientPlan<Scalar: ConvolutionScalar>: Sendable {
       _ type: Storage.Type
     ) throws(Conv2DError) -> (InputGradientAlgorithm, any TileKernel) {
       algorithm == .automatic
-        ? try Candidates.cheapest(
+        ? Candidates.cheapest(
           type, geometry, promise: options.winograd, targets: targets)
         : (
           algorithm,
