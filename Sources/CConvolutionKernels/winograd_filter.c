@@ -6,7 +6,7 @@
 #include "vectors.h"
 
 // Taps of a row times `rows`, then the columns of that times `columns`.
-#define TRANSFORM(T, narrow, number, width)                                  \
+#define TRANSFORM(T, narrow, number, width, STORE)                           \
   for (ptrdiff_t j = 0; j < count; j += width) {                             \
     /* The last vector may do some numbers twice. */                         \
     ptrdiff_t c = j < count - width ? j : count - width;                     \
@@ -29,10 +29,25 @@
         number sum = columns[t * column_taps] * half[p][0];                  \
         for (ptrdiff_t q = 1; q < column_taps; q++)                          \
           sum += columns[t * column_taps + q] * half[p][q];                  \
-        CONVERT_##number(                                                    \
-            *(narrow *)(d + (p * column_products + t) * product_stride + c), \
-            sum, narrow);                                                    \
+        narrow rounded;                                                      \
+        CONVERT_##number(rounded, sum, narrow);                              \
+        STORE(d + (p * column_products + t) * product_stride + c, rounded);  \
       }                                                                      \
+  }
+
+#define STORE_VECTOR(place, value) memcpy(place, &value, sizeof value)
+
+// Past the caches: whole lines, so that none is read first.
+typedef float line_f32 __attribute__((vector_size(64)));
+typedef double line_f64 __attribute__((vector_size(64)));
+#define STREAM_f32(place, value)                                             \
+  __builtin_nontemporal_store((line_f32)value, (line_f32 *)(place))
+#define STREAM_f64(place, value)                                             \
+  {                                                                          \
+    line_f64 halves[2];                                                      \
+    memcpy(halves, &value, sizeof halves);                                   \
+    __builtin_nontemporal_store(halves[0], (line_f64 *)(place));             \
+    __builtin_nontemporal_store(halves[1], (line_f64 *)(place) + 1);         \
   }
 
 #define CONVERT_f64x16(to, from, type) to = __builtin_convertvector(from, type)
@@ -47,18 +62,23 @@
       const double *restrict rows, ptrdiff_t row_products,                   \
       ptrdiff_t row_taps, const double *restrict columns,                    \
       ptrdiff_t column_products, ptrdiff_t column_taps, ptrdiff_t depth,     \
-      ptrdiff_t count) {                                                     \
+      ptrdiff_t count, int streams) {                                        \
     if (source_stride == count && destination_stride == count) {             \
       count *= depth;                                                        \
       depth = 1;                                                             \
     }                                                                        \
+    streams = streams && (uintptr_t)destination % 64 == 0 &&                 \
+              count % 16 == 0 && product_stride % 16 == 0 &&                 \
+              destination_stride % 16 == 0;                                  \
     for (ptrdiff_t k = 0; k < depth; k++) {                                  \
       T *d = destination + k * destination_stride;                           \
       const T *s = source + k * source_stride;                               \
-      if (count >= 16) {                                                     \
-        TRANSFORM(T, wide, f64x16, 16)                                       \
+      if (streams) {                                                         \
+        TRANSFORM(T, wide, f64x16, 16, STREAM_##suffix)                      \
+      } else if (count >= 16) {                                              \
+        TRANSFORM(T, wide, f64x16, 16, STORE_VECTOR)                         \
       } else {                                                               \
-        TRANSFORM(T, T, double, 1)                                           \
+        TRANSFORM(T, T, double, 1, STORE_VECTOR)                             \
       }                                                                      \
     }                                                                        \
   }

@@ -127,6 +127,8 @@ import Testing
       ("mb1ic24ih12iw12oc24oh12ow12kh6kw6ph3pw3", .standard, 100),
       ("g2mb1ic40ih20iw24oc48oh20ow24kh6kw6ph5pw5dh1dw1", .standard, 110),
       ("mb1ic24ih9iw16oc24oh9ow16kh1kw8ph0pw4", .standard, 11),
+      // A filter that is written past the caches.
+      ("mb1ic416ih8iw8oc416oh8ow8kh3kw3ph1pw1", .standard, 36),
     ])
   func widePoints(
     _ format: DataFormat, _ layer: (String, Accuracy, Int)

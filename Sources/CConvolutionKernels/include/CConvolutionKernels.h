@@ -141,7 +141,9 @@ CONV_DECLARE(double, f64)
 //       rows[p*row_taps + r] * columns[t*column_taps + q]
 //       * source[taps[r*column_taps + q] + k*ss + j]
 //
-// for all products p and t, k below `depth` and j below `count`.
+// for all products p and t, k below `depth` and j below `count`. With `streams`
+// past the caches, where whole lines can be written; `conv_finish_streams` is to
+// follow.
 #define CONV_DECLARE(type, suffix)                                            \
   void conv_winograd_filter_##suffix(                                         \
       type *destination, ptrdiff_t product_stride,                            \
@@ -149,7 +151,7 @@ CONV_DECLARE(double, f64)
       ptrdiff_t source_stride, const ptrdiff_t *taps, const double *rows,     \
       ptrdiff_t row_products, ptrdiff_t row_taps, const double *columns,      \
       ptrdiff_t column_products, ptrdiff_t column_taps, ptrdiff_t depth,      \
-      ptrdiff_t count);
+      ptrdiff_t count, int streams);
 
 CONV_DECLARE(float, f32)
 CONV_DECLARE(double, f64)

@@ -210,6 +210,10 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
           Double(phase.products) * depth * width, times: tasks,
           behind: products)
     }
+    // The filter is prepared for some calls at a time.
+    cost += model.transform(
+      Double(filterByteCount / MemoryLayout<Compute>.stride)
+        / Double(geometry.groups) * 4)
     let results = Double(geometry.inputCount)
     if geometry.dataFormat == .nchw, geometry.horizontal.stride > 1 {
       // One by one, a stride apart.
@@ -258,6 +262,8 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     let depth = geometry.depthPerGroup
     let numbers = prepared.assumingMemoryBound(to: Compute.self)
     let panels = numbers + plain.offset(group: group, block: block)
+    // What no cache holds.
+    let streams = filterByteCount > 16 << 20
     for (index, phase) in phases.enumerated() {
       let weights = weights(
         phase: index, group: group, channel: channels.lowerBound)
@@ -276,7 +282,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
           horizontal: phase.horizontal.transform,
           to: numbers + weights.offset, stride: weights.channels,
           productStride: depth * weights.channels, depth: depth,
-          count: channels.count)
+          count: channels.count, streams: streams)
       }
     }
   }

@@ -255,7 +255,7 @@ struct WinogradPhase: Sendable, Hashable {
     let lines = 1.1 * Double(rows.inputs + columns.inputs)
     let transform =
       Double(tiles * products * (depth + width)) * (lines + 30 * beyond)
-    // Of a filter that is prepared for every other call.
+    // Of a filter that is prepared for some calls at a time.
     let preparation = weights * 24
     return multiplication + transform + preparation
   }

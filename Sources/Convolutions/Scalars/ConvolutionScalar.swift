@@ -132,7 +132,7 @@ protocol ComputeScalar: StorageScalar, FloatingPoint where Compute == Self {
     _ source: UnsafePointer<Self>, stride: Int, taps: UnsafePointer<Int>,
     vertical: WinogradAxis, horizontal: WinogradAxis,
     to destination: UnsafeMutablePointer<Self>, stride destinationStride: Int,
-    productStride: Int, depth: Int, count: Int)
+    productStride: Int, depth: Int, count: Int, streams: Bool)
 
   /// Whether no number is infinite or NaN.
   static func areFinite(_ numbers: UnsafePointer<Self>, count: Int) -> Bool

@@ -111,13 +111,13 @@ extension Float: ComputeScalar {
     _ source: UnsafePointer<Float>, stride: Int, taps: UnsafePointer<Int>,
     vertical: WinogradAxis, horizontal: WinogradAxis,
     to destination: UnsafeMutablePointer<Float>, stride destinationStride: Int,
-    productStride: Int, depth: Int, count: Int
+    productStride: Int, depth: Int, count: Int, streams: Bool
   ) {
     conv_winograd_filter_f32(
       destination, productStride, destinationStride, source, stride, taps,
       vertical.filterTransform, vertical.products, vertical.taps,
       horizontal.filterTransform, horizontal.products, horizontal.taps, depth,
-      count)
+      count, streams ? 1 : 0)
   }
 
   static func areFinite(_ numbers: UnsafePointer<Float>, count: Int) -> Bool {

@@ -116,13 +116,13 @@ extension Double: ComputeScalar {
     _ source: UnsafePointer<Double>, stride: Int, taps: UnsafePointer<Int>,
     vertical: WinogradAxis, horizontal: WinogradAxis,
     to destination: UnsafeMutablePointer<Double>, stride destinationStride: Int,
-    productStride: Int, depth: Int, count: Int
+    productStride: Int, depth: Int, count: Int, streams: Bool
   ) {
     conv_winograd_filter_f64(
       destination, productStride, destinationStride, source, stride, taps,
       vertical.filterTransform, vertical.products, vertical.taps,
       horizontal.filterTransform, horizontal.products, horizontal.taps, depth,
-      count)
+      count, streams ? 1 : 0)
   }
 
   static func areFinite(_ numbers: UnsafePointer<Double>, count: Int) -> Bool {
