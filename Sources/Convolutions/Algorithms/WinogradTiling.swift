@@ -202,7 +202,7 @@ struct WinogradPhase: Sendable, Hashable {
       geometry.vertical, phase: rowPhase, promise: promise)
     let columns = WinogradPhaseAxis.candidates(
       geometry.horizontal, phase: columnPhase, promise: promise)
-    let depth = geometry.depthPerGroup
+    let depth = max(geometry.depthPerGroup, 1)
     var best: (WinogradPhaseAxis, WinogradPhaseAxis)?
     var leastScore = (breach: Double.infinity, work: Double.infinity)
     for row in rows {
