@@ -34,6 +34,8 @@ struct BenchRow: Sendable {
   /// Operations a second of this machine's GEMM, on one thread.
   var gemmRate: Double?
   var errors: LayerCheck.Errors?
+  /// Those of the direct kernel, which adds one term after the other.
+  var directErrors: LayerCheck.Errors?
   var status = Status.ok
   /// Why the status is not `ok`.
   var reason: String?
@@ -102,7 +104,7 @@ extension BenchRow {
     "name", "problem", "dtype", "layout", "threads", "algorithm", "accuracy",
     "workspace_bytes", "min_ms", "median_ms", "iqr_ms", "prepare_ms", "gflops",
     "gemm_fraction", "direct_min_ms", "speedup_vs_direct", "max_error",
-    "relative_error", "status", "reason",
+    "relative_error", "direct_relative_error", "status", "reason",
   ]
 
   /// Every field under its key.
@@ -126,6 +128,7 @@ extension BenchRow {
       Field(speedup),
       Field(errors?.largest),
       Field(errors?.relative),
+      Field(directErrors?.relative),
       .text(status.rawValue),
       Field(reason),
     ]

@@ -141,6 +141,7 @@ struct Benchmark {
     let errors = checker.errors(of: engine.result(checker.outBackprop))
     let directErrors = checker.errors(of: direct.result(checker.outBackprop))
     row.errors = errors
+    row.directErrors = directErrors
     // Written so that a NaN fails.
     for (name, errors) in [
       ("", errors), ("the direct kernel's ", directErrors),

@@ -58,6 +58,9 @@ struct Table {
     Column(title: "largest") {
       $0.errors.map { String(format: "%.1e", $0.largest) }
     },
+    Column(title: "running sum") {
+      $0.directErrors.map { String(format: "%.1e", $0.relative) }
+    },
   ]
 
   private static let status = Column(title: "status", isText: true) { row in
@@ -89,7 +92,8 @@ struct Table {
       (common.isEmpty ? "" : common.joined(separator: ", ") + "; ")
       + "times in ms, GEMM: share of this machine's GEMM rate, "
       + "direct: the direct kernel's best time, error: against float64, "
-      + "relative, and the largest over the largest result"
+      + "relative, the largest over the largest result, and the direct "
+      + "kernel's, which is a running sum"
   }
 
   private func cells(_ row: BenchRow) -> [String] {

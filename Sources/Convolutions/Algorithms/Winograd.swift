@@ -210,10 +210,11 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
           Double(phase.products) * depth * width, times: tasks,
           behind: products)
     }
-    // The filter is prepared for some calls at a time.
+    // The filter is prepared for some images at a time: in proportion to them,
+    // so that the choice is the same for one as for many.
+    let weights = filterByteCount / MemoryLayout<Compute>.stride
     cost += model.transform(
-      Double(filterByteCount / MemoryLayout<Compute>.stride)
-        / Double(geometry.groups) * 4)
+      Double(weights) / Double(geometry.groups) * Double(geometry.batch) / 2)
     let results = Double(geometry.inputCount)
     if geometry.dataFormat == .nchw, geometry.horizontal.stride > 1 {
       // One by one, a stride apart.
