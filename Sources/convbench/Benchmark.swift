@@ -124,7 +124,8 @@ struct Benchmark {
       return
     }
     row.algorithm = plan.algorithm
-    row.cut = plan.summary
+    // The error too: it tells apart how the sums are cut.
+    row.cut = "\(plan.summary) \(plan.expectedError ?? 0)"
     if let other = others.first(where: {
       $0.algorithm == row.algorithm && $0.cut == row.cut
     }) {
