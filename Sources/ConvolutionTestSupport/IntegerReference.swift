@@ -137,6 +137,38 @@ public enum IntegerReference {
     return result
   }
 
+  /// The forward convolution, whose adjoint the operation is.
+  ///
+  /// - Parameter input: in the geometry's data format.
+  /// - Returns: the output, in the shape of out_backprop. Sums wrap.
+  public static func forward(
+    _ g: Conv2DGeometry, filter: [Int64], input: [Int64]
+  ) -> [Int64] {
+    let images = Images(input: g, input)
+    let block = g.filterSizes[2]
+    let depth = g.outputChannels / g.groups
+    return Images(
+      batch: g.batch, height: g.outputHeight, width: g.outputWidth,
+      channels: g.outputChannels, g.dataFormat
+    ) { n, oh, ow, co in
+      var sum: Int64 = 0
+      for r in 0..<g.kernelHeight {
+        let y = oh * g.strides[0] + r * g.dilations[0] - g.padTop
+        guard (0..<g.inputHeight).contains(y) else { continue }
+        for c in 0..<g.kernelWidth {
+          let x = ow * g.strides[1] + c * g.dilations[1] - g.padLeft
+          guard (0..<g.inputWidth).contains(x) else { continue }
+          for k in 0..<block {
+            let weight =
+              ((r * g.kernelWidth + c) * block + k) * g.outputChannels + co
+            sum &+= images[n, y, x, co / depth * block + k] &* filter[weight]
+          }
+        }
+      }
+      return sum
+    }.values
+  }
+
   /// For each position along an image axis, the windows and taps that meet
   /// there.
   static func hits(

@@ -2,20 +2,23 @@ import Convolutions
 
 /// One test case, and everything needed to rerun it.
 public struct VerificationCase: Sendable {
+  public var suite: VerificationSuite
   public var geometry: Conv2DGeometry
   public var type: ScalarType
   public var algorithm: InputGradientAlgorithm
   public var threads: Int
   /// Bytes, or `nil` for no limit.
   public var workspaceLimit: Int?
-  /// The data follow from it, the geometry and the type.
+  /// The data follow from it, the geometry, the type and the suite.
   public var seed: UInt64
 
   public init(
-    geometry: Conv2DGeometry, type: ScalarType,
+    suite: VerificationSuite = .exact, geometry: Conv2DGeometry,
+    type: ScalarType,
     algorithm: InputGradientAlgorithm, threads: Int, workspaceLimit: Int? = nil,
     seed: UInt64
   ) {
+    self.suite = suite
     self.geometry = geometry
     self.type = type
     self.algorithm = algorithm
@@ -28,7 +31,7 @@ public struct VerificationCase: Sendable {
   ///
   /// The far pads are always there: several of them go with one descriptor.
   public var reproduction: String {
-    "convbench verify --suite exact --problem \(geometry.descriptor)"
+    "convbench verify --suite \(suite.rawValue) --problem \(geometry.descriptor)"
       + " --padding-after \(geometry.padBottom),\(geometry.padRight)"
       + " --dtype \(type.rawValue)"
       + " --layout \(geometry.dataFormat.rawValue.lowercased())"
@@ -37,18 +40,53 @@ public struct VerificationCase: Sendable {
       + " --seed \(seed)"
   }
 
+  /// What the seed chooses among in the suite: the identity, the kind of data.
+  var part: String? {
+    switch suite {
+    case .exact, .geometry: nil
+    case .bound: "\(BoundData(seed: seed)) data"
+    case .special: "\(SpecialData(seed: seed)) data"
+    case .algebra: "\(AlgebraicIdentity(seed: seed))"
+    }
+  }
+
   package var options: InputGradientOptions {
-    .exact(algorithm, threads: threads, workspaceLimit: workspaceLimit)
+    guard suite == .bound else {
+      return .exact(
+        algorithm, threads: threads, workspaceLimit: workspaceLimit)
+    }
+    return InputGradientOptions(
+      algorithm: algorithm, accuracy: seed % 2 == 0 ? .standard : .tight,
+      threads: threads, workspaceLimit: workspaceLimit)
   }
 }
 
 /// What became of a case.
 public enum VerificationOutcome: Sendable {
   case passed
+  /// Passed, with errors so close to what is allowed.
+  case within(ErrorRatios)
   /// What differed.
   case failed(String)
   /// Why it does not count.
   case skipped(String)
+}
+
+/// The errors of a result, each over what is allowed: passed up to 1.
+public struct ErrorRatios: Sendable, Hashable {
+  /// Of an element, over the bound of its rounding errors.
+  public var bound: Double
+  /// Over what such errors rarely exceed: for Winograd the relative Frobenius
+  /// error over three times the one to expect, else that of an element over
+  /// `(2 sqrt(n) + 4) u S`; `nil` where it does not apply.
+  public var quality: Double?
+
+  /// The larger of each.
+  func union(_ other: Self) -> Self {
+    Self(
+      bound: max(bound, other.bound),
+      quality: quality.map { max($0, other.quality ?? 0) } ?? other.quality)
+  }
 }
 
 /// What became of many cases.
@@ -59,11 +97,15 @@ public struct VerificationSummary: Sendable {
   /// All cases, skipped ones included.
   public var tests = 0
   public var passed = 0
+  /// Of those, by kind of data or identity.
+  public var passedParts: [String: Int] = [:]
   public var failed = 0
   /// Cases that do not count, by reason.
   public var skipped: [String: Int] = [:]
   /// Reproduction line and difference of the first failures, at most 20.
   public var failures: [String] = []
+  /// The largest errors, by algorithm and type.
+  public var worst: [String: ErrorRatios] = [:]
 
   public init() {}
 
@@ -80,7 +122,17 @@ public struct VerificationSummary: Sendable {
   ) {
     tests += 1
     switch outcome {
-    case .passed: passed += 1
+    case .passed, .within:
+      passed += 1
+      if let part = test.part { passedParts[part, default: 0] += 1 }
+    case .skipped, .failed: break
+    }
+    switch outcome {
+    case .passed: break
+    case .within(let ratios):
+      worst.merge(
+        ["\(test.algorithm.rawValue) \(test.type.rawValue)": ratios]
+      ) { $0.union($1) }
     case .skipped(let reason): skipped[reason, default: 0] += 1
     case .failed(let difference):
       failed += 1
@@ -96,6 +148,8 @@ public struct VerificationSummary: Sendable {
     passed += other.passed
     failed += other.failed
     skipped.merge(other.skipped, uniquingKeysWith: +)
+    passedParts.merge(other.passedParts, uniquingKeysWith: +)
+    worst.merge(other.worst) { $0.union($1) }
     failures += other.failures.prefix(Self.keptFailures - failures.count)
   }
 }

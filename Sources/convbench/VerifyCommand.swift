@@ -2,27 +2,30 @@ import ArgumentParser
 import ConvolutionTestSupport
 import Convolutions
 
-/// The suites of `convbench verify`.
-enum Suite: String, CaseIterable, ExpressibleByArgument, Sendable {
-  /// Integer data, whose sums are exact: results must match to the bit.
-  case exact
-  /// Every suite there is.
-  case all
-}
-
 struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
     abstract: "Checks random problems, or one, against a plain reference.",
     discussion: """
+      exact: integer data, whose sums are exact; not a bit may differ.
+      geometry: the same on every small problem along one axis.
+      bound: real data, within the bounds of rounding errors.
+      special: NaN, infinities, overflow and subnormals.
+      algebra: identities between problems, on integer data.
+
       A failure is printed with the command line that repeats it alone.
       """)
 
-  @Option(help: "What to check.")
-  var suite = Suite.all
+  @Option(
+    name: .customLong("suite"),
+    help: "Suites: exact, geometry, bound, special, algebra or all.")
+  var suites = SuiteList.all
 
-  @Option(help: "Random cases to run.")
-  var cases = 90_000
+  @Option(
+    help: ArgumentHelp(
+      "Most cases of each suite; a share that takes minutes if missing.",
+      valueName: "count"))
+  var cases: Int?
 
   @Option(help: "Seed of the cases; of the data, with --problem.")
   var seed: UInt64 = 20_260_301
@@ -56,7 +59,7 @@ struct VerifyCommand: ParsableCommand {
   var workspaceLimit: Int?
 
   func validate() throws {
-    guard cases >= 1 else {
+    guard cases ?? 1 >= 1 else {
       throw ValidationError("'--cases' must be at least 1.")
     }
     try checkThreads(threads.map { [$0] } ?? [])
@@ -82,44 +85,52 @@ struct VerifyCommand: ParsableCommand {
       ?? InputGradientAlgorithm.allCases.filter { $0 != .reference }
     let types = types?.values ?? ScalarType.allCases
     let clock = ContinuousClock()
-    let start = clock.now
-    let summary =
-      if let problem {
-        try runOne(problem, algorithms, types)
-      } else {
-        runMany(algorithms, types)
-      }
-    report(summary, elapsed: start.duration(to: clock.now))
+    var summary = VerificationSummary()
+    for suite in suites.values {
+      let start = clock.now
+      let one =
+        if let problem {
+          try runOne(problem, suite, algorithms, types)
+        } else {
+          runMany(suite, algorithms, types)
+        }
+      report(one, elapsed: start.duration(to: clock.now))
+      summary.add(one)
+    }
+    print(summary.closingLine)
     if summary.failed > 0 {
       throw Failure.failed("\(summary.failed) of \(summary.tests) cases failed")
     }
   }
 
   private func runMany(
-    _ algorithms: [InputGradientAlgorithm], _ types: [ScalarType]
+    _ suite: VerificationSuite, _ algorithms: [InputGradientAlgorithm],
+    _ types: [ScalarType]
   ) -> VerificationSummary {
-    print("suite exact: \(cases) cases, seed \(seed)")
-    let bar = ProgressBar("verify", total: cases)
+    let cases = min(
+      cases ?? suite.defaultCases, suite.mostCases(algorithms, types))
+    print("suite \(suite.rawValue): \(cases) cases, seed \(seed)")
+    let bar = ProgressBar(suite.rawValue, total: cases)
     defer { bar.finish() }
-    return ExactSuite.run(
+    return suite.run(
       cases: cases, seed: seed, algorithms: algorithms, types: types,
       progress: { bar.update($0) })
   }
 
   private func runOne(
-    _ text: String, _ algorithms: [InputGradientAlgorithm],
-    _ types: [ScalarType]
+    _ text: String, _ suite: VerificationSuite,
+    _ algorithms: [InputGradientAlgorithm], _ types: [ScalarType]
   ) throws -> VerificationSummary {
     let geometry = try geometry(of: text)
-    print("suite exact: \(geometry.descriptor), seed \(seed)")
+    print("suite \(suite.rawValue): \(geometry.descriptor), seed \(seed)")
     var summary = VerificationSummary()
     for type in types {
       for algorithm in algorithms {
         let test = VerificationCase(
-          geometry: geometry, type: type, algorithm: algorithm,
+          suite: suite, geometry: geometry, type: type, algorithm: algorithm,
           threads: threads ?? InputGradientOptions.availableProcessors,
           workspaceLimit: workspaceLimit, seed: seed)
-        summary.add(ExactSuite.run(test), of: test)
+        summary.add(VerificationSuite.run(test), of: test)
       }
     }
     return summary
@@ -146,7 +157,41 @@ struct VerifyCommand: ParsableCommand {
     if summary.failures.count < summary.failed {
       print("and \(summary.failed - summary.failures.count) more failures")
     }
-    print("elapsed: \(readable(elapsed / .seconds(1))) s")
-    print(summary.closingLine)
+    for (part, count) in summary.passedParts.sorted(by: { $0.key < $1.key }) {
+      print("passed \(count): \(part)")
+    }
+    for (name, ratios) in summary.worst.sorted(by: { $0.key < $1.key }) {
+      print(
+        "worst \(name): \(readable(ratios.bound)) of the bound"
+          + (ratios.quality.map { ", \(readable($0)) of what is usual" } ?? ""))
+    }
+    print(
+      "passed \(summary.passed), failed \(summary.failed), elapsed "
+        + "\(readable(elapsed / .seconds(1))) s")
   }
 }
+
+/// The suites of `convbench verify`: all, or a list.
+struct SuiteList: ExpressibleByArgument {
+  static let all = Self(values: VerificationSuite.allCases)
+
+  let values: [VerificationSuite]
+
+  init?(argument: String) {
+    if argument == "all" {
+      self = .all
+    } else if let list = CommaList<VerificationSuite>(argument: argument) {
+      values = list.values
+    } else {
+      return nil
+    }
+  }
+
+  private init(values: [VerificationSuite]) {
+    self.values = values
+  }
+
+  var defaultValueDescription: String { "all" }
+}
+
+extension VerificationSuite: ExpressibleByArgument {}

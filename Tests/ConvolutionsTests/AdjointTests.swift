@@ -14,7 +14,8 @@ func expectAdjoint(
   let input = integers(geometry.inputCount)
   let filter = integers(geometry.filterCount)
   let outBackprop = integers(geometry.outBackpropCount)
-  let output = forward(geometry, input, filter)
+  let output = IntegerReference.forward(
+    geometry, filter: filter, input: input)
   let result = try inputGradient(
     geometry, .exact(algorithm), filter: filter.map(Double.init),
     outBackprop: outBackprop.map(Double.init), prefill: .nan)
@@ -23,51 +24,6 @@ func expectAdjoint(
   let left = zip(output, outBackprop).reduce(0) { $0 + $1.0 * $1.1 }
   let right = zip(input, result).reduce(0) { $0 + $1.0 * Int64($1.1) }
   #expect(left == right, "\(algorithm)", sourceLocation: sourceLocation)
-}
-
-/// The forward convolution, from its definition.
-private func forward(
-  _ g: Conv2DGeometry, _ input: [Int64], _ filter: [Int64]
-) -> [Int64] {
-  func place(
-    _ n: Int, _ y: Int, _ x: Int, _ c: Int, _ h: Int, _ w: Int, _ channels: Int
-  ) -> Int {
-    g.dataFormat == .nhwc
-      ? ((n * h + y) * w + x) * channels + c
-      : ((n * channels + c) * h + y) * w + x
-  }
-  var output = [Int64](repeating: 0, count: g.outBackpropCount)
-  let block = g.filterSizes[2]
-  let depth = g.outputChannels / g.groups
-  for n in 0..<g.batch {
-    for co in 0..<g.outputChannels {
-      for oh in 0..<g.outputHeight {
-        for ow in 0..<g.outputWidth {
-          var sum: Int64 = 0
-          for r in 0..<g.kernelHeight {
-            let y = oh * g.strides[0] + r * g.dilations[0] - g.padTop
-            guard (0..<g.inputHeight).contains(y) else { continue }
-            for c in 0..<g.kernelWidth {
-              let x = ow * g.strides[1] + c * g.dilations[1] - g.padLeft
-              guard (0..<g.inputWidth).contains(x) else { continue }
-              for k in 0..<block {
-                let source = place(
-                  n, y, x, co / depth * block + k, g.inputHeight, g.inputWidth,
-                  g.inputChannels)
-                let weight =
-                  ((r * g.kernelWidth + c) * block + k) * g.outputChannels + co
-                sum += input[source] * filter[weight]
-              }
-            }
-          }
-          let target = place(
-            n, oh, ow, co, g.outputHeight, g.outputWidth, g.outputChannels)
-          output[target] = sum
-        }
-      }
-    }
-  }
-  return output
 }
 
 /// A dilated problem as a dense one, with zeros between the weights.
@@ -124,58 +80,5 @@ struct ZeroStuffed {
         try expectAdjoint(geometry, algorithm, seed: seed)
       }
     }
-  }
-
-  /// Linear in each argument; exact with small integers.
-  @Test(arguments: problems, forcedAlgorithms)
-  func linear(_ descriptor: String, _ algorithm: InputGradientAlgorithm) throws
-  {
-    let geometry = try problem(descriptor, .nchw)
-    guard serves(algorithm, geometry) else { return }
-    var generator = SeededGenerator(seed: 4)
-    func integers(_ count: Int) -> [Float] {
-      (0..<count).map { _ in Float(generator.int(-9...9)) }
-    }
-    func run(_ filter: [Float], _ outBackprop: [Float]) throws -> [Float] {
-      try inputGradient(
-        geometry, .exact(algorithm), filter: filter,
-        outBackprop: outBackprop, prefill: .nan)
-    }
-    let (f1, f2) = (
-      integers(geometry.filterCount), integers(geometry.filterCount)
-    )
-    let (d1, d2) = (
-      integers(geometry.outBackpropCount), integers(geometry.outBackpropCount)
-    )
-    let base = try run(f1, d1)
-    #expect(
-      try run(f1, zip(d1, d2).map { $0 + 2 * $1 })
-        == zip(base, try run(f1, d2)).map { $0 + 2 * $1 })
-    #expect(
-      try run(zip(f1, f2).map { 3 * $0 - $1 }, d1)
-        == zip(base, try run(f2, d1)).map { 3 * $0 - $1 })
-  }
-
-  /// The two data formats hold the same numbers.
-  @Test(arguments: problems, forcedAlgorithms)
-  func formatsAgree(
-    _ descriptor: String, _ algorithm: InputGradientAlgorithm
-  ) throws {
-    let nhwc = try problem(descriptor, .nhwc)
-    guard serves(algorithm, nhwc) else { return }
-    let nchw = try problem(descriptor, .nchw)
-    guard serves(algorithm, nchw) else { return }
-    let data = ExactData.outBackprop(Float.self, nhwc, seed: 13).scalars
-    let filter = ExactData.filter(Float.self, nhwc, seed: 13).scalars
-    func run(_ geometry: Conv2DGeometry) throws -> [Float] {
-      try inputGradient(
-        geometry, .exact(algorithm), filter: filter,
-        outBackprop: arrange(
-          data, sizes: nhwc.outBackpropSizes, as: geometry.dataFormat),
-        prefill: .nan)
-    }
-    #expect(
-      try run(nchw)
-        == arrange(try run(nhwc), sizes: nhwc.inputSizes, as: .nchw))
   }
 }

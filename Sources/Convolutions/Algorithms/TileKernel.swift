@@ -38,6 +38,10 @@ protocol TileKernel: Sendable {
   /// that of a plain sum.
   var expectedError: Double? { get }
 
+  /// What bounds how rounding errors grow against those of a plain sum of the
+  /// largest terms, where terms are mixed.
+  var errorGrowth: Double? { get }
+
   /// Brings one part of the filter into the order the tasks read it in.
   func prepareFilter(
     part: Int, from filter: UnsafeRawPointer,
@@ -51,6 +55,7 @@ protocol TileKernel: Sendable {
 
 extension TileKernel {
   var expectedError: Double? { nil }
+  var errorGrowth: Double? { nil }
 }
 
 extension Range<Int> {

@@ -169,6 +169,11 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     return (phases.map(\.expectedError).max() ?? 0) * unit
   }
 
+  var errorGrowth: Double? {
+    phases.map { $0.vertical.transform.growth * $0.horizontal.transform.growth }
+      .max()
+  }
+
   func cost(_ model: CostModel) -> Double {
     let depth = Double(geometry.depthPerGroup)
     let width = Double(geometry.channelsPerGroup)

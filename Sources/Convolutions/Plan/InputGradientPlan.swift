@@ -23,6 +23,8 @@ public struct InputGradientPlan<Scalar: ConvolutionScalar>: Sendable {
   /// The relative Frobenius error to expect of random data in the type that sums
   /// are taken in; `nil` where it is that of a plain sum.
   public var expectedError: Double? { kernel.expectedError }
+  /// What bounds how rounding errors grow where Winograd mixes terms.
+  package var errorGrowth: Double? { kernel.errorGrowth }
   /// What the cost model expects of an execution on one thread. Its numbers are
   /// of one machine; their ratios are what decides between algorithms.
   public var predictedTime: Duration {

@@ -91,6 +91,21 @@ package struct ToomCook: Sendable, Hashable {
       .squareRoot()
   }
 
+  /// The most that errors may grow, against those of a sum of terms of the
+  /// largest magnitude: the sums of the magnitudes in the rows of the three
+  /// matrices. That of two axes is the product.
+  package var growth: Double {
+    func sum(_ values: [Rational]) -> Double {
+      values.reduce(0) { $0 + abs($1.double) }
+    }
+    return outputTransform.map { row in
+      (0..<products).reduce(0.0) { total, t in
+        total + abs(row[t].double) * sum(filterTransform[t])
+          * sum(inputTransform[t])
+      }
+    }.max() ?? 0
+  }
+
   /// Solves for each right-hand side behind the coefficients of the unknowns.
   private static func solve(
     _ equations: [[Rational]], unknowns: Int

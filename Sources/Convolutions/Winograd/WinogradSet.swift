@@ -114,18 +114,23 @@ struct WinogradAxis: Sendable, Hashable {
   /// How rounding errors grow along the axis.
   var amplification: Double { Self.tables[self]!.amplification }
 
+  /// What bounds how they grow.
+  var growth: Double { Self.tables[self]!.growth }
+
   /// What the filter is transformed with, `[products, taps]`.
   var filterTransform: [Double] { Self.tables[self]!.filterTransform }
 
   /// Made once: exact fractions take their time.
   private static let tables:
-    [WinogradAxis: (amplification: Double, filterTransform: [Double])] = {
-      var tables: [WinogradAxis: (Double, [Double])] = [:]
+    [WinogradAxis: (
+      amplification: Double, growth: Double, filterTransform: [Double]
+    )] = {
+      var tables: [WinogradAxis: (Double, Double, [Double])] = [:]
       for points in WinogradSet.allCases {
         for taps in points.taps {
           let matrices = points.matrices(taps: taps)
           tables[WinogradAxis(points: points, taps: taps)] = (
-            matrices.amplification,
+            matrices.amplification, matrices.growth,
             matrices.filterTransform.joined().map(\.double)
           )
         }

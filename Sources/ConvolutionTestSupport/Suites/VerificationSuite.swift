@@ -1,0 +1,196 @@
+import Convolutions
+import Dispatch
+import Synchronization
+
+/// What `convbench verify` checks.
+public enum VerificationSuite: String, Sendable, CaseIterable {
+  /// Integer data, whose sums are exact: results must match to the bit.
+  case exact
+  /// Every small problem along one axis, as `exact`.
+  case geometry
+  /// Real data, within the bounds of rounding errors.
+  case bound
+  /// NaN, infinities, overflow and subnormals.
+  case special
+  /// Identities between problems, on integer data.
+  case algebra
+
+  /// Tests of a run, skipped ones included, unless told otherwise; all there
+  /// are of `geometry`.
+  public var defaultCases: Int {
+    switch self {
+    case .exact: 90_000
+    case .geometry: .max
+    case .bound: 24_000
+    case .special: 24_000
+    case .algebra: 32_000
+    }
+  }
+}
+
+/// The data of a case and what is expected of it, for every algorithm.
+protocol VerificationProblem {
+  func run(_ test: VerificationCase) -> VerificationOutcome
+}
+
+extension VerificationSuite {
+  func problem<Scalar: TestScalar>(
+    _ type: Scalar.Type, _ geometry: Conv2DGeometry, seed: UInt64
+  ) -> any VerificationProblem {
+    switch self {
+    case .exact, .geometry: ExactProblem<Scalar>(geometry, seed: seed)
+    case .bound: BoundProblem<Scalar>(geometry, seed: seed)
+    case .special: SpecialProblem<Scalar>(geometry, seed: seed)
+    case .algebra: AlgebraProblem<Scalar>(geometry, seed: seed)
+    }
+  }
+
+  /// Runs one case.
+  public static func run(_ test: VerificationCase) -> VerificationOutcome {
+    test.suite.problem(test.type.testType, test.geometry, seed: test.seed)
+      .run(test)
+  }
+
+  /// Runs known regressions in both layouts, then random cases; of `geometry`,
+  /// every case.
+  ///
+  /// Each problem is drawn with a type and a layout and handed to every
+  /// algorithm in turn; those that cannot serve it count as skipped.
+  ///
+  /// - Parameters:
+  ///   - cases: tests to run, skipped ones included.
+  ///   - seed: the same seed gives the same cases and the same summary.
+  ///   - algorithms: algorithms to force; not empty.
+  ///   - types: types to draw from; not empty.
+  ///   - progress: called now and then, from any thread, with the number of
+  ///     tests done.
+  public func run(
+    cases: Int, seed: UInt64, algorithms: [InputGradientAlgorithm],
+    types: [ScalarType], progress: @Sendable (Int) -> Void
+  ) -> VerificationSummary {
+    let cases = min(cases, mostCases(algorithms, types))
+    let problems = (cases + algorithms.count - 1) / algorithms.count
+    let chunk = 16
+    let chunks = (problems + chunk - 1) / chunk
+    let summaries = Mutex(
+      [VerificationSummary](repeating: .init(), count: chunks))
+    let done = Atomic(0)
+    DispatchQueue.concurrentPerform(iterations: chunks) { index in
+      var summary = VerificationSummary()
+      for problem in index * chunk..<min((index + 1) * chunk, problems) {
+        let asked = algorithms.prefix(cases - problem * algorithms.count)
+        for (test, outcome) in run(
+          problem, of: problems, seed: seed, algorithms: asked, types: types)
+        {
+          summary.add(outcome, of: test)
+        }
+      }
+      let count = done.add(summary.tests, ordering: .relaxed).newValue
+      summaries.withLock { [summary] in $0[index] = summary }
+      progress(count)
+    }
+    return summaries.withLock { summaries in
+      summaries.reduce(into: VerificationSummary()) { $0.add($1) }
+    }
+  }
+
+  /// How many cases there are.
+  public func mostCases(
+    _ algorithms: [InputGradientAlgorithm], _ types: [ScalarType]
+  ) -> Int {
+    self == .geometry
+      ? OneAxisGeometries.all.count * types.count * algorithms.count : .max
+  }
+
+  /// Hands problem `index` to every algorithm.
+  private func run(
+    _ index: Int, of problems: Int, seed: UInt64,
+    algorithms: ArraySlice<InputGradientAlgorithm>, types: [ScalarType]
+  ) -> [(VerificationCase, VerificationOutcome)] {
+    var generator = SeededGenerator(
+      seed: seed &+ UInt64(index) &* 0xD1B5_4A32_D192_ED03)
+    var type = generator.pick(types)
+    // Short, to be typed.
+    var dataSeed = generator.next() >> 40
+    let geometry: Conv2DGeometry
+    switch self {
+    case .geometry:
+      // Evenly over all there are.
+      let all = OneAxisGeometries.all
+      let place = index * (all.count * types.count) / problems
+      geometry = all[place / types.count]
+      type = types[place % types.count]
+      dataSeed = Self.suitableSeed(type.testType, geometry)
+    case .exact where index < 2 * KnownGeometries.regressions.count:
+      geometry = Descriptor.geometry(
+        KnownGeometries.regressions[index / 2].descriptor,
+        index % 2 == 0 ? .nhwc : .nchw)!
+    case .algebra:
+      let identity = AlgebraicIdentity(seed: dataSeed)
+      type = generator.pick(identity.types(among: types))
+      geometry = draw(using: &generator) { identity.suits($0) }
+    case .exact, .bound, .special:
+      geometry = draw(using: &generator)
+    }
+
+    let problem = problem(type.testType, geometry, seed: dataSeed)
+    return algorithms.map { algorithm in
+      var test = VerificationCase(
+        suite: self == .geometry ? .exact : self, geometry: geometry,
+        type: type, algorithm: algorithm, threads: generator.int(1...5),
+        seed: dataSeed)
+      if generator.chance(percent: 20),
+        let least = try? leastWorkspace(type, test), least > 0
+      {
+        test.workspaceLimit = least
+      }
+      return (test, problem.run(test))
+    }
+  }
+
+  /// A random problem, no larger than what the suite's own sums allow in time.
+  private func draw(
+    using generator: inout SeededGenerator,
+    where suits: (Conv2DGeometry) -> Bool = { _ in true }
+  ) -> Conv2DGeometry {
+    while true {
+      let geometry = RandomGeometry.draw(using: &generator)
+      if RandomGeometry.work(geometry) <= maximumWork, suits(geometry) {
+        return geometry
+      }
+    }
+  }
+
+  /// Most multiply-adds of a drawn problem.
+  private var maximumWork: Int {
+    switch self {
+    case .exact, .geometry, .bound: RandomGeometry.maximumWork
+    case .special: RandomGeometry.maximumWork / 3
+    case .algebra: RandomGeometry.maximumWork / 10
+    }
+  }
+
+  /// An odd seed, for Winograd, with which few sums are mostly not zero.
+  private static func suitableSeed<Scalar: TestScalar>(
+    _ type: Scalar.Type, _ geometry: Conv2DGeometry
+  ) -> UInt64 {
+    stride(from: 1, through: 37, by: 2).first {
+      ExactProblem<Scalar>(geometry, seed: $0).objection == nil
+    } ?? 39
+  }
+}
+
+/// Bytes that one thread needs for a case, if its algorithm can serve it.
+private func leastWorkspace(
+  _ type: ScalarType, _ test: VerificationCase
+) throws(Conv2DError) -> Int {
+  func least<Scalar: ConvolutionScalar>(
+    _ type: Scalar.Type
+  ) throws(Conv2DError) -> Int {
+    var options = test.options
+    options.threads = 1
+    return try InputGradientPlan<Scalar>(test.geometry, options: options)
+      .workspaceByteCount
+  }
+  return try least(type.testType)
+}

@@ -1,0 +1,117 @@
+import ConvolutionTestSupport
+import Convolutions
+import Synchronization
+import Testing
+
+/// A share of every suite of `convbench verify`.
+@Suite struct VerificationSuiteTests {
+  @Test(arguments: VerificationSuite.allCases)
+  func randomProblemsPass(_ suite: VerificationSuite) {
+    let done = Atomic(0)
+    let cases = suite == .exact ? 1000 : 400
+    let summary = suite.run(
+      cases: cases, seed: 20_000, algorithms: InputGradientAlgorithm.allCases,
+      types: ScalarType.allCases
+    ) { count in done.max(count, ordering: .relaxed) }
+    print("\(suite.rawValue), seed 20000: \(summary.closingLine)")
+    #expect(summary.failed == 0, "\(summary.failures)")
+    #expect(summary.tests == cases)
+    #expect(summary.passed > cases * 6 / 10)
+    #expect(done.load(ordering: .relaxed) == cases)
+    // Only special algorithms may decline, and few problems be too even.
+    for reason in summary.skipped.keys {
+      #expect(
+        [
+          "gather:", "groups:", "winograd:", "too few non-zero results",
+          "all results are zero", "linearity:", "phases:", "dilation:",
+        ].contains { reason.hasPrefix($0) }, "\(reason)")
+    }
+    // Every identity and every kind of data has had its turn.
+    let parts = [VerificationSuite.algebra: 10, .bound: 5, .special: 3]
+    #expect(summary.passedParts.count == parts[suite] ?? 0)
+    #expect(summary.worst.isEmpty == (suite != .bound))
+  }
+
+  @Test func summaryFollowsFromSeed() {
+    func run(_ seed: UInt64) -> String {
+      let summary = VerificationSuite.exact.run(
+        cases: 100, seed: seed, algorithms: [.narrowGroups, .direct],
+        types: ScalarType.allCases
+      ) { _ in }
+      return summary.closingLine + "\(summary.skipped.sorted { $0 < $1 })"
+    }
+    #expect(run(1) == run(1))
+  }
+
+  /// A wrong result is found by each suite, and its line reruns it.
+  @Test(arguments: VerificationSuite.allCases.filter { $0 != .geometry })
+  func linesRerunTheCase(_ suite: VerificationSuite) throws {
+    let geometry = try problem("mb2ic5ih9iw7oc6oh5ow4kh3kw3sh2sw2dh1dw1ph2pw2")
+    let test = VerificationCase(
+      suite: suite, geometry: geometry, type: .float32, algorithm: .column,
+      threads: 1, seed: 3)
+    #expect(test.reproduction.contains("--suite \(suite.rawValue) "))
+    expectExact(test)
+  }
+
+  /// Counted apart from this code, SAME and VALID falling together with some
+  /// explicit padding.
+  @Test func oneAxisGeometriesAreAll() {
+    #expect(OneAxisGeometries.all.count == 44_898)
+    #expect(Set(OneAxisGeometries.all).count == 44_898)
+  }
+
+  /// 1 and 2^-60 under weights of 1: no double holds the sum.
+  @Test func sumsOfTwoDoubles() throws {
+    let geometry = try problem("mb1ic1ih1iw1oc3oh1ow1kh1kw1")
+    let element = DoubleDoubleReference(
+      geometry, filter: [1, 1, -1], outBackprop: [1, 0x1p-60, 1]
+    ).elements[0]
+    #expect(element.sum.value == 0x1p-60)
+    #expect(element.magnitude == 2 && element.terms == 3)
+    let products = DoubleDoubleReference(
+      geometry, filter: [1 + 0x1p-40, -1, 0],
+      outBackprop: [1 + 0x1p-40, 1 + 0x1p-39, 7]
+    ).elements[0]
+    #expect(products.sum.value == 0x1p-80)
+  }
+
+  @Test(arguments: KnownGeometries.regressions, DataFormat.allCases)
+  func knownRegressions(
+    _ regression: KnownGeometries.Regression, _ format: DataFormat
+  ) throws {
+    let geometry = try problem(regression.descriptor, format)
+    for type in ScalarType.allCases {
+      for algorithm in InputGradientAlgorithm.allCases
+      where serves(algorithm, geometry) {
+        expectExact(
+          VerificationCase(
+            geometry: geometry, type: type, algorithm: algorithm, threads: 3,
+            seed: 5))
+      }
+    }
+  }
+
+  /// Sizes around the edges of vectors, tiles and BLAS blocks.
+  @Test(arguments: [15, 16, 17, 63, 64, 65, 95, 96, 97, 127, 128, 129])
+  func sizesAroundBlocks(_ size: Int) throws {
+    for (descriptor, stride) in [
+      ("mb2ic\(size)ih3iw4oc5oh3ow4kh3kw3sh1sw1ph1pw1", 1),
+      ("mb2ic5ih3iw4oc\(size)oh3ow4kh3kw3sh1sw1ph1pw1", 1),
+      ("mb2ic3ih2iw\(size)oc4oh2ow\(size)kh3kw3sh1sw1ph1pw1", 1),
+      ("mb2ic3ih\(2 * size)iw5oc4oh\(size)ow3kh2kw2sh2sw2ph0pw0", 2),
+      ("mb2ic\(size)ih3iw3oc\(size)oh3ow3kh1kw1sh1sw1ph0pw0", 1),
+    ] {
+      for format in DataFormat.allCases {
+        let geometry = try problem(descriptor, format)
+        #expect(geometry.strides == [stride, stride])
+        for algorithm in forcedAlgorithms where serves(algorithm, geometry) {
+          expectExact(
+            VerificationCase(
+              geometry: geometry, type: size % 2 == 0 ? .float32 : .bfloat16,
+              algorithm: algorithm, threads: 2, seed: UInt64(2 * size + 1)))
+        }
+      }
+    }
+  }
+}
