@@ -174,11 +174,21 @@ struct WinogradTask<Scalar: StorageScalar> {
       from: unit.firstColumn, limit: unit.tiles * horizontal.outputs)
     let rows = vertical.count(from: unit.firstRow, limit: vertical.outputs)
     guard columns > 0 else { return }
+    // Beyond them a tile has the rounding errors of its other positions.
+    let reachedRows = vertical.reached(
+      from: unit.firstRow, count: rows, windows: geometry.outputHeight)
+    let reachedColumns = horizontal.reached(
+      from: unit.firstColumn, count: columns, windows: geometry.outputWidth)
     for index in 0..<rows {
       let place = outputs + index * row
       let run = Run(
         image: unit.image, row: unit.firstRow + index * vertical.lattices,
         column: unit.firstColumn, count: columns, channels: channels)
+      let reached =
+        reachedRows.contains(index) ? reachedColumns : columns..<columns
+      place.update(repeating: .zero, count: reached.lowerBound * width)
+      (place + reached.upperBound * width).update(
+        repeating: .zero, count: (columns - reached.upperBound) * width)
       if !Compute.areFinite(place, count: columns * width) {
         define(run, into: place)
       }

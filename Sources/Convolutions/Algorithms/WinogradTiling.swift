@@ -30,6 +30,16 @@ struct WinogradPhaseAxis: Sendable, Hashable {
     max(0, min(limit, ceilDivide(positions - q, lattices)))
   }
 
+  /// Those of `count` positions of a lattice from `q` on, by index, that a tap
+  /// of some window reaches; the dilation is not above `windows`, so there are
+  /// none between them that no tap does.
+  func reached(from q: Int, count: Int, windows: Int) -> Range<Int> {
+    let first = -taps.window(taps.count - 1)
+    let end = windows - taps.window(0)
+    let lower = min(max(0, ceilDivide(first - q, lattices)), count)
+    return lower..<min(max(lower, ceilDivide(end - q, lattices)), count)
+  }
+
   /// The axis with each set that has loops for its taps; none where no set has.
   static func candidates(
     _ axis: Axis, phase: Int, promise: WinogradPromise
