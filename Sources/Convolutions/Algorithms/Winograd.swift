@@ -97,6 +97,9 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     // Half types round results to far fewer bits than any set leaves.
     let promise =
       Scalar.isCompute || promise == .integers ? promise : .accuracy(.standard)
+    guard BLASRuntime.isOpenBLAS || promise == .integers else {
+      try object("its error is not known on a BLAS other than OpenBLAS")
+    }
     let axes = [geometry.vertical, geometry.horizontal]
     guard axes.allSatisfy({ $0.stride <= min($0.kernel, $0.input) }) else {
       try object("a stride is above the kernel, or the image")

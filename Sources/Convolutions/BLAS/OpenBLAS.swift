@@ -1,4 +1,4 @@
-// The one place that speaks to OpenBLAS.
+// The one place that speaks to OpenBLAS, or to another CBLAS in its place.
 
 internal import COpenBLAS
 
@@ -36,25 +36,34 @@ extension Double {
 
 /// The BLAS that is linked.
 public enum BLASRuntime {
-  /// The CPU type that OpenBLAS runs kernels for, such as `Haswell`.
+  /// Whether it is OpenBLAS. Any CBLAS computes the same; but Winograd's error is
+  /// known on OpenBLAS alone, so the others do without.
+  static let isOpenBLAS = conv_blas_is_openblas() != 0
+
+  /// The CPU type that OpenBLAS runs kernels for, such as `Haswell`; `unknown`
+  /// of another BLAS.
   ///
   /// The environment variable `OPENBLAS_CORETYPE` can pin it below what the
   /// CPU has; this package leaves the user's setting alone.
   public static var coreName: String {
-    String(cString: openblas_get_corename())
+    isOpenBLAS ? String(cString: openblas_get_corename()) : "unknown"
   }
 
-  /// OpenBLAS's version and build options.
+  /// OpenBLAS's version and build options; `not OpenBLAS` of another BLAS.
   public static var configuration: String {
-    String(cString: openblas_get_config()).trimmingSuffix(" ")
+    isOpenBLAS
+      ? String(cString: openblas_get_config()).trimmingSuffix(" ")
+      : "not OpenBLAS"
   }
 
-  /// The process-wide thread count of OpenBLAS.
-  public static var threads: Int { Int(openblas_get_num_threads()) }
+  /// The process-wide thread count of OpenBLAS; 1 of another BLAS.
+  public static var threads: Int {
+    isOpenBLAS ? Int(openblas_get_num_threads()) : 1
+  }
 
   /// Sets the process-wide thread count of OpenBLAS.
   static func setThreads(_ count: Int) {
-    openblas_set_num_threads(CInt(count))
+    if isOpenBLAS { openblas_set_num_threads(CInt(count)) }
   }
 
   /// What the core's GEMM likes.
