@@ -1,0 +1,111 @@
+import ConvolutionTestSupport
+import Convolutions
+import Foundation
+import Testing
+
+/// Tensors beyond a cache, and offsets beyond 32 bits.
+@Suite struct LargeTests {
+  /// Results of 16 MiB and more are written past the caches: through a kernel
+  /// of ones they are what goes in, to the last byte of each row.
+  @Test(
+    arguments: [
+      ("g17mb1ic17ih483iw513oc17oh483ow513kh1kw1", "groups"),
+      ("mb1ic17ih483iw513oc17oh483ow513kh1kw1", "column"),
+    ], DataFormat.allCases)
+  func streamedResults(
+    _ layer: (descriptor: String, algorithm: String), _ format: DataFormat
+  ) throws {
+    let geometry = try problem(layer.descriptor, format)
+    let channels = geometry.inputChannels
+    // The identity.
+    let filter = (0..<geometry.filterCount).map {
+      Float(geometry.groups > 1 || $0 % (channels + 1) == 0 ? 1 : 0)
+    }
+    let outBackprop = [Float](unsafeUninitializedCapacity: geometry.inputCount)
+    { buffer, count in
+      count = geometry.inputCount
+      for index in 0..<count { buffer[index] = Float(index & 0xFFFF) + 1 }
+    }
+    let result = try inputGradient(
+      geometry,
+      .exact(InputGradientAlgorithm(rawValue: layer.algorithm)!, threads: 2),
+      filter: filter, outBackprop: outBackprop, prefill: .nan)
+    let differs = result.withUnsafeBytes { result in
+      outBackprop.withUnsafeBytes {
+        memcmp(result.baseAddress!, $0.baseAddress!, result.count)
+      }
+    }
+    #expect(differs == 0)
+  }
+
+  /// Images of out_backprop further apart than 32 bits can count; of most rows
+  /// all windows fall into the padding, and nobody reads them.
+  @Test(arguments: DataFormat.allCases, forcedAlgorithms)
+  func offsetsBeyond32Bits(
+    _ format: DataFormat, _ algorithm: InputGradientAlgorithm
+  ) throws {
+    try check(Float.self, format, algorithm)
+    try check(BFloat16.self, format, algorithm)
+  }
+
+  private func check<Scalar: TestScalar>(
+    _ type: Scalar.Type, _ format: DataFormat,
+    _ algorithm: InputGradientAlgorithm
+  ) throws {
+    let near = try Self.geometry(format, padding: 2)
+    let far = try Self.geometry(format, padding: 1 << 30)
+    guard serves(algorithm, far) else { return }
+    let filter = ExactData.filter(type, near, seed: 3)
+    let outBackprop = ExactData.outBackprop(type, near, seed: 3)
+    let sums = IntegerReference.scatter(
+      near, filter: filter.integers, outBackprop: outBackprop.integers)
+    let exponent = filter.exponent + outBackprop.exponent
+    let expected = sums.map { Scalar(rounding: $0, exponent: exponent) }
+
+    // Pages that nobody touches take no memory.
+    let byteCount = far.outBackpropCount * MemoryLayout<Scalar>.stride
+    let memory = mmap(
+      nil, byteCount, PROT_READ | PROT_WRITE,
+      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    try #require(memory != MAP_FAILED)
+    defer { munmap(memory, byteCount) }
+    let sparse = memory!.bindMemory(to: type, capacity: far.outBackpropCount)
+    // Rows from the first that reaches the image.
+    let skipped = far.padTop - near.padTop
+    for (index, scalar) in outBackprop.scalars.enumerated() {
+      var place = index
+      let rest = near.outBackpropSizes.reversed().map { size in
+        defer { place /= size }
+        return place % size
+      }
+      var indices = Array(rest.reversed())
+      indices[format.heightIndex] += skipped
+      let farPlace = zip(indices, far.outBackpropSizes).reduce(0) {
+        $0 * $1.1 + $1.0
+      }
+      sparse[farPlace] = scalar
+    }
+
+    let plan = try InputGradientPlan<Scalar>(far, options: .exact(algorithm))
+    var workspace = plan.makeWorkspace()
+    var result = [Scalar](repeating: .notANumber, count: far.inputCount)
+    plan.execute(
+      filter: plan.prepare(filter: filter.scalars.span), outBackprop: sparse,
+      into: &result, workspace: &workspace)
+    #expect(result.map(\.asDouble) == expected.map(\.asDouble))
+  }
+
+  /// Three images of 5 x 3 under a kernel of 3 x 2, with a padding above.
+  private static func geometry(
+    _ format: DataFormat, padding: Int
+  ) throws -> Conv2DGeometry {
+    try Conv2DGeometry(
+      inputSizes: format.order(batch: 3, height: 5, width: 3, channels: 2),
+      filterSizes: [3, 2, 2, 4],
+      outBackpropSizes: format.order(
+        batch: 3, height: 5 + padding, width: 2, channels: 4),
+      padding: .explicit(
+        top: padding, bottom: 2, left: 0, right: 0, dataFormat: format),
+      dataFormat: format)
+  }
+}

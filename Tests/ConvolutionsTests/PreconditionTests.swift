@@ -1,0 +1,115 @@
+import ConvolutionTestSupport
+import Convolutions
+import Testing
+
+/// Buffers that do not belong to a plan end the process, as a programmer's
+/// error, before anything is read or written.
+@Suite struct PreconditionTests {
+  static let descriptor = "mb2ic6ih7iw8oc5oh7ow8kh3kw3ph1pw1"
+
+  /// A plan, and buffers of its own sizes.
+  private struct Call {
+    let geometry: Conv2DGeometry
+    let plan: InputGradientPlan<Float>
+    var filter: [Float]
+    var outBackprop: [Float]
+    var result: [Float]
+
+    init(_ algorithm: InputGradientAlgorithm = .column) throws {
+      geometry = try problem(PreconditionTests.descriptor)
+      plan = try InputGradientPlan(
+        geometry, options: .init(algorithm: algorithm))
+      (filter, outBackprop) = realData(Float.self, geometry)
+      result = Array(repeating: 0, count: geometry.inputCount)
+    }
+
+    mutating func execute(_ prepared: PreparedFilter<Float>) {
+      let (plan, outBackprop) = (plan, outBackprop)
+      var workspace = plan.makeWorkspace()
+      var span = result.mutableSpan
+      plan.execute(
+        filter: prepared, outBackprop: outBackprop.span, into: &span,
+        workspace: &workspace)
+    }
+  }
+
+  @Test func theCallItselfIsRight() async {
+    await #expect(processExitsWith: .success) {
+      var call = try Call()
+      call.execute(call.plan.prepare(filter: call.filter.span))
+    }
+  }
+
+  @Test func resultOfAnotherSize() async {
+    for difference in [-1, 1] {
+      await #expect(processExitsWith: .failure) {
+        [difference = difference as Int] in
+        var call = try Call()
+        call.result = Array(
+          repeating: 0, count: call.geometry.inputCount + difference)
+        call.execute(call.plan.prepare(filter: call.filter.span))
+      }
+    }
+  }
+
+  @Test func outBackpropOfAnotherSize() async {
+    await #expect(processExitsWith: .failure) {
+      var call = try Call()
+      call.outBackprop.removeLast()
+      call.execute(call.plan.prepare(filter: call.filter.span))
+    }
+  }
+
+  @Test func filterOfAnotherPlan() async {
+    await #expect(processExitsWith: .failure) {
+      var call = try Call(.column)
+      let other = try Call(.direct)
+      call.execute(other.plan.prepare(filter: other.filter.span))
+    }
+    await #expect(processExitsWith: .failure) {
+      var call = try Call()
+      let geometry = try problem(PreconditionTests.descriptor, .nchw)
+      let other = try InputGradientPlan<Float>(
+        geometry, options: .init(algorithm: .column))
+      call.execute(other.prepare(filter: call.filter.span))
+    }
+  }
+
+  /// As many scalars in another shape.
+  @Test func tensorsOfOtherShapes() async {
+    await #expect(processExitsWith: .failure) {
+      let call = try Call()
+      let (kh, kw, cin, cout) = (3, 3, 6, 5)
+      _ = call.plan.prepare(
+        filter: try Tensor(shape: [kh, kw, cout, cin], scalars: call.filter))
+    }
+    for swapsResult in [false, true] {
+      await #expect(processExitsWith: .failure) {
+        [swapsResult = swapsResult as Bool] in
+        let call = try Call()
+        var sizes = call.geometry.inputSizes
+        var outBackpropSizes = call.geometry.outBackpropSizes
+        if swapsResult {
+          sizes.swapAt(1, 2)
+        } else {
+          outBackpropSizes.swapAt(1, 2)
+        }
+        var result = try Tensor<Float>(shape: sizes, repeating: 0)
+        var workspace = call.plan.makeWorkspace()
+        call.plan.execute(
+          filter: call.plan.prepare(filter: call.filter.span),
+          outBackprop: try Tensor(
+            shape: outBackpropSizes, scalars: call.outBackprop),
+          into: &result, workspace: &workspace)
+      }
+    }
+  }
+
+  /// The count of a tensor's scalars follows its shape.
+  @Test func tensorThatLosesAScalar() async {
+    await #expect(processExitsWith: .failure) {
+      var tensor = try Tensor<Float>(shape: [2, 2], repeating: 1)
+      tensor.scalars.removeLast()
+    }
+  }
+}
