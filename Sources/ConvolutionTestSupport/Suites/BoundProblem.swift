@@ -118,6 +118,9 @@ struct BoundProblem<Scalar: TestScalar>: VerificationProblem {
       guard got.isFinite else {
         return .failed("result \(index) is \(got)")
       }
+      if element.terms == 0, result[index].bits != 0 {
+        return .failed("no tap reaches result \(index), which is \(got)")
+      }
       let error = abs(element.sum.error(of: got))
       let magnitude =
         growth.map { $0 * tileMagnitudes![index] } ?? element.magnitude
