@@ -6,13 +6,15 @@
   import Darwin
 #endif
 
-/// Asks for memory that a legal but immense shape may not get; Swift's own
-/// allocation would end the process.
+/// Throws if there is no memory for an array: Swift's own allocation would end
+/// the process.
 func checkMemory(_ byteCount: Int) throws(Conv2DError) {
-  guard byteCount >= 1 << 30 else { return }
-  guard let memory = malloc(byteCount) else {
-    throw .outOfMemory(bytes: byteCount)
-  }
+  let header = 64
+  var memory: UnsafeMutableRawPointer?
+  // Not `malloc`, whose success the optimiser takes for granted where nobody
+  // writes to the memory.
+  guard posix_memalign(&memory, Workspace.alignment, byteCount + header) == 0
+  else { throw .outOfMemory(bytes: byteCount) }
   free(memory)
 }
 
