@@ -43,7 +43,8 @@ let package = Package(
       resources: [.process("Resources")]),
     .testTarget(
       name: "ConvBenchTests",
-      dependencies: ["convbench", "ConvolutionTestSupport"]),
+      dependencies: ["convbench", "ConvolutionTestSupport"],
+      resources: [.process("Resources")]),
   ],
   swiftLanguageModes: [.v6]
 )
@@ -55,6 +56,28 @@ if Context.environment["CONVOLUTIONS_WARNINGS_AS_ERRORS"] == "1" {
       target.cSettings = [.treatAllWarnings(as: .error)]
     } else {
       target.swiftSettings = [.treatAllWarnings(as: .error)]
+    }
+  }
+}
+
+// scripts/fuzz.sh: the library, and convbench's parsers, under libFuzzer.
+if Context.environment["CONVOLUTIONS_FUZZ"] == "1" {
+  package.products = []
+  package.dependencies = []
+  package.targets.removeAll { $0.type == .test || $0.name == "convbench" }
+  package.targets.append(
+    .executableTarget(
+      name: "convfuzz",
+      dependencies: ["Convolutions", "ConvolutionTestSupport"],
+      linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]))
+  for target in package.targets where target.type != .system {
+    if target.name == "CConvolutionKernels" {
+      target.cSettings = [.unsafeFlags(["-fsanitize=fuzzer-no-link"])]
+    } else {
+      target.swiftSettings = [
+        .unsafeFlags(["-sanitize=fuzzer"]),
+        .enableExperimentalFeature("Extern"),
+      ]
     }
   }
 }

@@ -187,7 +187,8 @@ import Testing
     let last = many.output.split(separator: "\n").last
     #expect(last?.hasPrefix("tests:40 ") == true)
     let one = try Run([
-      "verify", "--problem", "mb1ic2ih5oc3oh2ow2kh3sh2ph0", "--padding-after",
+      "verify", "--suite", "exact", "--problem",
+      "mb1ic2ih5oc3oh2ow2kh3sh2ph0", "--padding-after",
       "0,0", "--dtype", "f32", "--layout", "nchw", "--algorithm", "column",
       "--threads", "2", "--workspace-limit", "1000000", "--seed", "7",
     ])

@@ -46,6 +46,26 @@ import Testing
     }
   }
 
+  /// No limit is below 0, even where no workspace is needed.
+  @Test(arguments: [-1, Int.min])
+  func workspaceLimitBelowZero(_ limit: Int) throws {
+    let empty = try problem("mb0ic2ih3iw3oc2oh3ow3kh3kw3ph1pw1")
+    let cases = [
+      (empty, InputGradientAlgorithm.automatic), (empty, .column),
+      (try problem(Self.descriptor), .reference),
+    ]
+    for (geometry, algorithm) in cases {
+      #expect(throws: Conv2DError.workspaceLimit(limit: limit, needed: 0)) {
+        try InputGradientPlan<Float>(
+          geometry,
+          options: .init(algorithm: algorithm, workspaceLimit: limit))
+      }
+      let plan = try InputGradientPlan<Float>(
+        geometry, options: .init(algorithm: algorithm, workspaceLimit: 0))
+      #expect(plan.workspaceByteCount == 0)
+    }
+  }
+
   @Test(arguments: ScalarType.allCases)
   func automaticNamesWhatItTakes(_ type: ScalarType) throws {
     func check<Scalar: TestScalar>(_ type: Scalar.Type) throws {

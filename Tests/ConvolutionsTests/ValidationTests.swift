@@ -2,34 +2,16 @@ import ConvolutionTestSupport
 import Convolutions
 import Testing
 
-/// A description of a problem that a test breaks one rule, or two, of.
-struct Description {
-  var inputSizes = [2, 6, 5, 4]
-  var filterSizes = [3, 2, 4, 6]
-  var outBackpropSizes = [2, 4, 4, 6]
-  var strides = [1, 1, 1, 1]
-  var padding = Padding.valid
-  var dataFormat = DataFormat.nhwc
-  var dilations = [1, 1, 1, 1]
-
-  func geometry() throws(Conv2DError) -> Conv2DGeometry {
-    try Conv2DGeometry(
-      inputSizes: inputSizes, filterSizes: filterSizes,
-      outBackpropSizes: outBackpropSizes, strides: strides, padding: padding,
-      dataFormat: dataFormat, dilations: dilations)
-  }
-}
-
 /// One broken rule: how to break it, and what is thrown.
 struct Rule: Sendable, CustomStringConvertible {
   var description: String
   var error: Conv2DError
   var wording: [String]
-  var apply: @Sendable (inout Description) -> Void
+  var apply: @Sendable (inout ProblemDescription) -> Void
 
   init(
     _ description: String, _ error: Conv2DError, _ wording: [String],
-    _ apply: @escaping @Sendable (inout Description) -> Void
+    _ apply: @escaping @Sendable (inout ProblemDescription) -> Void
   ) {
     self.description = description
     self.error = error
@@ -147,12 +129,12 @@ struct Rule: Sendable, CustomStringConvertible {
 
 @Suite struct ValidationTests {
   @Test func startingPointIsLegal() throws {
-    #expect(throws: Never.self) { try Description().geometry() }
+    #expect(throws: Never.self) { try ProblemDescription().geometry() }
   }
 
   @Test(arguments: Rule.all)
   func rule(_ rule: Rule) {
-    var description = Description()
+    var description = ProblemDescription()
     rule.apply(&description)
     #expect(throws: rule.error) { try description.geometry() }
     for text in rule.wording {
@@ -165,10 +147,10 @@ struct Rule: Sendable, CustomStringConvertible {
     var pairs = 0
     for (index, first) in Rule.all.enumerated() {
       for second in Rule.all[(index + 1)...] {
-        var description = Description()
+        var description = ProblemDescription()
         second.apply(&description)
         first.apply(&description)
-        var other = Description()
+        var other = ProblemDescription()
         first.apply(&other)
         second.apply(&other)
         // Two rules on one list: the one undoes the other.
@@ -195,7 +177,7 @@ struct Rule: Sendable, CustomStringConvertible {
 
   /// Overflow comes after the entries and before channels and batch.
   @Test func overflowHasItsPlace() {
-    var description = Description()
+    var description = ProblemDescription()
     description.inputSizes = [3, 1 << 40, 1 << 30, 4]
     #expect {
       try description.geometry()
@@ -210,7 +192,7 @@ struct Rule: Sendable, CustomStringConvertible {
   }
 
   @Test func dimensionsAreNumberedInTheDataFormat() {
-    var description = Description()
+    var description = ProblemDescription()
     description.dataFormat = .nchw
     description.inputSizes = [2, 4, 6, 5]
     description.outBackpropSizes = [2, 6, 4, 9]
@@ -239,20 +221,5 @@ struct Rule: Sendable, CustomStringConvertible {
     #expect(try Tensor<Float>(shape: [], scalars: [7]).scalars == [7])
     #expect(
       try Tensor<Float>(shape: [3, 0, 2], scalars: []).shape == [3, 0, 2])
-  }
-}
-
-extension Conv2DError {
-  /// The name of the case, with its tensor, parameter or dimension.
-  var kind: String {
-    switch self {
-    case .rank(let tensor, _): "rank \(tensor)"
-    case .length(let parameter, _, _): "length \(parameter)"
-    case .negativeSize(let tensor, _): "negativeSize \(tensor)"
-    case .notPositive(let parameter, _): "notPositive \(parameter)"
-    case .batchOrDepthEntry(let parameter, _): "entry \(parameter)"
-    case .outBackpropSize(let dimension, _, _, _): "size \(dimension)"
-    default: String(String(reflecting: self).prefix { $0 != "(" })
-    }
   }
 }

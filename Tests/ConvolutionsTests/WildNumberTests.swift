@@ -32,31 +32,36 @@ import Testing
   }
 
   /// Small tensors, with strides, dilations and padding beyond all reason.
-  static let extremes: [Description] = [
-    Description(strides: [1, .max - 7, 1, 1], outputs: [1, 5]),
-    Description(strides: [1, .max - 7, .max - 7, 1], outputs: [1, 1]),
-    Description(strides: [1, 1, 1 << 62, 1], outputs: [6, 1]),
-    Description(strides: [1, 1 << 31, 1 << 32, 1], outputs: [1, 1]),
-    Description(
+  static let extremes: [ProblemDescription] = [
+    ProblemDescription(strides: [1, .max - 7, 1, 1], outputs: [1, 5]),
+    ProblemDescription(strides: [1, .max - 7, .max - 7, 1], outputs: [1, 1]),
+    ProblemDescription(strides: [1, 1, 1 << 62, 1], outputs: [6, 1]),
+    ProblemDescription(strides: [1, 1 << 31, 1 << 32, 1], outputs: [1, 1]),
+    ProblemDescription(
       kernel: [2, 1], dilations: [1, 1 << 61, 1, 1], padding: .same,
       outputs: [6, 5]),
-    Description(
+    ProblemDescription(
       kernel: [2, 2], dilations: [1, .max - 7, .max - 7, 1], padding: .same,
       outputs: [6, 5]),
-    Description(
+    ProblemDescription(
       kernel: [1, 3], dilations: [1, 1, 1 << 61, 1], padding: .same,
       outputs: [6, 5]),
-    Description(dilations: [1, .max, .max, 1], outputs: [6, 5]),
-    Description(
+    ProblemDescription(dilations: [1, .max, .max, 1], outputs: [6, 5]),
+    ProblemDescription(
       strides: [1, 1 << 61, 1, 1],
       padding: .explicit(
         top: 1 << 61, bottom: 1, left: 0, right: 0, dataFormat: .nhwc),
       outputs: [2, 5]),
-    Description(
+    ProblemDescription(
       kernel: [2, 2], strides: [1, 1, 1 << 40, 1],
       padding: .explicit(
         top: 0, bottom: 0, left: 1 << 40, right: 1 << 40, dataFormat: .nhwc),
       outputs: [5, 3]),
+    ProblemDescription(
+      kernel: [1, 3], strides: [1, .max - 7, 1, 1], outputs: [1, 3]),
+    ProblemDescription(
+      kernel: [1, 2], strides: [1, 1, 1 << 60, 1], outputs: [6, 1],
+      groupsOfOne: 16),
   ]
 
   @Test(arguments: extremes.indices)
@@ -67,6 +72,59 @@ import Testing
         try WildNumberTests.expectRight(
           WildNumberTests.extremes[index].geometry(format))
       }
+    }
+  }
+
+  /// More work than a duration can tell the time of, and than an `Int` counts.
+  @Test(arguments: [1 << 47, 1 << 17])
+  func predictionSurvives(_ windows: Int) async {
+    await #expect(processExitsWith: .success) { [windows] in
+      let taps = 1 << 47
+      let geometry = try Conv2DGeometry(
+        inputSizes: [1, 1, 1, 1], filterSizes: [taps, 1, 1, 1],
+        outBackpropSizes: [1, windows, 1, 1],
+        padding: .explicit(
+          top: taps - 1, bottom: windows - 1, left: 0, right: 0,
+          dataFormat: .nhwc))
+      for algorithm in InputGradientAlgorithm.allCases {
+        let options = InputGradientOptions(algorithm: algorithm)
+        guard
+          let plan = try? InputGradientPlan<Float>(geometry, options: options)
+        else { continue }
+        precondition(plan.predictedTime > .zero)
+      }
+    }
+  }
+
+  /// Legal problems none of whose taps lands inside: measured all the same.
+  @Test func planWithoutHits() async {
+    await #expect(processExitsWith: .success) {
+      for format in DataFormat.allCases {
+        try WildNumberTests.expectZeros(format)
+      }
+    }
+  }
+
+  private static func expectZeros(_ format: DataFormat) throws {
+    let geometry = try Conv2DGeometry(
+      inputSizes: format.order(batch: 1, height: 1, width: 1, channels: 2),
+      filterSizes: [4, 1, 2, 3],
+      outBackpropSizes: format.order(
+        batch: 1, height: 1, width: 1, channels: 3),
+      padding: .same, dataFormat: format,
+      dilations: format.order(batch: 1, height: 3, width: 1, channels: 1))
+    let weights = [Float](repeating: 1, count: geometry.filterCount)
+    for algorithm in InputGradientAlgorithm.allCases {
+      let options = InputGradientOptions(
+        algorithm: algorithm, tuning: .measure)
+      guard
+        let plan = try? InputGradientPlan<Float>(geometry, options: options)
+      else { continue }
+      precondition(plan.predictedTime >= .zero)
+      let result = inputGradient(
+        plan, filter: plan.prepare(filter: weights.span),
+        outBackprop: [1, 2, 3], prefill: .nan)
+      precondition(result.map(\.bitPattern) == [0, 0])
     }
   }
 
@@ -103,7 +161,7 @@ import Testing
     var seen: Set<Conv2DGeometry> = []
     var errors: Set<String> = []
     for _ in 0..<60_000 {
-      var description = Description()
+      var description = ProblemDescription()
       description.dataFormat = generator.pick(DataFormat.allCases)
       description.inputSizes = list([2, 4, 4, 4])
       description.filterSizes = list([1, 1, 4, 4])
@@ -130,15 +188,17 @@ import Testing
   }
 }
 
-extension Description {
-  /// Three channels to four, on images of 6 x 5.
+extension ProblemDescription {
+  /// Three channels to four, or groups of one channel, on images of 6 x 5.
   init(
     kernel: [Int] = [1, 1], strides: [Int] = [1, 1, 1, 1],
-    dilations: [Int] = [1, 1, 1, 1], padding: Padding = .valid, outputs: [Int]
+    dilations: [Int] = [1, 1, 1, 1], padding: Padding = .valid, outputs: [Int],
+    groupsOfOne groups: Int? = nil
   ) {
-    inputSizes = [2, 6, 5, 3]
-    filterSizes = kernel + [3, 4]
-    outBackpropSizes = [2] + outputs + [4]
+    self.init()
+    inputSizes = [2, 6, 5, groups ?? 3]
+    filterSizes = kernel + [groups == nil ? 3 : 1, groups ?? 4]
+    outBackpropSizes = [2] + outputs + [groups ?? 4]
     self.strides = strides
     self.dilations = dilations
     self.padding = padding

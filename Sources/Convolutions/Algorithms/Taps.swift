@@ -89,7 +89,7 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
       ? Double(min(tiling.stripRows, vertical.output)) : 1
     var products = 0.0
     horizontal.forEachTap { windows, weight in
-      guard windows > 0 else { return }
+      guard windows > 0, rows > 0 else { return }
       let isWhole =
         Int(windows) == horizontal.output
         && horizontal.input == horizontal.output * horizontal.stride

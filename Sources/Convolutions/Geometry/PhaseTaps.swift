@@ -7,7 +7,8 @@ struct PhaseTaps: Sendable, Hashable {
   /// Taps of the phase.
   let count: Int
   private let lastTap: Int
-  /// From one tap back to the next.
+  /// From one tap back to the next; 0 where there is no next, as a wild stride
+  /// times anything may not fit an `Int`.
   let tapStep: Int
   private let firstWindow: Int
   /// From the window of one tap to that of the next.
@@ -17,20 +18,21 @@ struct PhaseTaps: Sendable, Hashable {
     // Taps of one phase lie the stride apart, less what the dilation shares
     // with it.
     let shared = greatestCommonDivisor(axis.stride, axis.dilation)
-    tapStep = axis.stride / shared
+    let step = axis.stride / shared
     windowStep = axis.dilation / shared
     func offset(_ tap: Int) -> Int {
       phase + axis.padBefore - tap * axis.dilation
     }
     guard
-      let first = (0..<min(axis.kernel, tapStep))
+      let first = (0..<min(axis.kernel, step))
         .first(where: { offset($0) % axis.stride == 0 })
     else {
-      (count, lastTap, firstWindow) = (0, 0, 0)
+      (count, lastTap, firstWindow, tapStep) = (0, 0, 0, 0)
       return
     }
-    count = (axis.kernel - 1 - first) / tapStep + 1
-    lastTap = first + (count - 1) * tapStep
+    count = (axis.kernel - 1 - first) / step + 1
+    lastTap = first + (count - 1) * step
+    tapStep = count > 1 ? step : 0
     firstWindow = offset(lastTap) / axis.stride
   }
 

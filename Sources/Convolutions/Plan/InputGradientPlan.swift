@@ -28,8 +28,9 @@ public struct InputGradientPlan<Scalar: ConvolutionScalar>: Sendable {
   /// What the cost model expects of an execution on one thread. Its numbers are
   /// of one machine; their ratios are what decides between algorithms.
   public var predictedTime: Duration {
-    .nanoseconds(
-      Candidates.cost(kernel, Scalar.scalarType, geometry))
+    let cost = Candidates.cost(kernel, Scalar.scalarType, geometry)
+    // A duration holds no more than some 1e20 seconds.
+    return .nanoseconds(min(cost, 1e27))
   }
 
   /// Why the algorithm was taken.
@@ -95,11 +96,11 @@ public struct InputGradientPlan<Scalar: ConvolutionScalar>: Sendable {
     var threads = min(
       options.threads, WorkerPool.maximumThreads, max(1, kernel.taskCount))
     if geometry.flops < Self.singleThreadFlops { threads = 1 }
-    if let limit = options.workspaceLimit, perThread > 0 {
+    if let limit = options.workspaceLimit {
       guard limit >= perThread else {
         throw .workspaceLimit(limit: limit, needed: perThread)
       }
-      threads = min(threads, limit / perThread)
+      if perThread > 0 { threads = min(threads, limit / perThread) }
     }
     self.geometry = geometry
     self.options = options

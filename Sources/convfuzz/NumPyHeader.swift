@@ -1,0 +1,1 @@
+../convbench/NumPyHeader.swift

@@ -1,0 +1,1 @@
+../../Tests/ConvBenchTests/ParserChecks.swift

@@ -1,0 +1,1 @@
+../convbench/ProblemDescriptor.swift
