@@ -83,7 +83,7 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
     // Of the taps of a phase, those that fall below or above the image take no
     // part.
     let share =
-      vertical.hits / Double(vertical.kernel * max(1, vertical.output))
+      vertical.hits / Double(vertical.kernel) / Double(max(1, vertical.output))
     var products = 0.0
     var copies = 0.0
     for rows in rowPhases {
@@ -502,7 +502,9 @@ struct GatherTiling: Sendable, Hashable {
     let limit =
       core == .small ? BLASCore.smallLimit / depthBlock / channelBlock : 256
     let room = (64 << 10) / computeByteCount / deepest
-    pixels = max(1, min(limit, max(room, 12), 96))
+    let width = max(1, geometry.inputWidth)
+    let phase = ceilDivide(width, min(width, geometry.strides[1]))
+    pixels = max(1, min(limit, max(room, 12), 96, phase))
     let height = max(1, geometry.inputHeight)
     let strideRows = min(height, geometry.strides[0])
     var rows = strideRows

@@ -357,21 +357,27 @@ struct WinogradWorkspace: Sendable {
 
   init(_ phases: [WinogradPhase], depth: Int, width: Int, scatters: Bool) {
     func most(_ count: (WinogradPhase) -> Int) -> Int {
-      Workspace.padded(phases.map(count).max() ?? 0)
+      phases.map(count).max() ?? 0
     }
-    half = most { $0.vertical.inputs * $0.unitInputs * depth }
-    tiles =
-      half
-      + most {
-        $0.vertical.products
-          * max($0.unitInputs * depth, $0.unitOutputs * width)
-      }
-    sums =
-      tiles + most { $0.products * Self.stride($0, channels: depth) }
-    outputs =
-      sums + most { $0.products * Self.stride($0, channels: width) }
-    planes = outputs + most { $0.vertical.outputs * $0.unitOutputs * width }
-    scalarCount = planes + (scatters ? most { $0.unitOutputs * width } : 0)
+    // Parts begin at a cache line.
+    func after(_ start: Int, _ count: (WinogradPhase) -> Int) -> Int {
+      start + ceilDivide(most(count), 16) * 16
+    }
+    half = after(source) { $0.vertical.inputs * $0.unitInputs * depth }
+    tiles = after(half) {
+      $0.vertical.products
+        * max($0.unitInputs * depth, $0.unitOutputs * width)
+    }
+    sums = after(tiles) { $0.products * Self.stride($0, channels: depth) }
+    outputs = after(sums) { $0.products * Self.stride($0, channels: width) }
+    func outputCount(_ phase: WinogradPhase) -> Int {
+      phase.vertical.outputs * phase.unitOutputs * width
+    }
+    planes = after(outputs, outputCount)
+    scalarCount =
+      scatters
+      ? planes + most { $0.unitOutputs * width }
+      : outputs + most(outputCount)
   }
 
   /// From the tiles of one product to those of the next: not a multiple of a

@@ -68,7 +68,7 @@ struct WinogradPhase: Sendable, Hashable {
   /// Such units of all images and lattices.
   let units: Int
   /// Units that tasks are cut from: all, or those of one image where a row of a
-  /// product may have other bits in another place, as on cores that pack.
+  /// product may have other bits in another place.
   let unitsTogether: Int
   /// Units whose products are taken together, at most.
   let unitsPerTask: Int
@@ -136,7 +136,9 @@ struct WinogradPhase: Sendable, Hashable {
     let unitsPerImage =
       vertical.lattices * horizontal.lattices * vertical.tiles * unitsAcross
     units = geometry.batch * unitsPerImage
-    unitsTogether = core == .small ? units : unitsPerImage
+    unitsTogether =
+      core.rowsAreAlike(columns: geometry.channelsPerGroup)
+      ? units : unitsPerImage
 
     let most = max(
       1,

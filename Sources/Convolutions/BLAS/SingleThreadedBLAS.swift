@@ -6,8 +6,9 @@ internal import Synchronization
 ///
 /// OpenBLAS has one process-wide thread count. The first caller that enters
 /// sets it to one and the last that leaves puts the found count back, so the
-/// count is as found whenever no packed product runs. The host's own BLAS
-/// calls beside ours stay right; they run on one thread meanwhile.
+/// count is as found whenever no packed product runs; one that the host has set
+/// meanwhile stays. The host's own BLAS calls beside ours stay right; they run on
+/// one thread meanwhile.
 ///
 /// OpenBLAS also ends the process when some 128 threads hold its packing
 /// buffers at once, so no more than ``maximumBuffers`` do at a time.
@@ -41,7 +42,7 @@ final class SingleThreadedBLAS: Sendable {
   func leave() {
     state.withLock { state in
       state.users -= 1
-      if state.users == 0, state.foundThreads > 1 {
+      if state.users == 0, state.foundThreads > 1, BLASRuntime.threads == 1 {
         BLASRuntime.setThreads(state.foundThreads)
       }
     }

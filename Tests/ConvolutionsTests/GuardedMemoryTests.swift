@@ -1,0 +1,303 @@
+import Foundation
+import Testing
+
+@testable import ConvolutionTestSupport
+@testable import Convolutions
+
+/// A call touches nothing but its buffers, and the inputs it only reads.
+///
+/// Each buffer ends at a page that cannot be touched, in a second run begins
+/// behind one; inputs lie on read-only pages; what the result and the workspace
+/// hold before are numbers that are none.
+@Suite struct GuardedMemoryTests {
+  /// Sizes one off a vector, a tile or a block of a matrix product, and shapes
+  /// with an edge of their own.
+  static let problems = [
+    // Channels and depths around vectors and blocks.
+    "mb2ic17ih5iw7oc15oh5ow7kh3kw3ph1pw1",
+    "mb1ic65ih4iw5oc33oh4ow5kh3kw3ph1pw1",
+    "mb1ic97ih3iw3oc17oh3ow3kh3kw3ph1pw1",
+    "mb2ic31ih5iw7oc33oh5ow7kh1kw1",
+    "mb1ic15ih3iw3oc530oh3ow3kh2kw3ph0pw1",
+    "mb1ic1ih1iw1oc1oh1ow1kh1kw1",
+    // Strides, dilations, both.
+    "mb2ic5ih11iw12oc7oh5ow4kh4kw3sh2sw3ph1pw0",
+    "mb2ic6ih13iw13oc5oh11ow9kh3kw3ph1pw0dh1dw1",
+    "mb2ic7ih14iw17oc9oh6ow4kh3kw3sh2sw4ph1pw1dh1dw2",
+    "mb2ic3ih17iw23oc5oh3ow3kh2kw3sh7sw8ph0pw1",
+    "mb2ic9ih7iw8oc7oh4ow4kh1kw1sh2sw2",
+    "mb2ic8ih8iw10oc9oh4ow5kh2kw2sh2sw2",
+    // Pads beyond the kernel, a kernel beyond the image.
+    "mb2ic4ih5iw6oc3oh13ow14kh3kw3ph5pw5",
+    "mb2ic3ih5iw4oc5oh3ow2kh3kw3ph3pw3dh3dw3",
+    // Groups, narrow and depthwise.
+    "g3mb2ic15ih6iw7oc21oh6ow7kh3kw3ph1pw1",
+    "g17mb2ic17ih7iw18oc17oh7ow18kh3kw3ph1pw1",
+    "g33mb1ic33ih9iw11oc33oh5ow6kh3kw3sh2sw2ph1pw1",
+    "g9mb2ic18ih5iw17oc18oh5ow17kh3kw3ph1pw1",
+    "g5mb2ic20ih7iw6oc20oh7ow6kh3kw3ph2pw2dh1dw1",
+    "g3mb1ic24ih6iw5oc24oh6ow5kh3kw2ph1pw1",
+    "g6mb2ic6ih9iw8oc12oh5ow4kh3kw3sh2sw2ph1pw1",
+    // One channel, columns as vectors, with a stride and without.
+    "mb2ic1ih9iw17oc3oh9ow17kh5kw5ph2pw2",
+    "mb2ic2ih7iw35oc4oh4ow12kh3kw3sh2sw3ph1pw1",
+    // Winograd's tiles: one off a whole number of them, and two axes apart.
+    "mb2ic5ih13iw13oc6oh13ow13kh3kw3ph1pw1",
+    "mb1ic17ih9iw10oc5oh9ow10kh5kw5ph2pw2",
+    "mb1ic5ih17iw9oc18oh9ow5kh4kw4sh2sw2ph2pw2",
+    "mb2ic9ih3iw21oc10oh3ow21kh1kw7ph0pw3",
+    "mb2ic9ih21iw3oc10oh21ow3kh7kw1ph3pw0",
+    "mb2ic16ih1iw67oc16oh1ow65kh1kw3",
+  ]
+
+  @Test func guardsAreFelt() async {
+    await #expect(processExitsWith: .success) {
+      let memory = GuardedMemory([UInt8](repeating: 1, count: 24), at: .end)
+      memory.forbidWrites()
+      #expect(memory.bytes.reduce(0, +) == 24)
+    }
+    await #expect(processExitsWith: .failure) {
+      let memory = GuardedMemory(byteCount: 24, at: .end)
+      memory.start.storeBytes(
+        of: 1, toByteOffset: 24, as: UInt8.self)
+    }
+    await #expect(processExitsWith: .failure) {
+      let memory = GuardedMemory(byteCount: 24, at: .beginning)
+      _ = (memory.start - 1).load(as: UInt8.self)
+    }
+    await #expect(processExitsWith: .failure) {
+      let memory = GuardedMemory(byteCount: 24, at: .end)
+      memory.forbidWrites()
+      memory.bytes[0] = 1
+    }
+    let memory = GuardedMemory(byteCount: 24, at: .end)
+    #expect(memory.isIntact)
+    (memory.start - 1).storeBytes(of: 1, as: UInt8.self)
+    #expect(!memory.isIntact)
+  }
+
+  /// In a process of its own, which a fault ends; the last line that it wrote is
+  /// the case.
+  @Test func nothingElseIsTouched() async {
+    let result = await #expect(
+      processExitsWith: .success, observing: [\.standardErrorContent]
+    ) {
+      try GuardedMemoryTests.runProblems()
+    }
+    Self.reportLastCase(result)
+  }
+
+  @Test func nothingElseIsTouchedInRandomProblems() async {
+    let result = await #expect(
+      processExitsWith: .success, observing: [\.standardErrorContent]
+    ) {
+      try GuardedMemoryTests.runRandomProblems()
+    }
+    Self.reportLastCase(result)
+  }
+
+  private static func reportLastCase(_ result: ExitTest.Result?) {
+    guard let result, result.exitStatus != .exitCode(EXIT_SUCCESS) else {
+      return
+    }
+    let text = String(decoding: result.standardErrorContent, as: UTF8.self)
+    if let line = text.split(separator: "\n").last(where: {
+      $0.hasPrefix("guarded: ")
+    }) {
+      Issue.record("\(line)")
+    }
+  }
+
+  private static func runProblems() throws {
+    var uses: [InputGradientAlgorithm: [WorkspaceUse]] = [:]
+    for descriptor in problems {
+      for format in DataFormat.allCases {
+        let geometry = try problem(descriptor, format)
+        for type in ScalarType.allCases {
+          for (algorithm, use) in try run(geometry, type, seed: 7) {
+            uses[algorithm, default: []].append(use)
+          }
+        }
+      }
+    }
+    // What is asked for is used, to the last cache line. Column and the groups
+    // ask for the largest tile that their tiling allows, which need not occur.
+    let mostSurplus: [InputGradientAlgorithm: Double] = [
+      .taps: 1, .direct: 1, .reference: 1, .gather: 1.5, .winograd: 1.1,
+    ]
+    for (algorithm, uses) in uses {
+      #expect(uses.contains { $0.surplus == 1 }, "\(algorithm)")
+      #expect(
+        uses.allSatisfy { $0.surplus <= mostSurplus[algorithm] ?? 6 },
+        "\(algorithm): \(uses.map(\.surplus).max()!)")
+    }
+  }
+
+  private static func runRandomProblems() throws {
+    var generator = SeededGenerator(seed: 77)
+    for _ in 0..<20 * testScale {
+      let geometry = RandomGeometry.draw(using: &generator)
+      // Less work while tests are few.
+      if geometry.flops > 2e5 * Double(testScale) { continue }
+      _ = try run(
+        geometry, generator.pick(ScalarType.allCases),
+        seed: UInt64(2 * generator.int(0...9999) + 1))
+    }
+  }
+
+  private static func run(
+    _ geometry: Conv2DGeometry, _ type: ScalarType, seed: UInt64
+  ) throws -> [(InputGradientAlgorithm, WorkspaceUse)] {
+    func run<Scalar: TestScalar>(
+      _ type: Scalar.Type
+    ) throws -> [(InputGradientAlgorithm, WorkspaceUse)] {
+      let problem = GuardedProblem<Scalar>(geometry, seed: seed)
+      return try forcedAlgorithms.filter { serves($0, geometry) }
+        .map { ($0, try problem.run($0)) }
+    }
+    return try run(type.testType)
+  }
+
+  /// Copies past the caches, which go by whole lines between two rests.
+  @Test(arguments: GuardedMemory.Edge.allCases)
+  func streams(_ edge: GuardedMemory.Edge) {
+    for count in 0..<140 {
+      let values = (0..<count).map { BFloat16(bits: UInt64($0)) }
+      let source = GuardedMemory(values, at: edge)
+      source.forbidWrites()
+      let target = GuardedMemory(
+        [BFloat16](repeating: .notANumber, count: count), at: edge)
+      ResultTile<BFloat16>.stream(
+        UnsafePointer(source.start(BFloat16.self)),
+        to: target.start(BFloat16.self), count: count)
+      #expect(bits(target.values(BFloat16.self)) == bits(values))
+      #expect(target.isIntact)
+    }
+  }
+}
+
+/// Bytes of a workspace that were asked for, and those up to the last that was
+/// written.
+private struct WorkspaceUse {
+  let query: Int
+  let touched: Int
+
+  /// Whole cache lines asked for by those used.
+  var surplus: Double {
+    query == 0
+      ? 1 : Double(query) / Double(max(1, Workspace.padded(touched)))
+  }
+}
+
+/// A problem on integers, run between guards.
+private struct GuardedProblem<Scalar: TestScalar> {
+  let geometry: Conv2DGeometry
+  let seed: UInt64
+  let filter: [Scalar]
+  let outBackprop: [Scalar]
+  let expected: [Scalar]
+
+  init(_ geometry: Conv2DGeometry, seed: UInt64) {
+    self.geometry = geometry
+    self.seed = seed
+    let filter = ExactData.filter(Scalar.self, geometry, seed: seed)
+    let outBackprop = ExactData.outBackprop(Scalar.self, geometry, seed: seed)
+    let exponent = filter.exponent + outBackprop.exponent
+    expected = IntegerReference.scatter(
+      geometry, filter: filter.integers, outBackprop: outBackprop.integers
+    ).map { Scalar(rounding: $0, exponent: exponent) }
+    self.filter = filter.scalars
+    self.outBackprop = outBackprop.scalars
+  }
+
+  func run(_ algorithm: InputGradientAlgorithm) throws -> WorkspaceUse {
+    let test = VerificationCase(
+      geometry: geometry, type: Scalar.scalarType, algorithm: algorithm,
+      threads: 1, seed: seed)
+    FileHandle.standardError.write(
+      Data("guarded: \(test.reproduction)\n".utf8))
+    let plan = try InputGradientPlan<Scalar>(geometry, options: test.options)
+    // No byte of one pattern is that of the other: what is written shows in one
+    // of the two. Both are NaN as a number of any type.
+    let touched = zip(GuardedMemory.Edge.allCases, [0x7FF4_7FA1, 0xFFFC_FFFE])
+      .map { edge, garbage in
+        run(plan, at: edge, garbage: garbage, test)
+      }
+    try runPublicly(test)
+    return WorkspaceUse(query: plan.workspaceByteCount, touched: touched.max()!)
+  }
+
+  /// Prepares and executes as a plan does, on one thread, with memory from here
+  /// where a plan has its own.
+  ///
+  /// - Returns: the bytes of the workspace up to the last that was written.
+  private func run(
+    _ plan: InputGradientPlan<Scalar>, at edge: GuardedMemory.Edge,
+    garbage: UInt32, _ test: VerificationCase
+  ) -> Int {
+    let filter = GuardedMemory(self.filter, at: edge)
+    let outBackprop = GuardedMemory(self.outBackprop, at: edge)
+    let result = GuardedMemory(
+      [Scalar](repeating: .notANumber, count: geometry.inputCount), at: edge)
+    let prepared = GuardedMemory(
+      byteCount: plan.preparedFilterByteCount, at: edge,
+      alignment: Workspace.alignment)
+    let workspace = GuardedMemory(
+      byteCount: plan.workspaceByteCount, at: edge,
+      alignment: Workspace.alignment)
+    workspace.fill(with: garbage)
+    filter.forbidWrites()
+    outBackprop.forbidWrites()
+
+    KernelCall(
+      plan.kernel, preparing: UnsafeRawPointer(filter.start),
+      into: prepared.start
+    ).run(threads: 1)
+    prepared.forbidWrites()
+    KernelCall(
+      plan.kernel, filter: UnsafeRawPointer(prepared.start),
+      outBackprop: UnsafeRawPointer(outBackprop.start), result: result.start,
+      workspace: workspace.start, workspacePerThread: plan.workspaceByteCount
+    ).run(threads: 1)
+    compare(result, test, "\(edge)")
+    for (name, memory) in [
+      ("the result", result), ("the prepared filter", prepared),
+      ("the workspace", workspace),
+    ] where !memory.isIntact {
+      Issue.record("written beside \(name), \(edge): \(test.reproduction)")
+    }
+    return workspace.touchedByteCount(since: garbage)
+  }
+
+  /// Runs a plan of some threads, with what a caller owns between guards.
+  private func runPublicly(_ test: VerificationCase) throws {
+    var test = test
+    test.threads = 3
+    let plan = try InputGradientPlan<Scalar>(geometry, options: test.options)
+    let filter = GuardedMemory(self.filter, at: .end)
+    let outBackprop = GuardedMemory(self.outBackprop, at: .end)
+    let result = GuardedMemory(
+      [Scalar](repeating: .notANumber, count: geometry.inputCount), at: .end)
+    filter.forbidWrites()
+    outBackprop.forbidWrites()
+    var workspace = plan.makeWorkspace()
+    plan.execute(
+      filter: plan.prepare(filter: UnsafePointer(filter.start(Scalar.self))),
+      outBackprop: UnsafePointer(outBackprop.start(Scalar.self)),
+      into: result.start(Scalar.self), workspace: &workspace)
+    compare(result, test, "a plan")
+  }
+
+  /// The sign of a zero is open.
+  private func compare(
+    _ result: GuardedMemory, _ test: VerificationCase, _ way: String
+  ) {
+    let values = result.values(Scalar.self)
+    let differences = zip(values, expected).count {
+      $0.bits != $1.bits && !($0.isZero && $1.isZero)
+    }
+    if differences > 0 || !result.isIntact {
+      Issue.record("\(differences) differ, \(way): \(test.reproduction)")
+    }
+  }
+}

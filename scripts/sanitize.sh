@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Runs the library's unit tests under the sanitizers, with 0 findings to expect:
+#
+#   address     Swift and C: memory that is not ours, used late, or leaked
+#   thread      Swift and C: data races
+#   undefined   the C kernels: undefined behaviour
+#
+#   scripts/sanitize.sh                  all three
+#   scripts/sanitize.sh address thread   these only
+#
+# Each has a build of its own under .build.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+sanitizers=("$@")
+[ $# -gt 0 ] || sanitizers=(address thread undefined)
+
+# A finding ends the process, also one in a process of an exit test's own; the
+# backtrace is the sanitizer's.
+export SWIFT_BACKTRACE=enable=no
+export ASAN_OPTIONS=halt_on_error=1:detect_leaks=1
+export TSAN_OPTIONS=halt_on_error=1
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+
+output="$(mktemp)"
+trap 'rm -f "$output"' EXIT
+clean=0
+failed=0
+for sanitizer in "${sanitizers[@]}"; do
+  options=(--scratch-path ".build/$sanitizer" "--sanitize=$sanitizer")
+  start=$SECONDS
+  swift build --build-tests "${options[@]}" >"$output" 2>&1 || {
+    cat "$output" >&2
+    exit 1
+  }
+  built=$SECONDS
+  status=0
+  swift test --skip-build "${options[@]}" --filter '^ConvolutionsTests\.' \
+    >"$output" 2>&1 || status=$?
+  findings="$(grep -c \
+    '\(ERROR\|WARNING\): [A-Za-z]*Sanitizer\|runtime error:' "$output" || true)"
+  echo "$sanitizer: $findings findings, exit status $status;" \
+    "$((built - start)) s to build, $((SECONDS - built)) s to run:" \
+    "$(grep '^[^ ]* Test run with' "$output" || echo 'no end')"
+  if [ "$status" -eq 0 ] && [ "$findings" -eq 0 ]; then
+    clean=$((clean + 1))
+  else
+    failed=$((failed + 1))
+    grep -A 30 'Sanitizer:\|runtime error:\|^✘' "$output" | head -100 || true
+  fi
+done
+echo "$clean sanitizers clean, $failed failed"
+[ $failed -eq 0 ]
