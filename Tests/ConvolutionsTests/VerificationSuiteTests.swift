@@ -76,22 +76,6 @@ import Testing
     #expect(products.sum.value == 0x1p-80)
   }
 
-  @Test(arguments: KnownGeometries.regressions, DataFormat.allCases)
-  func knownRegressions(
-    _ regression: KnownGeometries.Regression, _ format: DataFormat
-  ) throws {
-    let geometry = try problem(regression.descriptor, format)
-    for type in ScalarType.allCases {
-      for algorithm in InputGradientAlgorithm.allCases
-      where serves(algorithm, geometry) {
-        expectExact(
-          VerificationCase(
-            geometry: geometry, type: type, algorithm: algorithm, threads: 3,
-            seed: 5))
-      }
-    }
-  }
-
   /// Sizes around the edges of vectors, tiles and BLAS blocks.
   @Test(arguments: [15, 16, 17, 63, 64, 65, 95, 96, 97, 127, 128, 129])
   func sizesAroundBlocks(_ size: Int) throws {
