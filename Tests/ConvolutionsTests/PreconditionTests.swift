@@ -52,6 +52,22 @@ import Testing
     }
   }
 
+  /// Another accuracy takes other points of Winograd's; of plain sums it does
+  /// not matter.
+  @Test func filterOfAnotherAccuracy() async {
+    for algorithm in [InputGradientAlgorithm.winograd, .column] {
+      let isRefused = algorithm == .winograd
+      await #expect(processExitsWith: isRefused ? .failure : .success) {
+        [algorithm = algorithm.rawValue as String] in
+        var call = try Call(InputGradientAlgorithm(rawValue: algorithm)!)
+        let tight = try InputGradientPlan<Float>(
+          call.geometry,
+          options: .init(algorithm: call.plan.algorithm, accuracy: .tight))
+        call.execute(tight.prepare(filter: call.filter.span))
+      }
+    }
+  }
+
   @Test func outBackpropOfAnotherSize() async {
     await #expect(processExitsWith: .failure) {
       var call = try Call()

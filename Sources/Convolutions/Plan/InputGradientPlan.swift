@@ -164,7 +164,7 @@ extension InputGradientPlan {
     filter: UnsafePointer<Scalar>?
   ) -> PreparedFilter<Scalar> {
     let prepared = PreparedFilter<Scalar>(
-      geometry: geometry, algorithm: algorithm,
+      geometry: geometry, algorithm: algorithm, promise: options.winograd,
       byteCount: kernel.filterByteCount)
     guard let filter else {
       precondition(geometry.filterCount == 0, "the filter has no address")
@@ -181,23 +181,33 @@ extension InputGradientPlan {
 
 /// A filter in the order that a plan's algorithm reads it in.
 public final class PreparedFilter<Scalar: ConvolutionScalar>: Sendable {
-  let geometry: Conv2DGeometry
-  let algorithm: InputGradientAlgorithm
+  private let geometry: Conv2DGeometry
+  private let algorithm: InputGradientAlgorithm
+  private let promise: WinogradPromise
   /// Memory held, in bytes.
   public let byteCount: Int
   nonisolated(unsafe) let memory: UnsafeMutableRawPointer
 
   init(
-    geometry: Conv2DGeometry, algorithm: InputGradientAlgorithm, byteCount: Int
+    geometry: Conv2DGeometry, algorithm: InputGradientAlgorithm,
+    promise: WinogradPromise, byteCount: Int
   ) {
     self.geometry = geometry
     self.algorithm = algorithm
+    self.promise = promise
     self.byteCount = byteCount
     memory = allocateOperands(byteCount: byteCount)
   }
 
   deinit {
     memory.deallocate()
+  }
+
+  /// Whether a plan reads it in that order.
+  func suits(_ plan: InputGradientPlan<Scalar>) -> Bool {
+    geometry == plan.geometry && algorithm == plan.algorithm
+      // Another accuracy takes other points, and products of another number.
+      && (algorithm != .winograd || promise == plan.options.winograd)
   }
 }
 
@@ -212,7 +222,7 @@ extension InputGradientPlan {
   ///
   /// - Parameters:
   ///   - filter: from ``prepare(filter:)-(Span<Scalar>)`` of a plan of the same
-  ///     geometry and algorithm.
+  ///     geometry and algorithm, and for Winograd of the same accuracy.
   ///   - outBackprop: `[N, oh, ow, Cout]` or `[N, Cout, oh, ow]`.
   ///   - result: `[N, H, W, Cin]` or `[N, Cin, H, W]`; overwritten whole.
   ///   - workspace: at least ``workspaceByteCount`` bytes; its content does not
@@ -258,8 +268,8 @@ extension InputGradientPlan {
     into result: UnsafeMutablePointer<Scalar>, workspace: inout Workspace
   ) {
     precondition(
-      filter.geometry == geometry && filter.algorithm == algorithm,
-      "the filter was prepared for another geometry or algorithm")
+      filter.suits(self),
+      "the filter was prepared for another geometry, algorithm or accuracy")
     precondition(
       workspace.byteCount >= workspaceByteCount,
       "the workspace has \(workspace.byteCount) bytes; the plan needs "
