@@ -154,26 +154,30 @@ class Copy:
         return status, found or last
 
     def catcher(self, cases, cores):
-        """Who finds something wrong, or None."""
+        """Who finds something wrong, or None: convbench on each core first,
+        which takes seconds, where the tests take minutes."""
+        self.build("--product convbench")
         for core in cores:
-            where = f" on {core}" if core else ""
-            self.build("--product convbench")
-            # Some seconds where it ends.
             status, found = self.run(
                 f"{VERIFY} {cases}", core, failed_case, self.limit // 5)
             if status != 0:
-                return f"convbench verify{where}: {what(status, found)}"
-            self.build("--build-tests")
+                return f"convbench verify{on(core)}: {what(status, found)}"
+        self.build("--build-tests")
+        for core in cores:
             status, found = self.run(
                 "swift test --skip-build", core, failed_test)
             if status != 0:
-                return f"swift test{where}: {what(status, found)}"
+                return f"swift test{on(core)}: {what(status, found)}"
         return None
 
     def build(self, what):
         status, output = self.run(f"swift build {what}")
         if status != 0:
             raise BuildFailure("\n".join(output))
+
+
+def on(core):
+    return f" on {core}" if core else ""
 
 
 def failed_case(line):
