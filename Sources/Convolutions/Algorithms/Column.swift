@@ -21,6 +21,7 @@ struct Column<Scalar: StorageScalar>: TileKernel {
   /// NCHW keeps the columns of a band sorted by phase, so that the windows of
   /// one tap, `stride` columns apart, add to contiguous memory.
   let phases: Int
+  private let largestTile: ColumnTiles<Scalar>.Size
   private let core: BLASCore
 
   init(_ geometry: Conv2DGeometry, tiling: ColumnTiling, core: BLASCore) {
@@ -34,6 +35,7 @@ struct Column<Scalar: StorageScalar>: TileKernel {
     bandRowCount = ceilDivide(geometry.inputHeight, tiling.bandRows)
     bandColumnCount = ceilDivide(geometry.inputWidth, tiling.bandColumns)
     phases = nchw ? min(geometry.horizontal.stride, tiling.bandColumns) : 1
+    largestTile = ColumnTiles.largest(geometry, tiling, panels)
   }
 
   /// Why a geometry cannot be served, if so.
@@ -132,12 +134,12 @@ struct Column<Scalar: StorageScalar>: TileKernel {
   }
 
   private var columnTileByteCount: Int {
-    byteCount(tiling.pixels * tiling.tapsPerChunk * tiling.channelBlock)
+    byteCount(largestTile.products * tiling.channelBlock)
   }
 
   private var tileByteCount: Int {
     OutBackpropTile<Scalar>.copies(geometry)
-      ? byteCount(tiling.pixels * geometry.depthPerGroup) : 0
+      ? byteCount(largestTile.pixels * geometry.depthPerGroup) : 0
   }
 
   private func byteCount(_ scalars: Int) -> Int {
@@ -176,9 +178,8 @@ struct Column<Scalar: StorageScalar>: TileKernel {
     let band = ColumnBand(
       kernel: self, image: image, group: group,
       channels: panels.channels(block: block),
-      rows: (0..<geometry.inputHeight).part(rowBand, of: tiling.bandRows),
-      columns: (0..<geometry.inputWidth)
-        .part(columnBand, of: tiling.bandColumns),
+      tiles: ColumnTiles(
+        geometry, tiling, panels, rowBand: rowBand, columnBand: columnBand),
       panels: filter.assumingMemoryBound(to: Compute.self)
         + panels.offset(group: group, block: block),
       outBackprop: outBackprop.assumingMemoryBound(to: Scalar.self),

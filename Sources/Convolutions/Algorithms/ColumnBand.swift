@@ -1,13 +1,13 @@
 /// One task of ``Column``: a block of channels of a band of one image.
 struct ColumnBand<Scalar: StorageScalar> {
   typealias Compute = Scalar.Compute
+  typealias Tiles = ColumnTiles<Scalar>
 
   let kernel: Column<Scalar>
   let image: Int
   let group: Int
   let channels: Range<Int>
-  let rows: Range<Int>
-  let columns: Range<Int>
+  let tiles: Tiles
   let panels: UnsafePointer<Compute>
   let outBackprop: UnsafePointer<Scalar>
   /// NHWC `[rows, columns, channels]`,
@@ -20,6 +20,8 @@ struct ColumnBand<Scalar: StorageScalar> {
   private var tiling: ColumnTiling { kernel.tiling }
   private var phases: Int { kernel.phases }
   private var nchw: Bool { geometry.dataFormat == .nchw }
+  private var rows: Range<Int> { tiles.rows }
+  private var columns: Range<Int> { tiles.columns }
 
   /// Columns of one phase.
   private var phaseWidth: Int { ceilDivide(columns.count, phases) }
@@ -36,52 +38,19 @@ struct ColumnBand<Scalar: StorageScalar> {
     let count =
       rows.count * rowStride * (nchw ? channels.count : 1)
     sums.update(repeating: Compute.zero, count: count)
-    let outputRows = geometry.vertical.outputs(touching: rows)
-    let outputColumns = geometry.horizontal.outputs(touching: columns)
-    guard tiling.crossesRows, outputColumns.count == geometry.outputWidth else {
-      for row in outputRows {
-        accumulate(
-          row: row, column: outputColumns.lowerBound,
-          count: outputColumns.count)
-      }
-      return
+    var row = tiles.outputRows.lowerBound
+    while row < tiles.outputRows.upperBound {
+      let run = tiles.run(from: row)
+      accumulate(run)
+      row = run.rows.upperBound
     }
-    // A tile computes the taps that any of its rows needs: so let rows with
-    // the same taps go together.
-    var row = outputRows.lowerBound
-    while row < outputRows.upperBound {
-      var end = row + 1
-      while end < outputRows.upperBound,
-        !tiling.splitsRows || taps(row: end) == taps(row: row)
-      {
-        end += 1
-      }
-      accumulate(row: row, column: 0, count: (end - row) * geometry.outputWidth)
-      row = end
-    }
-  }
-
-  /// The tap rows with which windows in row `row` land in the band.
-  private func taps(row: Int) -> Range<Int> {
-    geometry.vertical.taps(landingIn: rows, outputs: row..<row + 1)
   }
 
   /// Adds a run of pixels, tile by tile.
-  private func accumulate(row: Int, column: Int, count: Int) {
-    guard count > 0 else { return }
-    let width = geometry.outputWidth
-    let start = row * width + column
-    let parts = ceilDivide(count, tiling.pixels)
-    for part in 0..<parts {
-      // NHWC: tiles of equal size. NCHW: pixels are the vector dimension, so
-      // full tiles and a rest.
-      let first = nchw ? part * tiling.pixels : count * part / parts
-      let last =
-        nchw
-        ? min(first + tiling.pixels, count) : count * (part + 1) / parts
-      let pixels = Pixels(
-        first: start + first, count: last - first, width: width)
-      if part + 1 < parts {
+  private func accumulate(_ run: Tiles.Run) {
+    for part in 0..<run.parts {
+      let pixels = tiles.pixels(part: part, of: run)
+      if part + 1 < run.parts {
         OutBackpropTile(geometry, outBackprop).prefetch(
           first: pixels.first + pixels.count, count: pixels.count, image: image)
       }
@@ -89,72 +58,15 @@ struct ColumnBand<Scalar: StorageScalar> {
     }
   }
 
-  /// A run of out_backprop pixels of one image.
-  struct Pixels {
-    let first: Int
-    let count: Int
-    let width: Int
-
-    var rows: Range<Int> { first / width..<(first + count - 1) / width + 1 }
-
-    /// The columns of the run in row `row`.
-    func columns(row: Int) -> Range<Int> {
-      max(0, first - row * width)..<min(width, first + count - row * width)
-    }
-  }
-
-  private func accumulate(_ pixels: Pixels) {
-    let outputRows = pixels.rows
-    let tapRows = geometry.vertical.taps(landingIn: rows, outputs: outputRows)
-    let tapColumns =
-      outputRows.count == 1
-      ? geometry.horizontal.taps(
-        landingIn: columns,
-        outputs: pixels.columns(row: outputRows.lowerBound))
-      : 0..<geometry.kernelWidth
+  private func accumulate(_ pixels: Tiles.Pixels) {
+    let (tapRows, tapColumns) = tiles.taps(of: pixels)
     guard !tapRows.isEmpty, !tapColumns.isEmpty else { return }
     let (operand, stride) = OutBackpropTile(geometry, outBackprop).load(
       first: pixels.first, count: pixels.count, image: image, group: group,
       into: tile)
-    forEachPiece(rows: tapRows, columns: tapColumns) { piece in
+    tiles.forEachPiece(rows: tapRows, columns: tapColumns) { piece in
       multiply(piece, operand, stride: stride, pixels: pixels.count)
       scatter(piece, pixels)
-    }
-  }
-
-  // MARK: Taps
-
-  /// Taps `rows` x `columns` of one chunk of the filter.
-  struct Piece {
-    let rows: Range<Int>
-    let columns: Range<Int>
-    let chunk: Range<Int>
-
-    var count: Int { rows.count * columns.count }
-  }
-
-  /// Cuts a rectangle of taps into pieces that lie together in a chunk.
-  private func forEachPiece(
-    rows: Range<Int>, columns: Range<Int>, _ body: (Piece) -> Void
-  ) {
-    let kernelWidth = geometry.kernelWidth
-    var row = rows.lowerBound
-    while row < rows.upperBound {
-      let chunk = kernel.panels.chunk(of: row * kernelWidth)
-      if columns.count == kernelWidth, chunk.count >= kernelWidth {
-        let end = min(rows.upperBound, chunk.upperBound / kernelWidth)
-        body(Piece(rows: row..<end, columns: columns, chunk: chunk))
-        row = end
-        continue
-      }
-      var column = columns.lowerBound
-      while column < columns.upperBound {
-        let chunk = kernel.panels.chunk(of: row * kernelWidth + column)
-        let end = min(columns.upperBound, chunk.upperBound - row * kernelWidth)
-        body(Piece(rows: row..<row + 1, columns: column..<end, chunk: chunk))
-        column = end
-      }
-      row += 1
     }
   }
 
@@ -163,7 +75,8 @@ struct ColumnBand<Scalar: StorageScalar> {
   /// The column tile of a piece: NHWC `[pixels, taps, channels]`, NCHW
   /// `[taps, channels, pixels]`.
   private func multiply(
-    _ piece: Piece, _ operand: UnsafePointer<Compute>, stride: Int, pixels: Int
+    _ piece: Tiles.Piece, _ operand: UnsafePointer<Compute>, stride: Int,
+    pixels: Int
   ) {
     let depth = geometry.depthPerGroup
     let width = channels.count
@@ -195,9 +108,9 @@ struct ColumnBand<Scalar: StorageScalar> {
 
   // MARK: col2im
 
-  private func scatter(_ piece: Piece, _ pixels: Pixels) {
+  private func scatter(_ piece: Tiles.Piece, _ pixels: Tiles.Pixels) {
     for row in pixels.rows {
-      let tapRows = taps(row: row).clamped(to: piece.rows)
+      let tapRows = tiles.taps(row: row).clamped(to: piece.rows)
       guard !tapRows.isEmpty else { continue }
       let y =
         geometry.vertical.position(output: row, tap: tapRows.lowerBound)
@@ -218,7 +131,7 @@ struct ColumnBand<Scalar: StorageScalar> {
   private struct PixelRun {
     let row: Int
     let columns: Range<Int>
-    let pixels: Pixels
+    let pixels: Tiles.Pixels
     let tapRows: Range<Int>
     let y: Int
 
@@ -229,7 +142,7 @@ struct ColumnBand<Scalar: StorageScalar> {
   }
 
   /// NCHW: per tap column, one run of pixels a channel and tap row.
-  private func scatterPlanes(_ piece: Piece, _ run: PixelRun) {
+  private func scatterPlanes(_ piece: Tiles.Piece, _ run: PixelRun) {
     let width = channels.count
     let pixels = run.pixels.count
     for tap in piece.columns {
@@ -258,7 +171,7 @@ struct ColumnBand<Scalar: StorageScalar> {
 
   /// NHWC: per pixel and tap row, one run over the tap columns and channels
   /// where the kernel is dense; else one run a tap.
-  private func scatterPixels(_ piece: Piece, _ run: PixelRun) {
+  private func scatterPixels(_ piece: Tiles.Piece, _ run: PixelRun) {
     let axis = geometry.horizontal
     if axis.dilation > 1 {
       for tap in piece.columns {
@@ -285,7 +198,7 @@ struct ColumnBand<Scalar: StorageScalar> {
   }
 
   private func scatterPixels(
-    _ piece: Piece, _ run: PixelRun, taps: Range<Int>, pixels: Range<Int>
+    _ piece: Tiles.Piece, _ run: PixelRun, taps: Range<Int>, pixels: Range<Int>
   ) {
     guard !taps.isEmpty, !pixels.isEmpty else { return }
     let width = channels.count
