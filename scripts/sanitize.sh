@@ -18,8 +18,9 @@ sanitizers=("$@")
 # A finding ends the process, also one in a process of an exit test's own; the
 # backtrace is the sanitizer's.
 export SWIFT_BACKTRACE=enable=no
-export ASAN_OPTIONS=halt_on_error=1:detect_leaks=1
-export TSAN_OPTIONS=halt_on_error=1
+# A test asks for memory that nobody has: the answer must be that of malloc.
+export ASAN_OPTIONS=halt_on_error=1:detect_leaks=1:allocator_may_return_null=1
+export TSAN_OPTIONS=halt_on_error=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 
 output="$(mktemp)"
@@ -35,10 +36,12 @@ for sanitizer in "${sanitizers[@]}"; do
   }
   built=$SECONDS
   status=0
-  swift test --skip-build "${options[@]}" --filter '^ConvolutionsTests\.' \
-    >"$output" 2>&1 || status=$?
-  findings="$(grep -c \
-    '\(ERROR\|WARNING\): [A-Za-z]*Sanitizer\|runtime error:' "$output" || true)"
+  # XCTest, which there are no tests for, leaks some bytes of its own.
+  swift test --skip-build --disable-xctest "${options[@]}" \
+    --filter '^ConvolutionsTests\.' >"$output" 2>&1 || status=$?
+  # A word on memory refused is none on how it was asked for.
+  findings="$(grep -v 'Sanitizer failed to allocate' "$output" | grep -c \
+    '\(ERROR\|WARNING\): [A-Za-z]*Sanitizer\|runtime error:' || true)"
   echo "$sanitizer: $findings findings, exit status $status;" \
     "$((built - start)) s to build, $((SECONDS - built)) s to run:" \
     "$(grep '^[^ ]* Test run with' "$output" || echo 'no end')"
