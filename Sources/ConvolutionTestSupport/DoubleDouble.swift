@@ -24,11 +24,11 @@ package struct DoubleDouble: Sendable {
   func error(of other: Double) -> Double { (other - high) - low }
 }
 
-/// The operation from its definition, element by element in data-format order,
-/// in twice the precision of a double.
+/// An operation from its definition, element by element, in twice the precision of
+/// a double.
 package struct DoubleDoubleReference: Sendable {
   package struct Element: Sendable {
-    /// The element of the gradient.
+    /// The element of the result.
     package fileprivate(set) var sum = DoubleDouble()
     /// The sum of the magnitudes of its products.
     package fileprivate(set) var magnitude = 0.0
@@ -39,53 +39,24 @@ package struct DoubleDoubleReference: Sendable {
   package let elements: [Element]
 
   package init(
-    _ geometry: Conv2DGeometry, filter: [Double], outBackprop: [Double]
+    _ operation: ConvolutionOperation,
+    _ geometry: Conv2DGeometry, _ first: [Double], _ second: [Double]
   ) {
-    let g = geometry
-    let rows = IntegerReference.hits(g, axis: 0)
-    let columns = IntegerReference.hits(g, axis: 1)
-    let isNHWC = g.dataFormat == .nhwc
-    let plane = g.outputHeight * g.outputWidth
-    let block = g.filterSizes[2]
-    let depth = g.outputChannels / g.groups
-    // Distance of a channel and of a pixel of out_backprop.
-    let (channel, pixel) = isNHWC ? (1, g.outputChannels) : (plane, 1)
-
-    func element(_ n: Int, _ ci: Int, _ y: Int, _ x: Int) -> Element {
+    let terms = ResultTerms(operation, geometry)
+    elements = (0..<geometry.count(of: operation.result)).map { place in
       var element = Element()
-      let first = ci / block * depth
-      for (oh, r) in rows[y] {
-        for (ow, c) in columns[x] {
-          let window =
-            n * plane * g.outputChannels + (oh * g.outputWidth + ow) * pixel
-          let weights =
-            ((r * g.kernelWidth + c) * block + ci % block) * g.outputChannels
-          for co in first..<first + depth {
-            let (a, b) = (
-              outBackprop[window + co * channel], filter[weights + co]
-            )
-            element.sum.add(a, b)
-            element.magnitude += abs(a * b)
-          }
-          element.terms += depth
+      terms.forEachRun(of: place) { run in
+        for index in 0..<run.count {
+          let (a, b) = (
+            first[run.first + index * run.firstStride],
+            second[run.second + index * run.secondStride]
+          )
+          element.sum.add(a, b)
+          element.magnitude += abs(a * b)
         }
+        element.terms += run.count
       }
       return element
     }
-
-    let sizes = g.inputSizes
-    var elements: [Element] = []
-    elements.reserveCapacity(g.inputCount)
-    for i in 0..<sizes[0] {
-      for j in 0..<sizes[1] {
-        for k in 0..<sizes[2] {
-          for l in 0..<sizes[3] {
-            elements.append(
-              isNHWC ? element(i, l, j, k) : element(i, j, k, l))
-          }
-        }
-      }
-    }
-    self.elements = elements
   }
 }

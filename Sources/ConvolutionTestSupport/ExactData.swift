@@ -24,52 +24,71 @@ public enum ExactData {
 
   /// Magnitudes and powers of two of a case.
   struct Range: Sendable {
-    var outBackprop: Int
-    var filter: Int
-    var outBackpropExponent = 0
-    var filterExponent = 0
-
-    /// The result is its integer times two to this power.
-    var resultExponent: Int { outBackpropExponent + filterExponent }
+    var second: Int
+    var first: Int
+    var secondExponent = 0
+    var firstExponent = 0
   }
 
-  /// The filter of a case: `integers * 2^exponent`, which `scalars` holds.
+  /// An operand of a case: `integers * 2^exponent`, which `scalars` holds.
+  public typealias Operand<Scalar> = (
+    integers: [Int64], exponent: Int, scalars: [Scalar]
+  )
+
+  /// The filter of a case of the input gradient.
   public static func filter<Scalar: ConvolutionScalar>(
     _ type: Scalar.Type, _ geometry: Conv2DGeometry, seed: UInt64
-  ) -> (integers: [Int64], exponent: Int, scalars: [Scalar]) {
-    let range = range(of: Scalar.scalarType, geometry, seed: seed)
+  ) -> Operand<Scalar> {
+    first(type, .inputGradient, geometry, seed: seed)
+  }
+
+  /// The out_backprop of a case of the input gradient.
+  public static func outBackprop<Scalar: ConvolutionScalar>(
+    _ type: Scalar.Type, _ geometry: Conv2DGeometry, seed: UInt64
+  ) -> Operand<Scalar> {
+    second(type, .inputGradient, geometry, seed: seed)
+  }
+
+  /// The first operand of a case.
+  package static func first<Scalar: ConvolutionScalar>(
+    _ type: Scalar.Type, _ operation: ConvolutionOperation,
+    _ geometry: Conv2DGeometry, seed: UInt64
+  ) -> Operand<Scalar> {
+    let range = range(of: Scalar.scalarType, operation, geometry, seed: seed)
     var generator = SeededGenerator(seed: seed ^ 0xF117E5)
+    let tensor = operation.operands[0]
     var integers = draw(
-      geometry.filterCount, magnitude: range.filter, using: &generator)
-    breakSymmetry(of: &integers, geometry)
+      geometry.count(of: tensor), magnitude: range.first, using: &generator)
+    if tensor == .filter { breakSymmetry(of: &integers, geometry) }
     return (
-      integers, range.filterExponent,
-      scalars(type, integers, exponent: range.filterExponent)
+      integers, range.firstExponent,
+      scalars(type, integers, exponent: range.firstExponent)
     )
   }
 
-  /// The out_backprop of a case: `integers * 2^exponent`, which `scalars`
-  /// holds.
-  public static func outBackprop<Scalar: ConvolutionScalar>(
-    _ type: Scalar.Type, _ geometry: Conv2DGeometry, seed: UInt64
-  ) -> (integers: [Int64], exponent: Int, scalars: [Scalar]) {
-    let range = range(of: Scalar.scalarType, geometry, seed: seed)
+  /// The second operand of a case.
+  package static func second<Scalar: ConvolutionScalar>(
+    _ type: Scalar.Type, _ operation: ConvolutionOperation,
+    _ geometry: Conv2DGeometry, seed: UInt64
+  ) -> Operand<Scalar> {
+    let range = range(of: Scalar.scalarType, operation, geometry, seed: seed)
     var generator = SeededGenerator(seed: seed ^ 0x0D7B)
     let integers = draw(
-      geometry.outBackpropCount, magnitude: range.outBackprop,
+      geometry.count(of: operation.operands[1]), magnitude: range.second,
       using: &generator)
     return (
-      integers, range.outBackpropExponent,
-      scalars(type, integers, exponent: range.outBackpropExponent)
+      integers, range.secondExponent,
+      scalars(type, integers, exponent: range.secondExponent)
     )
   }
 
   // MARK: - Ranges
 
   static func range(
-    of type: ScalarType, _ geometry: Conv2DGeometry, seed: UInt64
+    of type: ScalarType, _ operation: ConvolutionOperation,
+    _ geometry: Conv2DGeometry, seed: UInt64
   ) -> Range {
-    let terms = max(1, IntegerReference.longestSum(geometry))
+    let terms = max(1, IntegerReference.longestSum(operation, geometry))
     var generator = SeededGenerator(seed: seed ^ 0x5CA1E)
     // Beyond 2^16 a sum is infinite in Float16. Some should be, not most.
     var bits =
@@ -93,9 +112,9 @@ public enum ExactData {
     let product = max(1, (1 << bits) / terms)
     let side = max(1, Int(Double(product).squareRoot()))
     var range = Range(
-      outBackprop: min(side, largest), filter: min(product / side, largest))
+      second: min(side, largest), first: min(product / side, largest))
     if generator.chance(percent: 25), !suitsWinograd(seed: seed) {
-      (range.outBackpropExponent, range.filterExponent) = exponents(
+      (range.secondExponent, range.firstExponent) = exponents(
         of: type, using: &generator)
     }
     return range
@@ -106,7 +125,7 @@ public enum ExactData {
   /// sums are taken in.
   private static func exponents(
     of type: ScalarType, using generator: inout SeededGenerator
-  ) -> (outBackprop: Int, filter: Int) {
+  ) -> (second: Int, first: Int) {
     switch type {
     case .float16:
       // Subnormal data; results down to ties below the smallest subnormal.

@@ -4,7 +4,7 @@ import Convolutions
 ///
 /// - Parameter prefill: what the result holds before; it must not show.
 package func inputGradient<Scalar: ConvolutionScalar>(
-  _ geometry: Conv2DGeometry, _ options: InputGradientOptions,
+  _ geometry: Conv2DGeometry, _ options: ConvolutionOptions,
   filter: [Scalar], outBackprop: [Scalar], prefill: Scalar
 ) throws(Conv2DError) -> [Scalar] {
   let plan = try InputGradientPlan<Scalar>(geometry, options: options)
@@ -27,14 +27,42 @@ package func inputGradient<Scalar: ConvolutionScalar>(
   return result
 }
 
-extension InputGradientOptions {
+/// Plans and runs an operation on arrays, in the order of its operands.
+package func result<Scalar: ConvolutionScalar>(
+  of operation: ConvolutionOperation, _ geometry: Conv2DGeometry,
+  _ options: ConvolutionOptions, _ first: [Scalar], _ second: [Scalar],
+  prefill: Scalar
+) throws(Conv2DError) -> [Scalar] {
+  result(
+    of: try operation.plan(Scalar.self, geometry, options: options), first,
+    second,
+    prefill: prefill)
+}
+
+/// Runs a plan of any operation on arrays.
+package func result<Scalar: ConvolutionScalar>(
+  of plan: any AnyConvolutionPlan<Scalar>, _ first: [Scalar],
+  _ second: [Scalar], prefill: Scalar
+) -> [Scalar] {
+  var workspace = plan.makeWorkspace()
+  var result = [Scalar](
+    repeating: prefill,
+    count: plan.geometry.count(of: plan.operation.result))
+  var span = result.mutableSpan
+  plan.execute(
+    first.span, prepared: plan.prepared(first.span), second.span, into: &span,
+    workspace: &workspace)
+  return result
+}
+
+extension ConvolutionOptions {
   /// An algorithm as a sum that is exact on small integers.
   package static func exact(
-    _ algorithm: InputGradientAlgorithm,
-    threads: Int = InputGradientOptions.availableProcessors,
+    _ algorithm: ConvolutionAlgorithm,
+    threads: Int = ConvolutionOptions.availableProcessors,
     workspaceLimit: Int? = nil
   ) -> Self {
-    var options = InputGradientOptions(
+    var options = ConvolutionOptions(
       algorithm: algorithm, threads: threads, workspaceLimit: workspaceLimit)
     options.isExactOnIntegers = true
     return options
@@ -44,10 +72,10 @@ extension InputGradientOptions {
 /// Bytes that one thread needs for a problem, in the accuracy of the exact
 /// suite, if the algorithm can serve it.
 package func leastWorkspace<Scalar: ConvolutionScalar>(
-  _ type: Scalar.Type, _ geometry: Conv2DGeometry,
-  _ algorithm: InputGradientAlgorithm
+  _ type: Scalar.Type, _ operation: ConvolutionOperation,
+  _ geometry: Conv2DGeometry, _ algorithm: ConvolutionAlgorithm
 ) throws(Conv2DError) -> Int {
-  try InputGradientPlan<Scalar>(
-    geometry, options: .exact(algorithm, threads: 1)
+  try operation.plan(
+    type, geometry, options: .exact(algorithm, threads: 1)
   ).workspaceByteCount
 }

@@ -5,9 +5,9 @@ package enum FuzzOutcome: Hashable, Sendable {
   /// An error, by its kind.
   case refused(String)
   /// A legal problem, with the algorithm of its plan if there was one.
-  case legal(InputGradientAlgorithm?)
+  case legal(ConvolutionAlgorithm?)
   /// A plan that was executed, with the right result.
-  case executed(InputGradientAlgorithm)
+  case executed(ConvolutionAlgorithm)
 }
 
 /// Makes a problem of any bytes and sees whether what the library says of it
@@ -32,7 +32,7 @@ package func checkProblem(
   func plan<Scalar: TestScalar>(
     _ type: Scalar.Type
   ) throws(FuzzFailure) -> FuzzOutcome {
-    try checkPlan(type, problem, geometry)
+    try checkPlans(type, problem, geometry)
   }
   return try plan(problem.type.testType)
 }
@@ -107,17 +107,28 @@ private func check(
 
 // MARK: - Plan
 
-private func checkPlan<Scalar: TestScalar>(
+private func checkPlans<Scalar: TestScalar>(
   _ type: Scalar.Type, _ problem: FuzzedProblem, _ geometry: Conv2DGeometry
 ) throws(FuzzFailure) -> FuzzOutcome {
+  for operation in ConvolutionOperation.planned.dropFirst() {
+    _ = try checkPlan(type, operation, problem, geometry)
+  }
+  return try checkPlan(
+    type, ConvolutionOperation.planned[0], problem, geometry)
+}
+
+private func checkPlan<Scalar: TestScalar>(
+  _ type: Scalar.Type, _ operation: ConvolutionOperation,
+  _ problem: FuzzedProblem, _ geometry: Conv2DGeometry
+) throws(FuzzFailure) -> FuzzOutcome {
   var options = problem.options
-  func plan() throws(Conv2DError) -> InputGradientPlan<Scalar> {
-    try InputGradientPlan(geometry, options: options)
+  func plan() throws(Conv2DError) -> any AnyConvolutionPlan<Scalar> {
+    try operation.plan(type, geometry, options: options)
   }
   func least() -> Int? {
     var options = options
     (options.threads, options.workspaceLimit) = (1, nil)
-    return try? InputGradientPlan<Scalar>(geometry, options: options)
+    return try? operation.plan(type, geometry, options: options)
       .workspaceByteCount
   }
   switch problem.limit {
@@ -130,7 +141,7 @@ private func checkPlan<Scalar: TestScalar>(
     (options.tuning, options.workspaceLimit) = (.measure, nil)
   }
 
-  let made: InputGradientPlan<Scalar>
+  let made: any AnyConvolutionPlan<Scalar>
   do {
     made = try plan()
   } catch {
@@ -166,10 +177,12 @@ private func checkPlan<Scalar: TestScalar>(
     return .legal(made.algorithm)
   }
   let test = VerificationCase(
-    geometry: geometry, type: problem.type, algorithm: options.algorithm,
-    threads: options.threads, workspaceLimit: options.workspaceLimit,
+    operation: operation, geometry: geometry, type: problem.type,
+    algorithm: options.algorithm, threads: options.threads,
+    workspaceLimit: options.workspaceLimit,
     seed: problem.seed)
-  switch ExactProblem<Scalar>(geometry, seed: problem.seed).run(test) {
+  let exact = ExactProblem<Scalar>(operation, geometry, seed: problem.seed)
+  switch exact.run(test) {
   case .passed, .within: return .executed(made.algorithm)
   case .skipped: return .legal(made.algorithm)
   case .failed(let difference):

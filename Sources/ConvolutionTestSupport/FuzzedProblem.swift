@@ -17,7 +17,7 @@ struct FuzzedProblem {
   /// Whether the plan measures, if the problem is tiny.
   let measures: Bool
   let type: ScalarType
-  let options: InputGradientOptions
+  let options: ConvolutionOptions
   let limit: Limit
   let seed: UInt64
 
@@ -27,9 +27,9 @@ struct FuzzedProblem {
     executes = effort < 64
     measures = effort == 63
     type = ScalarType.allCases[Int(bytes.byte()) % ScalarType.allCases.count]
-    let algorithms = InputGradientAlgorithm.allCases
+    let algorithms = ConvolutionAlgorithm.allCases
     let choice = bytes.byte()
-    var options = InputGradientOptions(
+    var options = ConvolutionOptions(
       algorithm: algorithms[Int(choice) % algorithms.count],
       accuracy: choice & 0x80 == 0 ? .standard : .tight,
       threads: bytes.number(1...8))

@@ -1,20 +1,53 @@
 import Convolutions
 
-/// The operation on integers, from its definition, twice: once by where the
-/// taps go and once by where the results come from.
+/// The operations on integers, from their definition, twice: once by where each
+/// product goes and once by where each result comes from.
 ///
 /// The two share no code with each other or with the library.
 public enum IntegerReference {
-  /// Adds each product to the result it lands on.
+  /// Adds each product to the result it belongs to.
   ///
   /// - Parameters:
-  ///   - filter: `[kh, kw, Cin / groups, Cout]`.
-  ///   - outBackprop: in the geometry's data format.
-  /// - Returns: the gradient, in the geometry's data format.
-  public static func scatter(
-    _ geometry: Conv2DGeometry, filter: [Int64], outBackprop: [Int64]
+  ///   - first, second: the operands, in the order of
+  ///     `ConvolutionOperation.operands`.
+  /// - Returns: the result. Sums wrap.
+  package static func scatter(
+    _ operation: ConvolutionOperation, _ geometry: Conv2DGeometry,
+    _ first: [Int64], _ second: [Int64]
   ) -> [Int64] {
     let g = geometry
+    var tensors: [Conv2DError.TensorName: [Int64]] = [
+      operation.operands[0]: first, operation.operands[1]: second,
+    ]
+    tensors[operation.result] = [Int64](
+      repeating: 0, count: g.count(of: operation.result))
+    var input = tensors[.input]!
+    var filter = tensors[.filter]!
+    var output = tensors[.outBackprop]!
+    tensors = [:]
+    input.withUnsafeMutableBufferPointer { input in
+      filter.withUnsafeMutableBufferPointer { filter in
+        output.withUnsafeMutableBufferPointer { output in
+          guard let input = input.baseAddress, let filter = filter.baseAddress,
+            let output = output.baseAddress
+          else { return }
+          scatter(operation, g, input, filter, output)
+        }
+      }
+    }
+    return switch operation.result {
+    case .input: input
+    case .filter: filter
+    case .outBackprop, .tensor: output
+    }
+  }
+
+  private static func scatter(
+    _ operation: ConvolutionOperation, _ g: Conv2DGeometry,
+    _ input: UnsafeMutablePointer<Int64>,
+    _ filter: UnsafeMutablePointer<Int64>,
+    _ output: UnsafeMutablePointer<Int64>
+  ) {
     let (kernelHeight, kernelWidth) = (g.kernelHeight, g.kernelWidth)
     let (cin, cout) = (g.inputChannels, g.outputChannels)
     let cinPerGroup = cin / g.groups
@@ -25,43 +58,46 @@ public enum IntegerReference {
     let nchw = g.dataFormat == .nchw
     let (inputChannel, inputPixel) = nchw ? (inputPlane, 1) : (1, cin)
     let (outputChannel, outputPixel) = nchw ? (outputPlane, 1) : (1, cout)
-    var result = [Int64](repeating: 0, count: g.batch * inputPlane * cin)
-    result.withUnsafeMutableBufferPointer { result in
-      filter.withUnsafeBufferPointer { filter in
-        outBackprop.withUnsafeBufferPointer { outBackprop in
-          guard let result = result.baseAddress,
-            let filter = filter.baseAddress,
-            let outBackprop = outBackprop.baseAddress
-          else { return }
-          for n in 0..<g.batch {
-            for oh in 0..<g.outputHeight {
-              for ow in 0..<g.outputWidth {
-                let window =
-                  outBackprop + n * cout * outputPlane
-                  + (oh * g.outputWidth + ow) * outputPixel
-                for r in 0..<kernelHeight {
-                  let y = oh * g.strides[0] - g.padTop + r * g.dilations[0]
-                  if y < 0 || y >= g.inputHeight { continue }
-                  for c in 0..<kernelWidth {
-                    let x = ow * g.strides[1] - g.padLeft + c * g.dilations[1]
-                    if x < 0 || x >= g.inputWidth { continue }
-                    let weights =
-                      filter + (r * kernelWidth + c) * cinPerGroup * cout
-                    let cell =
-                      result + n * cin * inputPlane
-                      + (y * g.inputWidth + x) * inputPixel
-                    for ci in 0..<cin {
-                      let group = ci / cinPerGroup
-                      let row = weights + ci % cinPerGroup * cout
-                      var sum: Int64 = 0
-                      var co = group * coutPerGroup
-                      let end = co + coutPerGroup
-                      while co < end {
-                        sum &+= window[co * outputChannel] &* row[co]
-                        co += 1
-                      }
-                      cell[ci * inputChannel] &+= sum
-                    }
+    for n in 0..<g.batch {
+      for oh in 0..<g.outputHeight {
+        for ow in 0..<g.outputWidth {
+          let window =
+            output + n * cout * outputPlane
+            + (oh * g.outputWidth + ow) * outputPixel
+          for r in 0..<kernelHeight {
+            let y = oh * g.strides[0] - g.padTop + r * g.dilations[0]
+            if y < 0 || y >= g.inputHeight { continue }
+            for c in 0..<kernelWidth {
+              let x = ow * g.strides[1] - g.padLeft + c * g.dilations[1]
+              if x < 0 || x >= g.inputWidth { continue }
+              let weights = filter + (r * kernelWidth + c) * cinPerGroup * cout
+              let cell =
+                input + n * cin * inputPlane
+                + (y * g.inputWidth + x) * inputPixel
+              for ci in 0..<cin {
+                let row = weights + ci % cinPerGroup * cout
+                let pixel = cell + ci * inputChannel
+                var co = ci / cinPerGroup * coutPerGroup
+                let end = co + coutPerGroup
+                switch operation {
+                case .inputGradient:
+                  var sum: Int64 = 0
+                  while co < end {
+                    sum &+= window[co * outputChannel] &* row[co]
+                    co += 1
+                  }
+                  pixel.pointee &+= sum
+                case .forward:
+                  let value = pixel.pointee
+                  while co < end {
+                    window[co * outputChannel] &+= value &* row[co]
+                    co += 1
+                  }
+                case .filterGradient:
+                  let value = pixel.pointee
+                  while co < end {
+                    row[co] &+= value &* window[co * outputChannel]
+                    co += 1
                   }
                 }
               }
@@ -70,71 +106,49 @@ public enum IntegerReference {
         }
       }
     }
-    return result
   }
 
-  /// Collects each result from the windows that reach it; as ``scatter``.
+  /// Collects each result from the products that belong to it; as ``scatter``.
+  package static func gather(
+    _ operation: ConvolutionOperation, _ geometry: Conv2DGeometry,
+    _ first: [Int64], _ second: [Int64]
+  ) -> [Int64] {
+    let terms = ResultTerms(operation, geometry)
+    return first.withUnsafeBufferPointer { first in
+      second.withUnsafeBufferPointer { second in
+        (0..<geometry.count(of: operation.result)).map { place in
+          var sum: Int64 = 0
+          terms.forEachRun(of: place) { run in
+            var (a, b) = (run.first, run.second)
+            for _ in 0..<run.count {
+              sum &+= first[a] &* second[b]
+              a += run.firstStride
+              b += run.secondStride
+            }
+          }
+          return sum
+        }
+      }
+    }
+  }
+
+  /// The gradient of the input, by where its products go.
+  ///
+  /// - Parameters:
+  ///   - filter: `[kh, kw, Cin / groups, Cout]`.
+  ///   - outBackprop: in the geometry's data format.
+  /// - Returns: the gradient, in the geometry's data format.
+  public static func scatter(
+    _ geometry: Conv2DGeometry, filter: [Int64], outBackprop: [Int64]
+  ) -> [Int64] {
+    scatter(.inputGradient, geometry, filter, outBackprop)
+  }
+
+  /// The gradient of the input, by where it comes from; as ``scatter``.
   public static func gather(
     _ geometry: Conv2DGeometry, filter: [Int64], outBackprop: [Int64]
   ) -> [Int64] {
-    let vertical = hits(geometry, axis: 0)
-    let horizontal = hits(geometry, axis: 1)
-    let nhwc = geometry.dataFormat == .nhwc
-    let depth = geometry.outputChannels / geometry.groups
-    let rowLength = geometry.outputChannels
-    let blockLength = geometry.filterSizes[2]
-    var result: [Int64] = []
-    result.reserveCapacity(geometry.inputCount)
-
-    func collect(_ n: Int, _ y: Int, _ x: Int, _ ci: Int) -> Int64 {
-      let first = ci / blockLength * depth
-      var sum: Int64 = 0
-      for (oh, r) in vertical[y] {
-        for (ow, c) in horizontal[x] {
-          var weight =
-            ((r * geometry.kernelWidth + c) * blockLength + ci % blockLength)
-            * rowLength + first
-          var place: Int
-          let step: Int
-          if nhwc {
-            place =
-              ((n * geometry.outputHeight + oh) * geometry.outputWidth + ow)
-              * rowLength + first
-            step = 1
-          } else {
-            step = geometry.outputHeight * geometry.outputWidth
-            place =
-              (n * rowLength + first) * step + oh * geometry.outputWidth + ow
-          }
-          for _ in 0..<depth {
-            sum += outBackprop[place] * filter[weight]
-            place += step
-            weight += 1
-          }
-        }
-      }
-      return sum
-    }
-
-    let (rows, columns) = (geometry.inputHeight, geometry.inputWidth)
-    for n in 0..<geometry.batch {
-      if nhwc {
-        for y in 0..<rows {
-          for x in 0..<columns {
-            for ci in 0..<geometry.inputChannels {
-              result.append(collect(n, y, x, ci))
-            }
-          }
-        }
-      } else {
-        for ci in 0..<geometry.inputChannels {
-          for y in 0..<rows {
-            for x in 0..<columns { result.append(collect(n, y, x, ci)) }
-          }
-        }
-      }
-    }
-    return result
+    gather(.inputGradient, geometry, filter, outBackprop)
   }
 
   /// The forward convolution, whose adjoint the operation is.
@@ -195,32 +209,20 @@ public enum IntegerReference {
     }
   }
 
-  /// Which elements of the result have a tap that reaches them.
-  static func touched(_ geometry: Conv2DGeometry) -> [Bool] {
-    guard geometry.outBackpropCount > 0 else {
-      return Array(repeating: false, count: geometry.inputCount)
+  /// Which elements of the result have a product that belongs to them.
+  package static func touched(
+    _ operation: ConvolutionOperation, _ geometry: Conv2DGeometry
+  ) -> [Bool] {
+    let terms = ResultTerms(operation, geometry)
+    return (0..<geometry.count(of: operation.result)).map {
+      terms.isReached($0)
     }
-    let rows = hits(geometry, axis: 0).map { !$0.isEmpty }
-    let columns = hits(geometry, axis: 1).map { !$0.isEmpty }
-    let channels = geometry.inputChannels
-    let (outer, inner) =
-      geometry.dataFormat == .nhwc ? (1, channels) : (channels, 1)
-    var touched: [Bool] = []
-    touched.reserveCapacity(geometry.inputCount)
-    for _ in 0..<geometry.batch * outer {
-      for row in rows {
-        for column in columns {
-          for _ in 0..<inner { touched.append(row && column) }
-        }
-      }
-    }
-    return touched
   }
 
   /// Terms of the longest sum.
-  static func longestSum(_ geometry: Conv2DGeometry) -> Int {
-    let rows = hits(geometry, axis: 0).map(\.count).max() ?? 0
-    let columns = hits(geometry, axis: 1).map(\.count).max() ?? 0
-    return rows * columns * (geometry.outputChannels / geometry.groups)
+  package static func longestSum(
+    _ operation: ConvolutionOperation, _ geometry: Conv2DGeometry
+  ) -> Int {
+    ResultTerms(operation, geometry).longestSum
   }
 }

@@ -52,19 +52,20 @@ public enum LayerCheck {
   /// with the corners and edges of each image. A result that is not finite,
   /// anywhere, gives infinity.
   public static func errors<Scalar: ConvolutionScalar>(
-    geometry: Conv2DGeometry, filter: [Scalar], outBackprop: [Scalar],
-    result: [Scalar]
+    _ operation: ConvolutionOperation, geometry: Conv2DGeometry,
+    _ first: [Scalar], _ second: [Scalar], result: [Scalar]
   ) -> Errors {
-    precondition(result.count == geometry.inputCount)
+    precondition(result.count == geometry.count(of: operation.result))
     let results = doubles(result)
     guard results.allSatisfy(\.isFinite) else {
       return Errors(largest: .infinity, relative: .infinity)
     }
     let isSample = geometry.flops / 2 >= fullWork
-    let places = isSample ? sample(geometry) : Array(results.indices)
+    let places =
+      isSample ? sample(operation, geometry) : Array(results.indices)
     guard !places.isEmpty else { return Errors(largest: 0, relative: 0) }
-    let gather = DoubleGather(
-      geometry, filter: doubles(filter), outBackprop: doubles(outBackprop))
+    let terms = ResultTerms(operation, geometry)
+    let (first, second) = (doubles(first), doubles(second))
 
     let chunk = 256
     let chunks = (places.count + chunk - 1) / chunk
@@ -74,7 +75,7 @@ public enum LayerCheck {
       DispatchQueue.concurrentPerform(iterations: chunks) { index in
         for place in index * chunk..<min((index + 1) * chunk, places.count) {
           buffer.initializeElement(
-            at: place, to: gather.value(at: places[place]))
+            at: place, to: terms.sum(of: places[place], first, second))
         }
       }
       count = places.count
@@ -122,11 +123,13 @@ public enum LayerCheck {
     }
   }
 
-  /// Fixed places of the result: the border of the image and the inside, with
-  /// any image and channel, and as many anywhere.
-  private static func sample(_ geometry: Conv2DGeometry) -> [Int] {
+  /// Fixed places of the result: the border of its images, or of the kernel, and
+  /// the inside, with any image and channel, and as many anywhere.
+  private static func sample(
+    _ operation: ConvolutionOperation, _ geometry: Conv2DGeometry
+  ) -> [Int] {
     var generator = SeededGenerator(seed: 0x5A3B1E)
-    let (height, width) = (geometry.inputHeight, geometry.inputWidth)
+    let sizes = geometry.sizes(of: operation.result)
     func coordinate(_ size: Int, _ kind: Int) -> Int {
       switch kind {
       case 0: 0
@@ -134,70 +137,43 @@ public enum LayerCheck {
       default: generator.int(0...size - 1)
       }
     }
+    // Image rows and columns, and what else there is.
+    let (row, column, others) =
+      switch operation.result {
+      case .filter: (0, 1, [2, 3])
+      default:
+        (
+          geometry.dataFormat.heightIndex, geometry.dataFormat.widthIndex,
+          [0, geometry.dataFormat.channelIndex]
+        )
+      }
     let border = (0..<sampleCount).map { index in
       // Nine pairs of first, last and any row and column in turn.
-      let y = coordinate(height, index % 3)
-      let x = coordinate(width, index / 3 % 3)
-      let n = coordinate(geometry.batch, index / 9 % 5)
-      let ci = coordinate(geometry.inputChannels, index / 45 % 7)
-      return geometry.dataFormat == .nhwc
-        ? ((n * height + y) * width + x) * geometry.inputChannels + ci
-        : ((n * geometry.inputChannels + ci) * height + y) * width + x
+      var place = [0, 0, 0, 0]
+      place[row] = coordinate(sizes[row], index % 3)
+      place[column] = coordinate(sizes[column], index / 3 % 3)
+      place[others[0]] = coordinate(sizes[others[0]], index / 9 % 5)
+      place[others[1]] = coordinate(sizes[others[1]], index / 45 % 7)
+      return zip(sizes, place).reduce(0) { $0 * $1.0 + $1.1 }
     }
     let anywhere = (0..<sampleCount).map { _ in
-      generator.int(0...geometry.inputCount - 1)
+      generator.int(0...geometry.count(of: operation.result) - 1)
     }
     return border + anywhere
   }
 }
 
-/// Single elements of the gradient, in double precision, from the definition.
-private struct DoubleGather: Sendable {
-  let geometry: Conv2DGeometry
-  let filter: [Double]
-  let outBackprop: [Double]
-  let rows: [[(window: Int, tap: Int)]]
-  let columns: [[(window: Int, tap: Int)]]
-
-  init(
-    _ geometry: Conv2DGeometry, filter: [Double], outBackprop: [Double]
-  ) {
-    self.geometry = geometry
-    self.filter = filter
-    self.outBackprop = outBackprop
-    rows = IntegerReference.hits(geometry, axis: 0)
-    columns = IntegerReference.hits(geometry, axis: 1)
-  }
-
-  func value(at place: Int) -> Double {
-    let (height, width) = (geometry.inputHeight, geometry.inputWidth)
-    let (cin, cout) = (geometry.inputChannels, geometry.outputChannels)
-    let nhwc = geometry.dataFormat == .nhwc
-    let pixel = nhwc ? place / cin : place % (height * width)
-    let ci = nhwc ? place % cin : place / (height * width) % cin
-    let n = place / (cin * height * width)
-    let (y, x) = (pixel / width % height, pixel % width)
-
-    let cinPerGroup = cin / geometry.groups
-    let depth = cout / geometry.groups
-    let firstChannel = ci / cinPerGroup * depth
-    let plane = geometry.outputHeight * geometry.outputWidth
-    let image = n * cout * plane
+extension ResultTerms {
+  /// An element of the result in double precision.
+  fileprivate func sum(
+    of place: Int, _ first: [Double], _ second: [Double]
+  ) -> Double {
     var sum = 0.0
-    for (oh, r) in rows[y] {
-      for (ow, c) in columns[x] {
-        let window = oh * geometry.outputWidth + ow
-        let source =
-          nhwc
-          ? image + window * cout + firstChannel
-          : image + firstChannel * plane + window
-        let step = nhwc ? 1 : plane
-        let weights =
-          ((r * geometry.kernelWidth + c) * cinPerGroup + ci % cinPerGroup)
-          * cout + firstChannel
-        for k in 0..<depth {
-          sum += outBackprop[source + k * step] * filter[weights + k]
-        }
+    forEachRun(of: place) { run in
+      for index in 0..<run.count {
+        sum +=
+          first[run.first + index * run.firstStride]
+          * second[run.second + index * run.secondStride]
       }
     }
     return sum

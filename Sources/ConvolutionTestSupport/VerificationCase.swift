@@ -3,9 +3,10 @@ import Convolutions
 /// One test case, and everything needed to rerun it.
 public struct VerificationCase: Sendable {
   public var suite: VerificationSuite
+  public var operation: ConvolutionOperation
   public var geometry: Conv2DGeometry
   public var type: ScalarType
-  public var algorithm: InputGradientAlgorithm
+  public var algorithm: ConvolutionAlgorithm
   public var threads: Int
   /// Bytes, or `nil` for no limit.
   public var workspaceLimit: Int?
@@ -13,12 +14,14 @@ public struct VerificationCase: Sendable {
   public var seed: UInt64
 
   public init(
-    suite: VerificationSuite = .exact, geometry: Conv2DGeometry,
-    type: ScalarType,
-    algorithm: InputGradientAlgorithm, threads: Int, workspaceLimit: Int? = nil,
+    suite: VerificationSuite = .exact,
+    operation: ConvolutionOperation = .inputGradient,
+    geometry: Conv2DGeometry, type: ScalarType,
+    algorithm: ConvolutionAlgorithm, threads: Int, workspaceLimit: Int? = nil,
     seed: UInt64
   ) {
     self.suite = suite
+    self.operation = operation
     self.geometry = geometry
     self.type = type
     self.algorithm = algorithm
@@ -31,7 +34,8 @@ public struct VerificationCase: Sendable {
   ///
   /// The far pads are always there: several of them go with one descriptor.
   public var reproduction: String {
-    "convbench verify --suite \(suite.rawValue) --problem \(geometry.descriptor)"
+    "convbench verify --suite \(suite.rawValue)"
+      + " --op \(operation.rawValue) --problem \(geometry.descriptor)"
       + " --padding-after \(geometry.padBottom),\(geometry.padRight)"
       + " --dtype \(type.rawValue)"
       + " --layout \(geometry.dataFormat.rawValue.lowercased())"
@@ -50,12 +54,12 @@ public struct VerificationCase: Sendable {
     }
   }
 
-  package var options: InputGradientOptions {
+  package var options: ConvolutionOptions {
     guard suite == .bound else {
       return .exact(
         algorithm, threads: threads, workspaceLimit: workspaceLimit)
     }
-    return InputGradientOptions(
+    return ConvolutionOptions(
       algorithm: algorithm, accuracy: seed % 2 == 0 ? .standard : .tight,
       threads: threads, workspaceLimit: workspaceLimit)
   }
@@ -130,8 +134,12 @@ public struct VerificationSummary: Sendable {
     switch outcome {
     case .passed: break
     case .within(let ratios):
+      let name = "\(test.algorithm.rawValue) \(test.type.rawValue)"
       worst.merge(
-        ["\(test.algorithm.rawValue) \(test.type.rawValue)": ratios]
+        [
+          test.operation == .inputGradient
+            ? name : "\(test.operation.rawValue) \(name)": ratios
+        ]
       ) { $0.union($1) }
     case .skipped(let reason): skipped[reason, default: 0] += 1
     case .failed(let difference):

@@ -31,25 +31,14 @@ public func conv2DBackpropInput<Scalar>(
   padding: Padding,
   dataFormat: DataFormat = .nhwc,
   dilations: [Int] = [1, 1, 1, 1],
-  options: InputGradientOptions = .init()
+  options: ConvolutionOptions = .init()
 ) throws(Conv2DError) -> Tensor<Scalar> {
   let geometry = try Conv2DGeometry(
     inputSizes: inputSizes, filterSizes: filter.shape,
     outBackpropSizes: outBackprop.shape, strides: strides, padding: padding,
     dataFormat: dataFormat, dilations: dilations)
-  let plan = try InputGradientPlan<Scalar>(geometry, options: options)
-  try checkMemory(
-    geometry.inputCount * MemoryLayout<Scalar>.stride
-      + plan.workspaceByteCount + plan.preparedFilterByteCount)
-  let prepared = plan.prepare(filter: filter.scalars.span)
-  var workspace = plan.makeWorkspace()
-  return Tensor(
-    uncheckedShape: geometry.inputSizes, count: geometry.inputCount
-  ) { result in
-    plan.execute(
-      filter: prepared, outBackprop: outBackprop.scalars.span, into: &result,
-      workspace: &workspace)
-  }
+  return try InputGradientPlan<Scalar>(geometry, options: options)
+    .result(filter, outBackprop)
 }
 
 /// A transposed convolution; TensorFlow's `conv2d_transpose`, PyTorch's
@@ -81,7 +70,7 @@ public func conv2DTranspose<Scalar>(
   padding: Padding = .same,
   dataFormat: DataFormat = .nhwc,
   dilations: [Int] = [1],
-  options: InputGradientOptions = .init()
+  options: ConvolutionOptions = .init()
 ) throws(Conv2DError) -> Tensor<Scalar> {
   do throws(Conv2DError) {
     return try conv2DBackpropInput(

@@ -4,15 +4,25 @@ import Convolutions
 struct ApplyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "apply",
-    abstract: "Computes the gradient from and to NumPy's .npy files.",
+    abstract: "Computes an operation from and to NumPy's .npy files.",
     discussion: """
+      input-gradient takes --input-sizes, --filter and --out-backprop; forward \
+      --input and --filter.
+
       The files hold <f2, <f4 or <f8, or bfloat16 as <u2 or <V2 with --dtype \
-      bfloat16, in C order. The result has the filter's type. If anything is \
+      bfloat16, in C order. The result has the operands' type. If anything is \
       wrong, nothing is written.
       """)
 
-  @Option(help: "Sizes of the result: 4 in data-format order, or H,W.")
-  var inputSizes: CommaList<Int>
+  @Option(name: .customLong("op"), help: "Operation.")
+  var operation = ConvolutionOperation.inputGradient
+
+  @Option(
+    help: "Sizes of the input gradient: 4 in data-format order, or H,W.")
+  var inputSizes: CommaList<Int>?
+
+  @Option(help: ArgumentHelp("The input.", valueName: "file.npy"))
+  var input: String?
 
   @Option(
     help: ArgumentHelp(
@@ -26,7 +36,7 @@ struct ApplyCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       "The gradient of the output.", valueName: "file.npy"))
-  var outBackprop: String
+  var outBackprop: String?
 
   @Option(
     help: ArgumentHelp("Where to put the result.", valueName: "file.npy"))
@@ -54,24 +64,42 @@ struct ApplyCommand: ParsableCommand {
   var type: ScalarType?
 
   @Option(help: "Algorithm.")
-  var algorithm = InputGradientAlgorithm.automatic
+  var algorithm = ConvolutionAlgorithm.automatic
 
   @Option(help: "Error allowed.")
   var accuracy = Accuracy.standard
 
   @Option(help: "Threads.")
-  var threads = InputGradientOptions.availableProcessors
+  var threads = ConvolutionOptions.availableProcessors
 
   func validate() throws {
     guard filter == nil || filters == nil else {
       throw ValidationError(
         "'--filter' and '--filters' are the same; give one of them.")
     }
-    guard filter != nil || filters != nil else {
-      throw ValidationError("'--filter' is missing.")
+    let given: [Conv2DError.TensorName: Bool] = [
+      .filter: filterPath != nil, .outBackprop: outBackprop != nil,
+      .input: input != nil,
+    ]
+    for (tensor, isGiven) in given {
+      let option = tensor.rawValue.replacing("_", with: "-")
+      guard isGiven || !operation.operands.contains(tensor) else {
+        throw ValidationError("'--\(option)' is missing.")
+      }
+      guard !isGiven || operation.operands.contains(tensor) else {
+        throw ValidationError(
+          "'--\(option)' is no operand of \(operation.rawValue).")
+      }
     }
-    guard [2, 4].contains(inputSizes.values.count) else {
-      throw ValidationError("'--input-sizes' takes 2 or 4 numbers.")
+    if operation == .inputGradient {
+      guard let inputSizes else {
+        throw ValidationError("'--input-sizes' is missing.")
+      }
+      guard [2, 4].contains(inputSizes.values.count) else {
+        throw ValidationError("'--input-sizes' takes 2 or 4 numbers.")
+      }
+    } else if inputSizes != nil {
+      throw ValidationError("'--input-sizes' goes with input-gradient only.")
     }
     for (name, list) in [("strides", strides), ("dilations", dilations)]
     where list.values.count != 4 {
@@ -80,47 +108,71 @@ struct ApplyCommand: ParsableCommand {
     try checkThreads([threads])
   }
 
+  private var filterPath: String? { filter ?? filters }
+
+  private func path(_ tensor: Conv2DError.TensorName) -> String {
+    switch tensor {
+    case .filter: filterPath!
+    case .input: input!
+    case .outBackprop, .tensor: outBackprop!
+    }
+  }
+
   func run() throws {
-    let filterPath = filter ?? filters!
+    let operands = operation.operands
+    let (firstPath, secondPath) = (path(operands[0]), path(operands[1]))
     do {
-      let filter = try NumPyFile(path: filterPath)
-      let outBackprop = try NumPyFile(path: outBackprop)
-      let filterType = try filter.scalarType(declared: type)
-      let outBackpropType = try outBackprop.scalarType(declared: type)
-      guard filterType == outBackpropType else {
+      let first = try NumPyFile(path: firstPath)
+      let second = try NumPyFile(path: secondPath)
+      let firstType = try first.scalarType(declared: type)
+      guard try second.scalarType(declared: type) == firstType else {
         throw NumPyError(
-          path: self.outBackprop,
-          reason: "its type is \(outBackprop.typeDescriptor), that of "
-            + "\(filterPath) is \(filter.typeDescriptor); they must be the "
+          path: secondPath,
+          reason: "its type is \(second.typeDescriptor), that of "
+            + "\(firstPath) is \(first.typeDescriptor); they must be the "
             + "same")
       }
-      switch filterType {
-      case .float16: try apply(Float16.self, filter, outBackprop)
-      case .bfloat16: try apply(BFloat16.self, filter, outBackprop)
-      case .float32: try apply(Float.self, filter, outBackprop)
-      case .float64: try apply(Double.self, filter, outBackprop)
+      switch firstType {
+      case .float16: try apply(Float16.self, first, second)
+      case .bfloat16: try apply(BFloat16.self, first, second)
+      case .float32: try apply(Float.self, first, second)
+      case .float64: try apply(Double.self, first, second)
       }
     } catch let error as NumPyError {
       throw Failure.failed("\(error)")
     } catch let error as Conv2DError {
       throw Failure.failed(
-        "filter \(filterPath), out_backprop \(outBackprop): \(error)")
+        "\(operands[0].rawValue) \(firstPath), "
+          + "\(operands[1].rawValue) \(secondPath): \(error)")
     }
   }
 
   private func apply<Scalar: ConvolutionScalar>(
-    _ type: Scalar.Type, _ filter: NumPyFile, _ outBackprop: NumPyFile
+    _ type: Scalar.Type, _ firstFile: NumPyFile, _ secondFile: NumPyFile
   ) throws {
-    let result = try conv2DBackpropInput(
-      inputSizes: inputSizes.values,
-      filter: Tensor(shape: filter.shape, scalars: filter.scalars(type)),
-      outBackprop: Tensor(
-        shape: outBackprop.shape, scalars: outBackprop.scalars(type)),
-      strides: strides.values, padding: padding.padding,
-      dataFormat: dataFormat, dilations: dilations.values,
-      options: .init(
-        algorithm: algorithm, accuracy: accuracy, threads: threads))
+    let first = try Tensor(
+      shape: firstFile.shape, scalars: firstFile.scalars(type))
+    let second = try Tensor(
+      shape: secondFile.shape, scalars: secondFile.scalars(type))
+    let options = ConvolutionOptions(
+      algorithm: algorithm, accuracy: accuracy, threads: threads)
+    let result =
+      switch operation {
+      case .inputGradient:
+        try conv2DBackpropInput(
+          inputSizes: inputSizes!.values, filter: first, outBackprop: second,
+          strides: strides.values, padding: padding.padding,
+          dataFormat: dataFormat, dilations: dilations.values,
+          options: options)
+      case .forward:
+        try conv2D(
+          input: second, filter: first, strides: strides.values,
+          padding: padding.padding, dataFormat: dataFormat,
+          dilations: dilations.values, options: options)
+      case .filterGradient:
+        throw Failure.failed("the filter gradient is not there yet")
+      }
     try NumPyFile.write(
-      result, typeDescriptor: filter.typeDescriptor, path: output)
+      result, typeDescriptor: firstFile.typeDescriptor, path: output)
   }
 }

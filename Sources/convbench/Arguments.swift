@@ -57,9 +57,24 @@ extension DataFormat: ExpressibleByArgument {
   public static var allValueStrings: [String] { allCases.map(\.layoutName) }
 }
 
-extension InputGradientAlgorithm: ExpressibleByArgument {
+extension ConvolutionAlgorithm: ExpressibleByArgument {
   public init?(argument: String) {
     self.init(rawValue: argument == "automatic" ? "auto" : argument)
+  }
+
+  public var defaultValueDescription: String { rawValue }
+  public static var allValueStrings: [String] { allCases.map(\.rawValue) }
+}
+
+extension ConvolutionOperation: ExpressibleByArgument {
+  /// Takes benchdnn's names too.
+  public init?(argument: String) {
+    switch argument {
+    case "BWD_D": self = .inputGradient
+    case "FWD_D": self = .forward
+    case "BWD_W": self = .filterGradient
+    default: self.init(rawValue: argument)
+    }
   }
 
   public var defaultValueDescription: String { rawValue }

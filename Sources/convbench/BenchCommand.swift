@@ -14,6 +14,9 @@ struct BenchCommand: ParsableCommand {
   @OptionGroup
   var selection: ProblemSelection
 
+  @Option(name: .customLong("op"), help: "Operations.")
+  var operations = CommaList([ConvolutionOperation.inputGradient])
+
   @Option(name: .customLong("dtype"), help: "Types of the scalars.")
   var types = CommaList([ScalarType.float32])
 
@@ -21,10 +24,10 @@ struct BenchCommand: ParsableCommand {
   var layouts = CommaList([DataFormat.nhwc])
 
   @Option(help: "Numbers of threads.")
-  var threads = CommaList([InputGradientOptions.availableProcessors])
+  var threads = CommaList([ConvolutionOptions.availableProcessors])
 
   @Option(name: .customLong("algorithm"), help: "Algorithms.")
-  var algorithms = CommaList([InputGradientAlgorithm.automatic])
+  var algorithms = CommaList([ConvolutionAlgorithm.automatic])
 
   @Option(name: .customLong("accuracy"), help: "Errors allowed.")
   var accuracies = CommaList(Accuracy.allCases)
@@ -68,7 +71,8 @@ struct BenchCommand: ParsableCommand {
     environment.warningLines.forEach(printError)
 
     let benchmark = Benchmark(
-      types: types.values, layouts: layouts.values, threads: threads.values,
+      operations: operations.values, types: types.values,
+      layouts: layouts.values, threads: threads.values,
       algorithms: algorithms.values, accuracies: accuracies.values,
       workspaceLimit: workspaceLimit, minimumTime: minTime)
     let bar = ProgressBar("bench", total: benchmark.rowCount(problems))

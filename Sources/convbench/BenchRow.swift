@@ -15,14 +15,15 @@ struct BenchRow: Sendable {
 
   var name: String
   var shortProblem: String
+  var operation: ConvolutionOperation
   var type: ScalarType
   var geometry: Conv2DGeometry
   var threads = 1
   /// What was asked for.
-  var request = InputGradientAlgorithm.automatic
+  var request = ConvolutionAlgorithm.automatic
   var accuracy = Accuracy.standard
   /// What the plan took.
-  var algorithm: InputGradientAlgorithm?
+  var algorithm: ConvolutionAlgorithm?
   /// How the plan cuts the work, in words.
   var cut: String?
   var workspaceByteCount: Int?
@@ -41,11 +42,13 @@ struct BenchRow: Sendable {
   var reason: String?
 
   init(
-    name: String, shortProblem: String, type: ScalarType,
+    name: String, shortProblem: String,
+    operation: ConvolutionOperation = .inputGradient, type: ScalarType,
     geometry: Conv2DGeometry
   ) {
     self.name = name
     self.shortProblem = shortProblem
+    self.operation = operation
     self.type = type
     self.geometry = geometry
   }
@@ -101,7 +104,8 @@ enum Field: Equatable, Sendable {
 extension BenchRow {
   /// The keys of CSV and JSON, in the order of the columns.
   static let keys = [
-    "name", "problem", "dtype", "layout", "threads", "algorithm", "accuracy",
+    "name", "problem", "op", "dtype", "layout", "threads", "algorithm",
+    "accuracy",
     "workspace_bytes", "min_ms", "median_ms", "iqr_ms", "prepare_ms", "gflops",
     "gemm_fraction", "direct_min_ms", "speedup_vs_direct", "max_error",
     "relative_error", "direct_relative_error", "status", "reason",
@@ -112,6 +116,7 @@ extension BenchRow {
     let values: [Field] = [
       .text(name),
       .text(geometry.descriptor),
+      .text(operation.rawValue),
       .text(type.rawValue),
       .text(geometry.dataFormat.layoutName),
       .integer(threads),
@@ -139,18 +144,20 @@ extension BenchRow {
 // MARK: - Means
 
 /// The line that sums rows up: geometric means of the speed-up and of the
-/// share of the GEMM rate, for each type, layout, number of threads, algorithm
+/// share of the GEMM rate, for each operation, type, layout, number of threads, algorithm
 /// asked for and accuracy.
 func meansLine(_ rows: [BenchRow]) -> String {
   struct Group: Hashable {
+    let operation: ConvolutionOperation
     let type: ScalarType
     let layout: DataFormat
     let threads: Int
-    let request: InputGradientAlgorithm
+    let request: ConvolutionAlgorithm
     let accuracy: Accuracy
 
     var label: String {
-      "\(type.rawValue) \(layout.layoutName) "
+      (operation == .inputGradient ? "" : "\(operation.rawValue) ")
+        + "\(type.rawValue) \(layout.layoutName) "
         + "\(threads) thread\(threads == 1 ? "" : "s") \(request.rawValue) "
         + accuracy.rawValue
     }
@@ -159,7 +166,8 @@ func meansLine(_ rows: [BenchRow]) -> String {
   var groups: [Group: [BenchRow]] = [:]
   for row in rows {
     let group = Group(
-      type: row.type, layout: row.geometry.dataFormat, threads: row.threads,
+      operation: row.operation, type: row.type, layout: row.geometry.dataFormat,
+      threads: row.threads,
       request: row.request, accuracy: row.accuracy)
     if groups[group] == nil { order.append(group) }
     groups[group, default: []].append(row)

@@ -4,10 +4,11 @@ import Foundation
 
 /// Verifies and times problems, a row a combination.
 struct Benchmark {
+  var operations: [ConvolutionOperation]
   var types: [ScalarType]
   var layouts: [DataFormat]
   var threads: [Int]
-  var algorithms: [InputGradientAlgorithm]
+  var algorithms: [ConvolutionAlgorithm]
   var accuracies: [Accuracy]
   var workspaceLimit: Int?
   /// Seconds of the engine's own time.
@@ -16,7 +17,8 @@ struct Benchmark {
   private static let seed: UInt64 = 1
 
   func rowCount(_ problems: [ProblemDescriptor]) -> Int {
-    problems.count * types.count * layouts.count * threads.count
+    problems.count * operations.count * types.count * layouts.count
+      * threads.count
       * algorithms.count * accuracies.count
   }
 
@@ -26,19 +28,22 @@ struct Benchmark {
   ) throws -> [BenchRow] {
     var rows: [BenchRow] = []
     for problem in problems {
-      for type in types {
-        for layout in layouts {
-          let row = BenchRow(
-            name: problem.name ?? "", shortProblem: problem.shortDescriptor,
-            type: type, geometry: try problem.geometry(layout))
-          let group =
-            switch type {
-            case .float16: run(row, Float16.self, progress)
-            case .bfloat16: run(row, BFloat16.self, progress)
-            case .float32: run(row, Float.self, progress)
-            case .float64: run(row, Double.self, progress)
-            }
-          rows += group
+      for operation in operations {
+        for type in types {
+          for layout in layouts {
+            let row = BenchRow(
+              name: problem.name ?? "", shortProblem: problem.shortDescriptor,
+              operation: operation, type: type,
+              geometry: try problem.geometry(layout))
+            let group =
+              switch type {
+              case .float16: run(row, Float16.self, progress)
+              case .bfloat16: run(row, BFloat16.self, progress)
+              case .float32: run(row, Float.self, progress)
+              case .float64: run(row, Double.self, progress)
+              }
+            rows += group
+          }
         }
       }
     }
@@ -51,16 +56,13 @@ struct Benchmark {
   ) -> [BenchRow] {
     let geometry = template.geometry
     let fits = Self.fitsMemory(geometry, type)
-    let filter =
+    let operands =
       fits
-      ? LayerCheck.randomScalars(
-        type, count: geometry.filterCount, seed: Self.seed) : []
-    let outBackprop =
-      fits
-      ? LayerCheck.randomScalars(
-        type, count: geometry.outBackpropCount, seed: Self.seed &+ 1) : []
+      ? Operands<Scalar>(
+        random: template.operation, geometry, seed: Self.seed)
+      : Operands([], [])
     var checker = Checker(
-      geometry: geometry, filter: filter, outBackprop: outBackprop)
+      operation: template.operation, geometry: geometry, operands: operands)
     var rows: [BenchRow] = []
     for threads in threads {
       for algorithm in algorithms {
@@ -106,17 +108,17 @@ struct Benchmark {
     _ row: inout BenchRow, _ checker: inout Checker<Scalar>,
     beside others: [BenchRow]
   ) {
-    let plan: InputGradientPlan<Scalar>
-    let directPlan: InputGradientPlan<Scalar>
+    let plan: any AnyConvolutionPlan<Scalar>
+    let directPlan: any AnyConvolutionPlan<Scalar>
     do {
-      plan = try InputGradientPlan(
-        row.geometry,
+      plan = try row.operation.plan(
+        Scalar.self, row.geometry,
         options: .init(
           algorithm: row.request, accuracy: row.accuracy,
           threads: row.threads,
           workspaceLimit: workspaceLimit))
-      directPlan = try InputGradientPlan(
-        row.geometry,
+      directPlan = try row.operation.plan(
+        Scalar.self, row.geometry,
         options: .init(algorithm: .direct, threads: row.threads))
     } catch {
       row.status = .unsupported
@@ -135,12 +137,12 @@ struct Benchmark {
       return
     }
     row.workspaceByteCount = plan.workspaceByteCount
-    var engine = Contender(plan, filter: checker.filter)
-    var direct = Contender(directPlan, filter: checker.filter)
+    var engine = Contender(plan, checker.operands)
+    var direct = Contender(directPlan, checker.operands)
 
     let tolerance = LayerCheck.tolerance(Scalar.scalarType)
-    let errors = checker.errors(of: engine.result(checker.outBackprop))
-    let directErrors = checker.errors(of: direct.result(checker.outBackprop))
+    let errors = checker.errors(of: engine.result())
+    let directErrors = checker.errors(of: direct.result())
     row.errors = errors
     row.directErrors = directErrors
     // Written so that a NaN fails.
@@ -157,27 +159,29 @@ struct Benchmark {
 
     let rate = BLASRuntime.gemmRate(Scalar.self)
     let times = timeInTurn(
-      &engine, &direct, outBackprop: checker.outBackprop,
-      minimumTime: minimumTime)
+      &engine, &direct, minimumTime: minimumTime)
     row.timing = times.engine
     row.directMinimum = times.rival.minimum
     row.gemmRate = max(rate, BLASRuntime.gemmRate(Scalar.self))
-    row.preparation = preparationTime(plan, checker.filter)
+    row.preparation = preparationTime(plan, checker.operands)
   }
 }
 
 /// Errors against the reference, which is slow: a result with the bits of an
 /// earlier one has its error.
 private struct Checker<Scalar: ConvolutionScalar> {
+  let operation: ConvolutionOperation
   let geometry: Conv2DGeometry
-  let filter: [Scalar]
-  let outBackprop: [Scalar]
+  let operands: Operands<Scalar>
   private var known: [(result: [Scalar], errors: LayerCheck.Errors)] = []
 
-  init(geometry: Conv2DGeometry, filter: [Scalar], outBackprop: [Scalar]) {
+  init(
+    operation: ConvolutionOperation, geometry: Conv2DGeometry,
+    operands: Operands<Scalar>
+  ) {
+    self.operation = operation
     self.geometry = geometry
-    self.filter = filter
-    self.outBackprop = outBackprop
+    self.operands = operands
   }
 
   mutating func errors(of result: [Scalar]) -> LayerCheck.Errors {
@@ -185,7 +189,7 @@ private struct Checker<Scalar: ConvolutionScalar> {
       return entry.errors
     }
     let errors = LayerCheck.errors(
-      geometry: geometry, filter: filter, outBackprop: outBackprop,
+      operation, geometry: geometry, operands.first, operands.second,
       result: result)
     known.append((result, errors))
     return errors

@@ -22,6 +22,9 @@ struct ChooseCommand: ParsableCommand {
   @Option(help: "Seed of the random layers.")
   var seed: UInt64 = 1
 
+  @Option(name: .customLong("op"), help: "Operation.")
+  var operation = ConvolutionOperation.inputGradient
+
   @Option(name: .customLong("dtype"), help: "Type of the scalars.")
   var type = ScalarType.float32
 
@@ -95,6 +98,7 @@ struct ChooseCommand: ParsableCommand {
   private func time<Scalar: ConvolutionScalar>(
     _ geometry: Conv2DGeometry, _ type: Scalar.Type
   ) -> Trial {
-    Trial(geometry, type, threads: threads, rounds: rounds)
+    Trial(
+      operation, geometry, type, threads: threads, rounds: rounds)
   }
 }

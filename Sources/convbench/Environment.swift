@@ -23,7 +23,7 @@ struct Environment: Equatable, Sendable {
       Item(key: "cpu", label: "CPU", value: cpuModel(cpuInfo)),
       Item(
         key: "cores", label: "cores available",
-        value: "\(InputGradientOptions.availableProcessors)"),
+        value: "\(ConvolutionOptions.availableProcessors)"),
       Item(
         key: "openblas", label: "OpenBLAS", value: BLASRuntime.configuration),
       Item(

@@ -10,6 +10,9 @@ struct ExplainCommand: ParsableCommand {
   @Argument(help: "Problem descriptor, such as mb8ic64ih56oc64oh56kh3ph1.")
   var problem: String
 
+  @Option(name: .customLong("op"), help: "Operation.")
+  var operation = ConvolutionOperation.inputGradient
+
   @Option(name: .customLong("dtype"), help: "Type of the scalars.")
   var type = ScalarType.float32
 
@@ -17,10 +20,10 @@ struct ExplainCommand: ParsableCommand {
   var layout = DataFormat.nhwc
 
   @Option(help: "Threads.")
-  var threads = InputGradientOptions.availableProcessors
+  var threads = ConvolutionOptions.availableProcessors
 
   @Option(help: "Algorithm to explain.")
-  var algorithm = InputGradientAlgorithm.automatic
+  var algorithm = ConvolutionAlgorithm.automatic
 
   @Option(help: "Error allowed.")
   var accuracy = Accuracy.standard
@@ -53,7 +56,7 @@ struct ExplainCommand: ParsableCommand {
     _ geometry: Conv2DGeometry, _ type: Scalar.Type
   ) throws {
     print(summary(of: geometry))
-    var taken: InputGradientAlgorithm?
+    var taken: ConvolutionAlgorithm?
     var refusal: Conv2DError?
     print("\nplan")
     do {
@@ -66,7 +69,7 @@ struct ExplainCommand: ParsableCommand {
     }
     let measured = measure ? measuredTimes(geometry, type) : [:]
     print("\ncandidates, predicted\(measure ? " and measured" : "") ms")
-    for candidate in InputGradientAlgorithm.allCases
+    for candidate in ConvolutionAlgorithm.allCases
     where candidate != .automatic {
       let mark = candidate == taken ? "*" : " "
       do {
@@ -88,18 +91,18 @@ struct ExplainCommand: ParsableCommand {
   /// The best times on one thread of what can serve.
   private func measuredTimes<Scalar: ConvolutionScalar>(
     _ geometry: Conv2DGeometry, _ type: Scalar.Type
-  ) -> [InputGradientAlgorithm: Double] {
-    let trial = Trial(geometry, type, threads: 1, rounds: 10)
+  ) -> [ConvolutionAlgorithm: Double] {
+    let trial = Trial(operation, geometry, type, threads: 1, rounds: 10)
     return Dictionary(
       uniqueKeysWithValues: trial.times.map { ($0.algorithm, $0.measured) })
   }
 
   private func makePlan<Scalar: ConvolutionScalar>(
     _ geometry: Conv2DGeometry, _ type: Scalar.Type,
-    _ algorithm: InputGradientAlgorithm
-  ) throws(Conv2DError) -> InputGradientPlan<Scalar> {
-    try InputGradientPlan(
-      geometry,
+    _ algorithm: ConvolutionAlgorithm
+  ) throws(Conv2DError) -> any AnyConvolutionPlan<Scalar> {
+    try operation.plan(
+      type, geometry,
       options: .init(
         algorithm: algorithm, accuracy: accuracy, threads: threads,
         workspaceLimit: workspaceLimit, tuning: tuning))
@@ -108,8 +111,9 @@ struct ExplainCommand: ParsableCommand {
   private func summary(of geometry: Conv2DGeometry) -> String {
     let rows = [
       ("problem", geometry.descriptor),
+      ("operation", operation.rawValue),
       ("type", "\(type.rawValue), \(layout.rawValue)"),
-      ("result", "\(geometry.inputSizes)"),
+      ("input", "\(geometry.inputSizes)"),
       ("filter", "\(geometry.filterSizes), groups \(geometry.groups)"),
       ("out_backprop", "\(geometry.outBackpropSizes)"),
       (

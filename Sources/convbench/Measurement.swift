@@ -1,3 +1,4 @@
+import ConvolutionTestSupport
 import Convolutions
 
 /// The spread of repeated times, in milliseconds.
@@ -23,43 +24,70 @@ struct Timing: Equatable, Sendable {
   }
 }
 
+/// The operands of an operation, in the order of its plans.
+struct Operands<Scalar: ConvolutionScalar> {
+  let first: [Scalar]
+  let second: [Scalar]
+
+  init(_ first: [Scalar], _ second: [Scalar]) {
+    self.first = first
+    self.second = second
+  }
+
+  /// Random numbers.
+  init(
+    random operation: ConvolutionOperation, _ geometry: Conv2DGeometry,
+    seed: UInt64
+  ) {
+    func scalars(_ index: Int) -> [Scalar] {
+      LayerCheck.randomScalars(
+        Scalar.self, count: geometry.count(of: operation.operands[index]),
+        seed: seed &+ UInt64(index))
+    }
+    self.init(scalars(0), scalars(1))
+  }
+}
+
 /// A plan with all that an execution needs, made before any clock runs.
 struct Contender<Scalar: ConvolutionScalar>: ~Copyable {
-  let plan: InputGradientPlan<Scalar>
-  let filter: PreparedFilter<Scalar>
-  var workspace: Workspace
+  let plan: any AnyConvolutionPlan<Scalar>
+  private let operands: Operands<Scalar>
+  private let prepared: PreparedFilter<Scalar>?
+  private var workspace: Workspace
 
-  init(_ plan: InputGradientPlan<Scalar>, filter: [Scalar]) {
+  init(
+    _ plan: any AnyConvolutionPlan<Scalar>, _ operands: Operands<Scalar>
+  ) {
     self.plan = plan
-    self.filter = plan.prepare(filter: filter.span)
+    self.operands = operands
+    prepared = plan.prepared(operands.first.span)
     workspace = plan.makeWorkspace()
   }
 
   /// Executes once, into a buffer that holds no number, so that cells left
   /// alone show.
-  mutating func result(_ outBackprop: [Scalar]) -> [Scalar] {
-    let count = plan.geometry.inputCount
+  mutating func result() -> [Scalar] {
+    let count = plan.geometry.count(of: plan.operation.result)
     var result = [Scalar](unsafeUninitializedCapacity: count) {
       UnsafeMutableRawBufferPointer($0).initializeMemory(
         as: UInt8.self, repeating: 0xFF)
       $1 = count
     }
-    _ = time(outBackprop, into: &result)
+    _ = time(into: &result)
     return result
   }
 
   /// Executes once.
   ///
   /// - Returns: milliseconds.
-  mutating func time(
-    _ outBackprop: [Scalar], into result: inout [Scalar]
-  ) -> Double {
+  mutating func time(into result: inout [Scalar]) -> Double {
     let clock = ContinuousClock()
+    let (plan, operands) = (plan, operands)
     var span = result.mutableSpan
     let start = clock.now
     plan.execute(
-      filter: filter, outBackprop: outBackprop.span, into: &span,
-      workspace: &workspace)
+      operands.first.span, prepared: prepared, operands.second.span,
+      into: &span, workspace: &workspace)
     return start.duration(to: clock.now) / .milliseconds(1)
   }
 }
@@ -73,25 +101,25 @@ struct Contender<Scalar: ConvolutionScalar>: ~Copyable {
 /// - Parameter minimumTime: in seconds.
 func timeInTurn<Scalar>(
   _ engine: inout Contender<Scalar>, _ rival: inout Contender<Scalar>,
-  outBackprop: [Scalar], minimumTime: Double
+  minimumTime: Double
 ) -> (engine: Timing, rival: Timing) {
   let fewest = (engine: 5, rival: 3)
   let rivalShare = 3.0
-  var result = engine.result(outBackprop)
-  _ = rival.time(outBackprop, into: &result)
+  var result = engine.result()
+  _ = rival.time(into: &result)
   var samples = (engine: [Double](), rival: [Double]())
   var totals = (engine: 0.0, rival: 0.0)
   while totals.engine < 1000 * minimumTime
     || samples.engine.count < fewest.engine
     || samples.rival.count < fewest.rival
   {
-    let time = engine.time(outBackprop, into: &result)
+    let time = engine.time(into: &result)
     samples.engine.append(time)
     totals.engine += time
     if samples.rival.count < fewest.rival
       || totals.rival < rivalShare * totals.engine
     {
-      let time = rival.time(outBackprop, into: &result)
+      let time = rival.time(into: &result)
       samples.rival.append(time)
       totals.rival += time
     }
@@ -99,12 +127,13 @@ func timeInTurn<Scalar>(
   return (Timing(samples.engine), Timing(samples.rival))
 }
 
-/// The best of a few times to prepare a filter, in milliseconds.
+/// The best of a few times to prepare a filter, in milliseconds; of operations
+/// that need it.
 func preparationTime<Scalar>(
-  _ plan: InputGradientPlan<Scalar>, _ filter: [Scalar]
+  _ plan: any AnyConvolutionPlan<Scalar>, _ operands: Operands<Scalar>
 ) -> Double {
   (0..<3).map { _ in
-    ContinuousClock().measure { _ = plan.prepare(filter: filter.span) }
+    ContinuousClock().measure { _ = plan.prepared(operands.first.span) }
       / .milliseconds(1)
   }.min()!
 }

@@ -4,35 +4,33 @@ import Convolutions
 /// What each algorithm takes for one layer.
 struct Trial {
   struct Time {
-    let algorithm: InputGradientAlgorithm
+    let algorithm: ConvolutionAlgorithm
     /// In milliseconds.
     let predicted: Double
     var measured = Double.infinity
   }
 
   /// What a plan takes.
-  let choice: InputGradientAlgorithm
+  let choice: ConvolutionAlgorithm
   private(set) var times: [Time] = []
 
   /// Times every algorithm that can serve, in turn; those that are hopeless
   /// sit out after the first round.
   init<Scalar: ConvolutionScalar>(
-    _ geometry: Conv2DGeometry, _ type: Scalar.Type, threads: Int, rounds: Int
+    _ operation: ConvolutionOperation, _ geometry: Conv2DGeometry,
+    _ type: Scalar.Type, threads: Int, rounds: Int
   ) {
     choice =
-      (try? InputGradientPlan<Scalar>(geometry).algorithm) ?? .direct
-    let outBackprop = LayerCheck.randomScalars(
-      type, count: geometry.outBackpropCount, seed: 1)
-    let filter = LayerCheck.randomScalars(
-      type, count: geometry.filterCount, seed: 2)
+      (try? operation.plan(type, geometry).algorithm) ?? .direct
+    let operands = Operands<Scalar>(random: operation, geometry, seed: 1)
     var result = LayerCheck.randomScalars(
-      type, count: geometry.inputCount, seed: 3)
-    var plans: [InputGradientPlan<Scalar>] = []
-    for algorithm in InputGradientAlgorithm.allCases
+      type, count: geometry.count(of: operation.result), seed: 3)
+    var plans: [any AnyConvolutionPlan<Scalar>] = []
+    for algorithm in ConvolutionAlgorithm.allCases
     where algorithm != .automatic && algorithm != .reference {
       guard
-        let plan = try? InputGradientPlan<Scalar>(
-          geometry,
+        let plan = try? operation.plan(
+          type, geometry,
           options: .init(algorithm: algorithm, threads: threads))
       else { continue }
       plans.append(plan)
@@ -41,7 +39,7 @@ struct Trial {
           algorithm: algorithm,
           predicted: plan.predictedTime / .milliseconds(1)))
     }
-    let filters = plans.map { $0.prepare(filter: filter.span) }
+    let prepared = plans.map { $0.prepared(operands.first.span) }
     var workspace = Workspace(
       byteCount: plans.map(\.workspaceByteCount).max() ?? 0)
     // Some milliseconds at a time.
@@ -54,8 +52,8 @@ struct Trial {
           for _ in 0..<repeats {
             var span = result.mutableSpan
             plans[index].execute(
-              filter: filters[index], outBackprop: outBackprop.span,
-              into: &span, workspace: &workspace)
+              operands.first.span, prepared: prepared[index],
+              operands.second.span, into: &span, workspace: &workspace)
           }
         }
         times[index].measured = min(

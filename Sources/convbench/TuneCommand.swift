@@ -24,7 +24,7 @@ struct TuneCommand: ParsableCommand {
   var vary = TargetName.columnPixels
 
   @Option(help: "Algorithm, if not the one that aims at the size.")
-  var algorithm: InputGradientAlgorithm?
+  var algorithm: ConvolutionAlgorithm?
 
   @Option(help: "Factors on the size, in percent.")
   var percent = CommaList([50, 75, 100, 133, 200])
@@ -120,7 +120,7 @@ enum TargetName: String, ExpressibleByArgument, CaseIterable {
   case tapPanels = "taps-panels"
 
   /// The algorithm that aims at it.
-  var algorithm: InputGradientAlgorithm {
+  var algorithm: ConvolutionAlgorithm {
     rawValue.hasPrefix("taps") ? .taps : .column
   }
 

@@ -11,14 +11,17 @@ struct TurnsCommand: ParsableCommand {
     abstract: "Loads problems and times them as a driver asks.",
     shouldDisplay: false)
 
+  @Option(name: .customLong("op"), help: "Operation.")
+  var operation = ConvolutionOperation.inputGradient
+
   @Option(help: "Order of the dimensions.")
   var layout = DataFormat.nhwc
 
   @Option(help: "Threads.")
-  var threads = InputGradientOptions.availableProcessors
+  var threads = ConvolutionOptions.availableProcessors
 
   @Option(help: "Algorithm.")
-  var algorithm = InputGradientAlgorithm.automatic
+  var algorithm = ConvolutionAlgorithm.automatic
 
   @Option(help: "Error allowed.")
   var accuracy = Accuracy.standard
@@ -32,7 +35,7 @@ struct TurnsCommand: ParsableCommand {
     encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     var session = TurnsSession(
-      layout: layout,
+      operation: operation, layout: layout,
       options: .init(
         algorithm: algorithm, accuracy: accuracy, threads: threads))
     while let line = readLine() {
@@ -62,6 +65,7 @@ struct TurnsRequest: Decodable {
   var dtype: String?
   var filter: String?
   var outBackprop: String?
+  var input: String?
   var result: String?
   /// For `time`: for how long to execute, at least.
   var milliseconds: Double?
@@ -85,11 +89,16 @@ struct TurnsReply: Encodable {
 
 /// Answers requests, one problem at a time.
 struct TurnsSession {
+  let operation: ConvolutionOperation
   let layout: DataFormat
-  let options: InputGradientOptions
+  let options: ConvolutionOptions
   private var problem: (any LoadedProblem)?
 
-  init(layout: DataFormat, options: InputGradientOptions) {
+  init(
+    operation: ConvolutionOperation = .inputGradient, layout: DataFormat,
+    options: ConvolutionOptions
+  ) {
+    self.operation = operation
     self.layout = layout
     self.options = options
   }
@@ -134,19 +143,24 @@ struct TurnsSession {
   private func load(
     _ request: TurnsRequest
   ) throws -> (any LoadedProblem, TurnsReply) {
-    guard let text = request.problem, let filterPath = request.filter,
-      let outBackpropPath = request.outBackprop, let path = request.result,
+    let paths = [
+      Conv2DError.TensorName.filter: request.filter,
+      .outBackprop: request.outBackprop, .input: request.input,
+    ]
+    let operands = operation.operands
+    guard let text = request.problem, let firstPath = paths[operands[0]]!,
+      let secondPath = paths[operands[1]]!, let path = request.result,
       let type = request.dtype.flatMap(ScalarType.init(argument:))
     else {
       throw Failure.failed(
-        "load needs problem, dtype, filter, out_backprop and result")
+        "load needs problem, dtype, \(operands[0].rawValue), "
+          + "\(operands[1].rawValue) and result")
     }
     let geometry = try ProblemDescriptor(text).geometry(layout)
-    let filter = try NumPyFile(path: filterPath)
-    let outBackprop = try NumPyFile(path: outBackpropPath)
-    for (file, sizes) in [
-      (filter, geometry.filterSizes), (outBackprop, geometry.outBackpropSizes),
-    ] {
+    let first = try NumPyFile(path: firstPath)
+    let second = try NumPyFile(path: secondPath)
+    for (file, tensor) in zip([first, second], operands) {
+      let sizes = geometry.sizes(of: tensor)
       guard try file.scalarType(declared: type) == type, file.shape == sizes
       else {
         throw NumPyError(
@@ -160,18 +174,18 @@ struct TurnsSession {
       guard Benchmark.fitsMemory(geometry, type) else {
         throw Failure.failed("the tensors do not fit into memory")
       }
-      let plan = try InputGradientPlan<Scalar>(geometry, options: options)
-      let scalars = filter.scalars(type)
+      let plan = try operation.plan(type, geometry, options: options)
+      let operands = Operands(first.scalars(type), second.scalars(type))
       var reply = TurnsReply()
       reply.algorithm = plan.algorithm.rawValue
       reply.workspaceBytes = plan.workspaceByteCount
-      reply.prepareMs = preparationTime(plan, scalars)
-      let problem = PlannedProblem(
-        Contender(plan, filter: scalars),
-        outBackprop: outBackprop.scalars(type))
+      reply.prepareMs = preparationTime(plan, operands)
+      let problem = PlannedProblem(Contender(plan, operands))
       try NumPyFile.write(
-        Tensor(shape: geometry.inputSizes, scalars: problem.result),
-        typeDescriptor: filter.typeDescriptor, path: path)
+        Tensor(
+          shape: geometry.sizes(of: operation.result),
+          scalars: problem.result),
+        typeDescriptor: first.typeDescriptor, path: path)
       reply.warmMs = problem.time(milliseconds: 0).bestMs
       return (problem, reply)
     }
@@ -194,15 +208,13 @@ private protocol LoadedProblem: AnyObject {
 
 private final class PlannedProblem<Scalar: ConvolutionScalar>: LoadedProblem {
   private var contender: Contender<Scalar>
-  private let outBackprop: [Scalar]
   private(set) var result: [Scalar]
 
   /// Executes once.
-  init(_ contender: consuming Contender<Scalar>, outBackprop: [Scalar]) {
+  init(_ contender: consuming Contender<Scalar>) {
     self.contender = contender
-    self.outBackprop = outBackprop
     result = []
-    result = self.contender.result(outBackprop)
+    result = self.contender.result()
   }
 
   func time(milliseconds: Double) -> TurnsReply {
@@ -211,7 +223,7 @@ private final class PlannedProblem<Scalar: ConvolutionScalar>: LoadedProblem {
     var best = Double.infinity
     var calls = 0
     repeat {
-      best = min(best, contender.time(outBackprop, into: &result))
+      best = min(best, contender.time(into: &result))
       calls += 1
     } while start.duration(to: clock.now) / .milliseconds(1) < milliseconds
     var reply = TurnsReply()

@@ -22,6 +22,13 @@ struct VerifyCommand: ParsableCommand {
   var suites = SuiteList.all
 
   @Option(
+    name: .customLong("op"),
+    help: """
+      Operations; all if missing. algebra is of the input gradient alone.
+      """)
+  var operations: CommaList<ConvolutionOperation>?
+
+  @Option(
     help: ArgumentHelp(
       "Most cases of each suite; a share that takes minutes if missing.",
       valueName: "count"))
@@ -33,7 +40,7 @@ struct VerifyCommand: ParsableCommand {
   @Option(
     name: .customLong("algorithm"),
     help: "Algorithms; all but the reference if missing.")
-  var algorithms: CommaList<InputGradientAlgorithm>?
+  var algorithms: CommaList<ConvolutionAlgorithm>?
 
   @Option(
     name: .customLong("dtype"), help: "Types of the scalars; all if missing.")
@@ -82,20 +89,24 @@ struct VerifyCommand: ParsableCommand {
   func run() throws {
     let algorithms =
       algorithms?.values
-      ?? InputGradientAlgorithm.allCases.filter { $0 != .reference }
+      ?? ConvolutionAlgorithm.allCases.filter { $0 != .reference }
     let types = types?.values ?? ScalarType.allCases
     let clock = ContinuousClock()
     var summary = VerificationSummary()
+    let operations = operations?.values ?? ConvolutionOperation.planned
     for suite in suites.values {
-      let start = clock.now
-      let one =
-        if let problem {
-          try runOne(problem, suite, algorithms, types)
-        } else {
-          runMany(suite, algorithms, types)
-        }
-      report(one, elapsed: start.duration(to: clock.now))
-      summary.add(one)
+      for operation in operations
+      where suite != .algebra || operation == .inputGradient {
+        let start = clock.now
+        let one =
+          if let problem {
+            try runOne(problem, suite, operation, algorithms, types)
+          } else {
+            runMany(suite, operation, algorithms, types)
+          }
+        report(one, elapsed: start.duration(to: clock.now))
+        summary.add(one)
+      }
     }
     print(summary.closingLine)
     if summary.failed > 0 {
@@ -104,31 +115,37 @@ struct VerifyCommand: ParsableCommand {
   }
 
   private func runMany(
-    _ suite: VerificationSuite, _ algorithms: [InputGradientAlgorithm],
-    _ types: [ScalarType]
+    _ suite: VerificationSuite, _ operation: ConvolutionOperation,
+    _ algorithms: [ConvolutionAlgorithm], _ types: [ScalarType]
   ) -> VerificationSummary {
     let cases = min(
       cases ?? suite.defaultCases, suite.mostCases(algorithms, types))
-    print("suite \(suite.rawValue): \(cases) cases, seed \(seed)")
-    let bar = ProgressBar(suite.rawValue, total: cases)
+    let name = "\(suite.rawValue) \(operation.rawValue)"
+    print("suite \(name): \(cases) cases, seed \(seed)")
+    let bar = ProgressBar(name, total: cases)
     defer { bar.finish() }
     return suite.run(
-      cases: cases, seed: seed, algorithms: algorithms, types: types,
+      operation: operation, cases: cases, seed: seed, algorithms: algorithms,
+      types: types,
       progress: { bar.update($0) })
   }
 
   private func runOne(
     _ text: String, _ suite: VerificationSuite,
-    _ algorithms: [InputGradientAlgorithm], _ types: [ScalarType]
+    _ operation: ConvolutionOperation, _ algorithms: [ConvolutionAlgorithm],
+    _ types: [ScalarType]
   ) throws -> VerificationSummary {
     let geometry = try geometry(of: text)
-    print("suite \(suite.rawValue): \(geometry.descriptor), seed \(seed)")
+    print(
+      "suite \(suite.rawValue) \(operation.rawValue): "
+        + "\(geometry.descriptor), seed \(seed)")
     var summary = VerificationSummary()
     for type in types {
       for algorithm in algorithms {
         let test = VerificationCase(
-          suite: suite, geometry: geometry, type: type, algorithm: algorithm,
-          threads: threads ?? InputGradientOptions.availableProcessors,
+          suite: suite, operation: operation, geometry: geometry, type: type,
+          algorithm: algorithm,
+          threads: threads ?? ConvolutionOptions.availableProcessors,
           workspaceLimit: workspaceLimit, seed: seed)
         summary.add(VerificationSuite.run(test), of: test)
       }

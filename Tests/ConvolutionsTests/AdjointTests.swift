@@ -4,7 +4,7 @@ import Testing
 
 /// `<conv(x, f), dy> == <x, backprop(f, dy)>`, on integers, to the last bit.
 func expectAdjoint(
-  _ geometry: Conv2DGeometry, _ algorithm: InputGradientAlgorithm,
+  _ geometry: Conv2DGeometry, _ algorithm: ConvolutionAlgorithm,
   seed: UInt64 = 9, sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
   var generator = SeededGenerator(seed: seed)
@@ -74,7 +74,7 @@ struct ZeroStuffed {
   @Test(arguments: problems, DataFormat.allCases)
   func adjoint(_ descriptor: String, _ format: DataFormat) throws {
     let geometry = try problem(descriptor, format)
-    for algorithm in InputGradientAlgorithm.allCases
+    for algorithm in ConvolutionAlgorithm.allCases
     where serves(algorithm, geometry) {
       for seed in UInt64(1)...3 {
         try expectAdjoint(geometry, algorithm, seed: seed)

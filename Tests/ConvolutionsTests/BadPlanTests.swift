@@ -45,9 +45,9 @@ struct BadPlan: Decodable, Sendable, CustomStringConvertible {
   }
 
   /// All but the workspace limit.
-  var options: InputGradientOptions {
-    InputGradientOptions(
-      algorithm: InputGradientAlgorithm(rawValue: algorithm)!,
+  var options: ConvolutionOptions {
+    ConvolutionOptions(
+      algorithm: ConvolutionAlgorithm(rawValue: algorithm)!,
       accuracy: accuracy.map { Accuracy(rawValue: $0)! } ?? .standard,
       threads: threads ?? 1,
       tuning: tuning.map { Tuning(rawValue: $0)! } ?? .estimate)
@@ -58,7 +58,7 @@ struct BadPlan: Decodable, Sendable, CustomStringConvertible {
   @Test func tableIsWhole() {
     #expect(BadPlan.all.count >= 90)
     let kinds = Set(BadPlan.all.map(\.error))
-    let algorithms = InputGradientAlgorithm.allCases.filter {
+    let algorithms = ConvolutionAlgorithm.allCases.filter {
       ![.automatic, .direct, .reference].contains($0)
     }
     #expect(

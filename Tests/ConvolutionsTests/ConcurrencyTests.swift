@@ -37,7 +37,7 @@ import Testing
   private static func callFromThreads(
     _ count: Int, threadsEach: Int, shared: Bool,
     descriptor: String = Self.descriptor,
-    algorithm: InputGradientAlgorithm = .column
+    algorithm: ConvolutionAlgorithm = .column
   ) throws {
     let wrong = Mutex<[String]>([])
     let problems = try DataFormat.allCases.map { format in
@@ -92,7 +92,7 @@ import Testing
       try ConcurrencyTests.callFromThreads(200, threadsEach: 3, shared: true)
     }
     await #expect(processExitsWith: .success) {
-      for algorithm in [InputGradientAlgorithm.column, .taps] {
+      for algorithm in [ConvolutionAlgorithm.column, .taps] {
         try ConcurrencyTests.callFromThreads(
           400, threadsEach: 1, shared: true,
           descriptor: ConcurrencyTests.smallDescriptor, algorithm: algorithm)
@@ -122,10 +122,10 @@ import Testing
     _ type: Scalar.Type, _ index: Int, whenAllAreThere: () -> Void
   ) throws -> [(outcome: VerificationOutcome, line: String)] {
     let geometry = try ownProblem(index)
-    let problem = ExactProblem<Scalar>(geometry, seed: 7)
+    let problem = ExactProblem<Scalar>(.inputGradient, geometry, seed: 7)
     let test = VerificationCase(
       geometry: geometry, type: type.scalarType,
-      algorithm: InputGradientAlgorithm.allCases[index % 7], threads: 2,
+      algorithm: ConvolutionAlgorithm.allCases[index % 7], threads: 2,
       seed: 7)
     whenAllAreThere()
     return (0..<3).map { _ in (problem.run(test), test.reproduction) }
@@ -299,7 +299,7 @@ import Testing
         "mb1ic200ih20iw20oc600oh20ow20kh3kw3sh1sw1ph1pw1",
       ] {
         for format in DataFormat.allCases {
-          for algorithm in [InputGradientAlgorithm.automatic, .column] {
+          for algorithm in [ConvolutionAlgorithm.automatic, .column] {
             let geometry = try problem(descriptor, format)
             let (filter, outBackprop) = realData(Float.self, geometry)
             _ = try inputGradient(
@@ -320,6 +320,6 @@ import Testing
     #expect(!BLASRuntime.coreName.isEmpty)
     #expect(BLASRuntime.configuration.contains("OpenBLAS"))
     #expect(BLASRuntime.gemmRate(Double.self, size: 96, repetitions: 1) > 0)
-    #expect(InputGradientOptions.availableProcessors >= 1)
+    #expect(ConvolutionOptions.availableProcessors >= 1)
   }
 }

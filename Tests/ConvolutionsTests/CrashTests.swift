@@ -107,8 +107,8 @@ import Testing
     }
   }
 
-  @Test(arguments: InputGradientAlgorithm.allCases)
-  func strideBeyondInt32(_ algorithm: InputGradientAlgorithm) throws {
+  @Test(arguments: ConvolutionAlgorithm.allCases)
+  func strideBeyondInt32(_ algorithm: ConvolutionAlgorithm) throws {
     // #85246: one window, whatever the stride.
     let format = DataFormat.nhwc
     let stride = 1 << 33

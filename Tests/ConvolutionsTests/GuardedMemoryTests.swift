@@ -111,7 +111,7 @@ import Testing
   }
 
   private static func runProblems() throws {
-    var uses: [InputGradientAlgorithm: [WorkspaceUse]] = [:]
+    var uses: [ConvolutionAlgorithm: [WorkspaceUse]] = [:]
     for descriptor in problems {
       for format in DataFormat.allCases {
         let geometry = try problem(descriptor, format)
@@ -124,8 +124,8 @@ import Testing
     }
     // What is asked for is used, to the last cache line. The groups ask for the
     // largest tile that their tiling allows, which need not occur.
-    let mostSurplus: [InputGradientAlgorithm: Double] = [
-      .taps: 1, .direct: 1, .reference: 1, .column: 1, .gather: 1.5,
+    let mostSurplus: [ConvolutionAlgorithm: Double] = [
+      .taps: 1, .direct: 1, .reference: 1, .column: 1.1, .gather: 1.5,
       .winograd: 1.1,
     ]
     for (algorithm, uses) in uses {
@@ -150,10 +150,10 @@ import Testing
 
   private static func run(
     _ geometry: Conv2DGeometry, _ type: ScalarType, seed: UInt64
-  ) throws -> [(InputGradientAlgorithm, WorkspaceUse)] {
+  ) throws -> [(ConvolutionAlgorithm, WorkspaceUse)] {
     func run<Scalar: TestScalar>(
       _ type: Scalar.Type
-    ) throws -> [(InputGradientAlgorithm, WorkspaceUse)] {
+    ) throws -> [(ConvolutionAlgorithm, WorkspaceUse)] {
       let problem = GuardedProblem<Scalar>(geometry, seed: seed)
       return try forcedAlgorithms.filter { serves($0, geometry) }
         .map { ($0, try problem.run($0)) }
@@ -213,7 +213,7 @@ private struct GuardedProblem<Scalar: TestScalar> {
     self.outBackprop = outBackprop.scalars
   }
 
-  func run(_ algorithm: InputGradientAlgorithm) throws -> WorkspaceUse {
+  func run(_ algorithm: ConvolutionAlgorithm) throws -> WorkspaceUse {
     let test = VerificationCase(
       geometry: geometry, type: Scalar.scalarType, algorithm: algorithm,
       threads: 1, seed: seed)
@@ -259,7 +259,7 @@ private struct GuardedProblem<Scalar: TestScalar> {
     prepared.forbidWrites()
     KernelCall(
       plan.kernel, filter: UnsafeRawPointer(prepared.start),
-      outBackprop: UnsafeRawPointer(outBackprop.start), result: result.start,
+      source: UnsafeRawPointer(outBackprop.start), result: result.start,
       workspace: workspace.start, workspacePerThread: plan.workspaceByteCount
     ).run(threads: 1)
     compare(result, test, "\(edge)")

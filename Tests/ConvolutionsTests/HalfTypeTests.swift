@@ -62,7 +62,7 @@ import Testing
   @Test(arguments: DataFormat.allCases)
   func bfloat16GradientOfOnes(_ format: DataFormat) throws {
     let geometry = try problem("mb2ic3ih5iw6oc1oh4ow5kh2kw2", format)
-    for algorithm in InputGradientAlgorithm.allCases
+    for algorithm in ConvolutionAlgorithm.allCases
     where serves(algorithm, geometry) {
       let result = try inputGradient(
         geometry, .exact(algorithm),
@@ -111,7 +111,7 @@ import Testing
   /// Every pattern through a kernel of one 1: what goes in comes out.
   @Test(arguments: DataFormat.allCases, forcedAlgorithms)
   func identityOfEveryPattern(
-    _ format: DataFormat, _ algorithm: InputGradientAlgorithm
+    _ format: DataFormat, _ algorithm: ConvolutionAlgorithm
   ) throws {
     let isNarrow = algorithm == .narrowGroups
     let geometry = try problem(
@@ -125,7 +125,7 @@ import Testing
 
   private func identity<Scalar: TestScalar>(
     _ type: Scalar.Type, _ geometry: Conv2DGeometry,
-    _ algorithm: InputGradientAlgorithm, one: Scalar
+    _ algorithm: ConvolutionAlgorithm, one: Scalar
   ) throws {
     let patterns = (0..<65536).map { Scalar(bits: $0) }
     let result = try inputGradient(

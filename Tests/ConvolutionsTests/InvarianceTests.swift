@@ -20,13 +20,12 @@ import Testing
     "mb2ic36ih20iw20oc150oh20ow20kh3kw3sh1sw1ph1pw1",
   ]
 
-  static let algorithms: [InputGradientAlgorithm] = [
+  static let algorithms: [ConvolutionAlgorithm] = [
     .taps, .gather, .column, .narrowGroups, .winograd, .direct, .automatic,
   ]
 
   @Test(arguments: problems, algorithms)
-  func threads(_ descriptor: String, _ algorithm: InputGradientAlgorithm) throws
-  {
+  func threads(_ descriptor: String, _ algorithm: ConvolutionAlgorithm) throws {
     for format in DataFormat.allCases {
       let geometry = try problem(descriptor, format)
       guard serves(algorithm, geometry) else { continue }
@@ -40,7 +39,7 @@ import Testing
 
   @Test(arguments: problems, algorithms)
   func workspaceLimit(
-    _ descriptor: String, _ algorithm: InputGradientAlgorithm
+    _ descriptor: String, _ algorithm: ConvolutionAlgorithm
   ) throws {
     for format in DataFormat.allCases {
       let geometry = try problem(descriptor, format)
@@ -58,7 +57,7 @@ import Testing
 
   @Test(arguments: problems, algorithms)
   func batchPosition(
-    _ descriptor: String, _ algorithm: InputGradientAlgorithm
+    _ descriptor: String, _ algorithm: ConvolutionAlgorithm
   ) throws {
     for format in DataFormat.allCases {
       try checkBatchPosition(problem(descriptor, format), .float32, algorithm)
@@ -80,7 +79,7 @@ import Testing
 
   private func checkBatchPosition(
     _ geometry: Conv2DGeometry, _ type: ScalarType,
-    _ algorithm: InputGradientAlgorithm
+    _ algorithm: ConvolutionAlgorithm
   ) throws {
     let geometry = try geometry.withBatch(1)
     guard serves(algorithm, geometry) else { return }
@@ -93,7 +92,7 @@ import Testing
 
   @Test(arguments: problems, algorithms)
   func repetition(
-    _ descriptor: String, _ algorithm: InputGradientAlgorithm
+    _ descriptor: String, _ algorithm: ConvolutionAlgorithm
   ) throws {
     let geometry = try problem(descriptor)
     guard serves(algorithm, geometry) else { return }
@@ -103,8 +102,8 @@ import Testing
 
   /// Buffers that begin at any place of a cache line.
   @Test(arguments: algorithms)
-  func bufferOffsets(_ algorithm: InputGradientAlgorithm) throws {
-    let places: [InputGradientAlgorithm: Int] = [
+  func bufferOffsets(_ algorithm: ConvolutionAlgorithm) throws {
+    let places: [ConvolutionAlgorithm: Int] = [
       .taps: 3, .narrowGroups: 5,
     ]
     let geometry = try problem(Self.problems[places[algorithm] ?? 1])
@@ -115,7 +114,7 @@ import Testing
 
   /// All of these at once, each way drawn anew.
   @Test(arguments: algorithms)
-  func randomProblems(_ algorithm: InputGradientAlgorithm) throws {
+  func randomProblems(_ algorithm: ConvolutionAlgorithm) throws {
     let place = Self.algorithms.firstIndex(of: algorithm)!
     var generator = SeededGenerator(seed: UInt64(1000 + place))
     var left = 3 * testScale
@@ -151,7 +150,7 @@ import Testing
   @discardableResult
   private func check(
     _ geometry: Conv2DGeometry, _ type: ScalarType,
-    _ algorithm: InputGradientAlgorithm, _ ways: [Way]
+    _ algorithm: ConvolutionAlgorithm, _ ways: [Way]
   ) throws -> Set<Int> {
     func check<Scalar: TestScalar>(_ type: Scalar.Type) throws -> Set<Int> {
       let name =
@@ -206,11 +205,11 @@ private struct Way: Sendable, CustomStringConvertible {
 /// A problem on real data.
 private struct InvariantProblem<Scalar: TestScalar> {
   let geometry: Conv2DGeometry
-  let algorithm: InputGradientAlgorithm
+  let algorithm: ConvolutionAlgorithm
   let filter: [Scalar]
   let outBackprop: [Scalar]
 
-  init(_ geometry: Conv2DGeometry, _ algorithm: InputGradientAlgorithm) {
+  init(_ geometry: Conv2DGeometry, _ algorithm: ConvolutionAlgorithm) {
     self.geometry = geometry
     self.algorithm = algorithm
     (filter, outBackprop) = realData(Scalar.self, geometry)

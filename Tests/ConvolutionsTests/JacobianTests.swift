@@ -20,7 +20,7 @@ import Testing
     print("Jacobian, seed \(seed): \(tally)")
     #expect(2 * tally.nonZero > tally.reached)
     #expect(5 * tally.stridedAndDilated >= tally.problems)
-    for algorithm in InputGradientAlgorithm.allCases {
+    for algorithm in ConvolutionAlgorithm.allCases {
       #expect(tally.served[algorithm, default: 0] > 0, "\(algorithm)")
     }
   }
@@ -70,7 +70,7 @@ import Testing
       IntegerReference.gather(
         geometry, filter: filter, outBackprop: outBackprop) == expected,
       "gather, \(name)")
-    for algorithm in InputGradientAlgorithm.allCases
+    for algorithm in ConvolutionAlgorithm.allCases
     where serves(algorithm, geometry) {
       tally.served[algorithm, default: 0] += 1
       func result<Scalar: ConvolutionScalar & BinaryFloatingPoint>(
@@ -96,7 +96,7 @@ import Testing
     /// Columns of the Jacobians that are not all zeros.
     var reached = 0
     var nonZero = 0
-    var served: [InputGradientAlgorithm: Int] = [:]
+    var served: [ConvolutionAlgorithm: Int] = [:]
 
     var description: String {
       "\(problems) problems, \(stridedAndDilated) strided and dilated, "

@@ -146,12 +146,12 @@ private struct SparseProblem {
   }
 
   /// Bytes that a thread needs.
-  func workspace(_ algorithm: InputGradientAlgorithm) throws -> Int {
-    try leastWorkspace(Float16.self, geometry, algorithm)
+  func workspace(_ algorithm: ConvolutionAlgorithm) throws -> Int {
+    try leastWorkspace(Float16.self, .inputGradient, geometry, algorithm)
   }
 
   /// Runs an algorithm and looks at every result.
-  func check(_ algorithm: InputGradientAlgorithm) throws {
+  func check(_ algorithm: ConvolutionAlgorithm) throws {
     // Pages that are not touched take no memory.
     let size = MemoryLayout<Float16>.stride
     let outBackprop = try #require(calloc(geometry.outBackpropCount, size))
@@ -183,7 +183,7 @@ private struct SparseProblem {
 
   private func expectZeros(
     _ result: UnsafePointer<Float16>, _ places: Range<Int>,
-    _ algorithm: InputGradientAlgorithm
+    _ algorithm: ConvolutionAlgorithm
   ) {
     guard !places.isEmpty else { return }
     let first = result + places.lowerBound

@@ -28,7 +28,7 @@ import Testing
     }
     let result = try inputGradient(
       geometry,
-      .exact(InputGradientAlgorithm(rawValue: layer.algorithm)!, threads: 2),
+      .exact(ConvolutionAlgorithm(rawValue: layer.algorithm)!, threads: 2),
       filter: filter, outBackprop: outBackprop, prefill: .nan)
     let differs = result.withUnsafeBytes { result in
       outBackprop.withUnsafeBytes {
@@ -42,7 +42,7 @@ import Testing
   /// all windows fall into the padding, and nobody reads them.
   @Test(arguments: DataFormat.allCases, forcedAlgorithms)
   func offsetsBeyond32Bits(
-    _ format: DataFormat, _ algorithm: InputGradientAlgorithm
+    _ format: DataFormat, _ algorithm: ConvolutionAlgorithm
   ) throws {
     try check(Float.self, format, algorithm)
     try check(BFloat16.self, format, algorithm)
@@ -50,7 +50,7 @@ import Testing
 
   private func check<Scalar: TestScalar>(
     _ type: Scalar.Type, _ format: DataFormat,
-    _ algorithm: InputGradientAlgorithm
+    _ algorithm: ConvolutionAlgorithm
   ) throws {
     let near = try Self.geometry(format, padding: 2)
     let far = try Self.geometry(format, padding: 1 << 30)

@@ -20,7 +20,7 @@ import Testing
   func sets(_ descriptor: String, _ format: DataFormat) throws {
     let geometry = try problem(descriptor, format)
     for type in ScalarType.allCases {
-      for algorithm in InputGradientAlgorithm.allCases
+      for algorithm in ConvolutionAlgorithm.allCases
       where serves(algorithm, geometry) {
         try check(geometry, algorithm, type.testType)
       }
@@ -28,7 +28,7 @@ import Testing
   }
 
   private func check<Scalar: TestScalar>(
-    _ geometry: Conv2DGeometry, _ algorithm: InputGradientAlgorithm,
+    _ geometry: Conv2DGeometry, _ algorithm: ConvolutionAlgorithm,
     _ type: Scalar.Type
   ) throws {
     // Some weights are zero: 0 * Inf counts like any other product.
@@ -92,7 +92,7 @@ import Testing
   /// at +0.0.
   @Test(arguments: DataFormat.allCases, forcedAlgorithms)
   func untouchedStaysZero(
-    _ format: DataFormat, _ algorithm: InputGradientAlgorithm
+    _ format: DataFormat, _ algorithm: ConvolutionAlgorithm
   ) throws {
     // 1x1 kernel, stride 2: three of four pixels have no tap.
     let geometry = try problem(

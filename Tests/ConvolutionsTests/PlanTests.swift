@@ -7,7 +7,7 @@ import Testing
   static let descriptor = "mb2ic24ih13iw14oc20oh13ow14kh3kw3sh1sw1ph1pw1"
 
   @Test func algorithmsThatCannotServe() throws {
-    let cases: [(String, InputGradientAlgorithm, String)] = [
+    let cases: [(String, ConvolutionAlgorithm, String)] = [
       ("mb2ic4ih6iw6oc9oh4ow4kh3kw3", .narrowGroups, "8 output channels"),
       ("g2mb2ic4ih6iw6oc18oh4ow4kh3kw3", .narrowGroups, "8 output channels"),
       (
@@ -51,7 +51,7 @@ import Testing
   func workspaceLimitBelowZero(_ limit: Int) throws {
     let empty = try problem("mb0ic2ih3iw3oc2oh3ow3kh3kw3ph1pw1")
     let cases = [
-      (empty, InputGradientAlgorithm.automatic), (empty, .column),
+      (empty, ConvolutionAlgorithm.automatic), (empty, .column),
       (try problem(Self.descriptor), .reference),
     ]
     for (geometry, algorithm) in cases {
@@ -90,7 +90,7 @@ import Testing
   }
 
   @Test(arguments: forcedAlgorithms)
-  func accuracyChangesNoPlainSum(_ algorithm: InputGradientAlgorithm) throws {
+  func accuracyChangesNoPlainSum(_ algorithm: ConvolutionAlgorithm) throws {
     let geometry = try problem(Self.descriptor)
     guard algorithm != .winograd, serves(algorithm, geometry) else { return }
     let (filter, outBackprop) = realData(Float.self, geometry)
@@ -105,7 +105,7 @@ import Testing
   /// One filter, many gradients; the plans differ in threads alone.
   @Test(arguments: DataFormat.allCases, forcedAlgorithms)
   func preparedFilterIsReused(
-    _ format: DataFormat, _ algorithm: InputGradientAlgorithm
+    _ format: DataFormat, _ algorithm: ConvolutionAlgorithm
   ) throws {
     let geometry = try problem(Self.descriptor, format)
     guard serves(algorithm, geometry) else { return }
@@ -249,12 +249,12 @@ import Testing
       ] {
         let geometry = try problem(descriptor, format)
         let (filter, outBackprop) = realData(type, geometry)
-        for algorithm in [InputGradientAlgorithm.automatic, .column, .direct] {
+        for algorithm in [ConvolutionAlgorithm.automatic, .column, .direct] {
           let result = try inputGradient(
             geometry, .init(algorithm: algorithm), filter: filter,
             outBackprop: outBackprop, prefill: .notANumber)
           let error = LayerCheck.errors(
-            geometry: geometry, filter: filter, outBackprop: outBackprop,
+            .inputGradient, geometry: geometry, filter, outBackprop,
             result: result
           ).largest
           #expect(
@@ -274,7 +274,7 @@ import Testing
   @Test(arguments: [
     (
       "mb8ic64ih56iw56oc64oh56ow56kh3kw3ph1pw1",
-      InputGradientAlgorithm.winograd
+      ConvolutionAlgorithm.winograd
     ),
     ("mb2ic64ih56iw56oc64oh56ow56kh3kw3ph2pw2dh1dw1", .winograd),
     ("mb2ic64ih56iw56oc64oh56ow56kh3kw3ph24pw24dh23dw23", .taps),
@@ -286,11 +286,11 @@ import Testing
     ("g128mb8ic128ih56iw56oc128oh56ow56kh3kw3ph1pw1", .narrowGroups),
     ("mb1ic1ih1iw1oc1oh1ow1kh1kw1ph0pw0", .direct),
   ])
-  func kinds(_ descriptor: String, _ expected: InputGradientAlgorithm) throws {
+  func kinds(_ descriptor: String, _ expected: ConvolutionAlgorithm) throws {
     for format in DataFormat.allCases {
       let plan = try InputGradientPlan<Float>(problem(descriptor, format))
       // Cores that pack every product may like larger ones better.
-      let products: Set<InputGradientAlgorithm> = [.taps, .gather, .column]
+      let products: Set<ConvolutionAlgorithm> = [.taps, .gather, .column]
       let isOpen =
         BLASRuntime.core == .packed && products.contains(expected)
       #expect(
@@ -336,7 +336,7 @@ import Testing
   /// More work costs more, whatever the algorithm.
   @Test(arguments: DataFormat.allCases, forcedAlgorithms)
   func costGrows(
-    _ format: DataFormat, _ algorithm: InputGradientAlgorithm
+    _ format: DataFormat, _ algorithm: ConvolutionAlgorithm
   ) throws {
     let times = try [
       "g32mb1ic32ih20iw20oc32oh20ow20kh3kw3ph1pw1",

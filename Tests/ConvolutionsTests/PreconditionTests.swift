@@ -15,7 +15,7 @@ import Testing
     var outBackprop: [Float]
     var result: [Float]
 
-    init(_ algorithm: InputGradientAlgorithm = .column) throws {
+    init(_ algorithm: ConvolutionAlgorithm = .column) throws {
       geometry = try problem(PreconditionTests.descriptor)
       plan = try InputGradientPlan(
         geometry, options: .init(algorithm: algorithm))
@@ -55,11 +55,11 @@ import Testing
   /// Another accuracy takes other points of Winograd's; of plain sums it does
   /// not matter.
   @Test func filterOfAnotherAccuracy() async {
-    for algorithm in [InputGradientAlgorithm.winograd, .column] {
+    for algorithm in [ConvolutionAlgorithm.winograd, .column] {
       let isRefused = algorithm == .winograd
       await #expect(processExitsWith: isRefused ? .failure : .success) {
         [algorithm = algorithm.rawValue as String] in
-        var call = try Call(InputGradientAlgorithm(rawValue: algorithm)!)
+        var call = try Call(ConvolutionAlgorithm(rawValue: algorithm)!)
         let tight = try InputGradientPlan<Float>(
           call.geometry,
           options: .init(algorithm: call.plan.algorithm, accuracy: .tight))

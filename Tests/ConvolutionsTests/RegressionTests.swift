@@ -13,8 +13,8 @@ import Testing
   ) throws {
     let geometry = try problem(regression.descriptor, format)
     func check<Scalar: TestScalar>(_ type: Scalar.Type) {
-      let problem = ExactProblem<Scalar>(geometry, seed: 5)
-      for algorithm in InputGradientAlgorithm.allCases
+      let problem = ExactProblem<Scalar>(.inputGradient, geometry, seed: 5)
+      for algorithm in ConvolutionAlgorithm.allCases
       where serves(algorithm, geometry) {
         let test = VerificationCase(
           geometry: geometry, type: Scalar.scalarType, algorithm: algorithm,
@@ -81,7 +81,7 @@ import Testing
     #expect(expected.contains { $0.isFinite && $0 != 0 })
     // All of the scale in the weights where they are as large as the report's.
     let ofFilter = isReport ? layer.exponent : layer.exponent / 2
-    for algorithm in InputGradientAlgorithm.allCases
+    for algorithm in ConvolutionAlgorithm.allCases
     where serves(algorithm, geometry) {
       let result = try inputGradient(
         geometry, .exact(algorithm),
@@ -157,7 +157,7 @@ import Testing
       format == .nhwc
         ? ((12 + 5) * 12 + 6) * 24 + 7 : ((24 + 7) * 12 + 5) * 12 + 6
     ] = .greatestFiniteMagnitude
-    func result(_ algorithm: InputGradientAlgorithm) throws -> [Float] {
+    func result(_ algorithm: ConvolutionAlgorithm) throws -> [Float] {
       try inputGradient(
         geometry, .init(algorithm: algorithm, accuracy: accuracy),
         filter: filter, outBackprop: outBackprop, prefill: .nan)
@@ -186,7 +186,7 @@ import Testing
     try #require(reached.contains(0))
     func check<Scalar: TestScalar>(_ type: Scalar.Type) throws {
       let (filter, outBackprop) = realData(type, geometry)
-      for algorithm in InputGradientAlgorithm.allCases
+      for algorithm in ConvolutionAlgorithm.allCases
       where serves(algorithm, geometry) {
         for accuracy in Accuracy.allCases {
           let result = try inputGradient(
@@ -208,7 +208,7 @@ import Testing
     let geometry = try problem("mb1ic1ih1iw1oc1oh2ow2kh2kw2ph1pw1", format)
     func check<Scalar: TestScalar>(_ type: Scalar.Type) throws {
       let ones = [Scalar](repeating: Scalar(rounding: 1), count: 4)
-      for algorithm in InputGradientAlgorithm.allCases
+      for algorithm in ConvolutionAlgorithm.allCases
       where serves(algorithm, geometry) {
         let result = try inputGradient(
           geometry, .exact(algorithm), filter: ones, outBackprop: ones,

@@ -31,7 +31,7 @@ import Testing
     #expect(result.shape == full.inputSizes)
     #expect(
       LayerCheck.errors(
-        geometry: full, filter: filter, outBackprop: outBackprop,
+        .inputGradient, geometry: full, filter, outBackprop,
         result: result.scalars
       ).largest < LayerCheck.tolerance(.float32))
   }
@@ -53,7 +53,7 @@ import Testing
         batch: sizes[0], height: sizes[5], width: sizes[2],
         channels: sizes[4]),
       padding: .same, dataFormat: format)
-    for algorithm in InputGradientAlgorithm.allCases
+    for algorithm in ConvolutionAlgorithm.allCases
     where serves(algorithm, geometry) {
       for type in ScalarType.allCases {
         try expectZeros(geometry, algorithm, type.testType)
@@ -64,7 +64,7 @@ import Testing
   /// A kernel that just does not fit: an output of no windows.
   @Test(arguments: DataFormat.allCases, forcedAlgorithms)
   func noWindows(
-    _ format: DataFormat, _ algorithm: InputGradientAlgorithm
+    _ format: DataFormat, _ algorithm: ConvolutionAlgorithm
   ) throws {
     let geometry = try Conv2DGeometry(
       inputSizes: format.order(batch: 2, height: 3, width: 5, channels: 3),
@@ -79,7 +79,7 @@ import Testing
   }
 
   private func expectZeros<Scalar: TestScalar>(
-    _ geometry: Conv2DGeometry, _ algorithm: InputGradientAlgorithm,
+    _ geometry: Conv2DGeometry, _ algorithm: ConvolutionAlgorithm,
     _ type: Scalar.Type
   ) throws {
     let result = try inputGradient(

@@ -3,7 +3,7 @@ import Convolutions
 import Testing
 
 /// The algorithms that a caller can force.
-let forcedAlgorithms = InputGradientAlgorithm.allCases.filter {
+let forcedAlgorithms = ConvolutionAlgorithm.allCases.filter {
   $0 != .automatic
 }
 
@@ -16,9 +16,9 @@ func problem(
 
 /// Whether an algorithm can serve a problem.
 func serves(
-  _ algorithm: InputGradientAlgorithm, _ geometry: Conv2DGeometry
+  _ algorithm: ConvolutionAlgorithm, _ geometry: Conv2DGeometry
 ) -> Bool {
-  (try? leastWorkspace(Float.self, geometry, algorithm)) != nil
+  (try? leastWorkspace(Float.self, .inputGradient, geometry, algorithm)) != nil
 }
 
 /// `values`, `[N, H, W, C]`, in the order of a data format.

@@ -32,7 +32,7 @@ import Testing
       sizes: entry.outputSizes!, as: format)
     let sizes = try entry.geometry(.nhwc).inputSizes
     let expected = arrange(entry.expected!, sizes: sizes, as: format)
-    for algorithm in InputGradientAlgorithm.allCases
+    for algorithm in ConvolutionAlgorithm.allCases
     where serves(algorithm, geometry) {
       let result = try conv2DBackpropInput(
         inputSizes: arrange(entry.inputSizesArg!, as: format),
@@ -68,7 +68,7 @@ import Testing
       stuffed.geometry, filter: stuffed.filter,
       outBackprop: outBackprop.integers)
     let exponent = filter.exponent + outBackprop.exponent
-    for algorithm in InputGradientAlgorithm.allCases
+    for algorithm in ConvolutionAlgorithm.allCases
     where serves(algorithm, geometry) {
       let result = try inputGradient(
         geometry, .exact(algorithm), filter: filter.scalars,
@@ -92,7 +92,8 @@ import Testing
   @Test(arguments: TensorFlowCase.crossChecks, DataFormat.allCases)
   func crossChecks(_ entry: TensorFlowCase, _ format: DataFormat) throws {
     let geometry = try entry.geometry(format)
-    let problem = ExactProblem<Float>(geometry, seed: UInt64(2 * entry.id + 1))
+    let problem = ExactProblem<Float>(
+      .inputGradient, geometry, seed: UInt64(2 * entry.id + 1))
     for algorithm in forcedAlgorithms where serves(algorithm, geometry) {
       let test = VerificationCase(
         geometry: geometry, type: .float32, algorithm: algorithm, threads: 2,
@@ -164,7 +165,7 @@ import Testing
   @Test(arguments: TensorFlowCase.zeros)
   func zeroAnswers(_ entry: TensorFlowCase) throws {
     let geometry = try entry.geometry(.nhwc)
-    for algorithm in InputGradientAlgorithm.allCases
+    for algorithm in ConvolutionAlgorithm.allCases
     where serves(algorithm, geometry) {
       let result = try inputGradient(
         geometry, .exact(algorithm),

@@ -50,8 +50,8 @@ import Testing
   }
 
   /// Channels beyond the 32 bits of the BLAS interface.
-  @Test(arguments: [InputGradientAlgorithm.column, .taps, .winograd])
-  func channelsBeyond32Bits(_ algorithm: InputGradientAlgorithm) throws {
+  @Test(arguments: [ConvolutionAlgorithm.column, .taps, .winograd])
+  func channelsBeyond32Bits(_ algorithm: ConvolutionAlgorithm) throws {
     let geometry = try problem("mb1ic1ih4iw4oc\(1 << 32)oh4ow4kh3kw3ph1pw1")
     #expect {
       try InputGradientPlan<Float>(

@@ -74,7 +74,7 @@ import Testing
         prefill: .nan)
       func error() -> Double {
         LayerCheck.errors(
-          geometry: geometry, filter: filter, outBackprop: outBackprop,
+          .inputGradient, geometry: geometry, filter, outBackprop,
           result: result
         ).largest
       }
@@ -102,7 +102,7 @@ import Testing
       workspaceLimit: 4096, seed: 77)
     #expect(
       test.reproduction
-        == "convbench verify --suite exact --problem "
+        == "convbench verify --suite exact --op input-gradient --problem "
         + "mb2ic3ih9iw8oc4oh6ow8kh2kw3sh2sw1dh0dw0ph1pw0 --padding-after 2,2 "
         + "--dtype bf16 --layout nchw --algorithm column --threads 3 "
         + "--workspace-limit 4096 --seed 77")

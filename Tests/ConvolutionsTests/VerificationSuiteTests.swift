@@ -10,7 +10,7 @@ import Testing
     let done = Atomic(0)
     let cases = suite == .exact ? 1000 : 400
     let summary = suite.run(
-      cases: cases, seed: 20_000, algorithms: InputGradientAlgorithm.allCases,
+      cases: cases, seed: 20_000, algorithms: ConvolutionAlgorithm.allCases,
       types: ScalarType.allCases
     ) { count in done.max(count, ordering: .relaxed) }
     print("\(suite.rawValue), seed 20000: \(summary.closingLine)")
@@ -65,13 +65,13 @@ import Testing
   @Test func sumsOfTwoDoubles() throws {
     let geometry = try problem("mb1ic1ih1iw1oc3oh1ow1kh1kw1")
     let element = DoubleDoubleReference(
-      geometry, filter: [1, 1, -1], outBackprop: [1, 0x1p-60, 1]
+      .inputGradient, geometry, [1, 1, -1], [1, 0x1p-60, 1]
     ).elements[0]
     #expect(element.sum.value == 0x1p-60)
     #expect(element.magnitude == 2 && element.terms == 3)
     let products = DoubleDoubleReference(
-      geometry, filter: [1 + 0x1p-40, -1, 0],
-      outBackprop: [1 + 0x1p-40, 1 + 0x1p-39, 7]
+      .inputGradient, geometry, [1 + 0x1p-40, -1, 0],
+      [1 + 0x1p-40, 1 + 0x1p-39, 7]
     ).elements[0]
     #expect(products.sum.value == 0x1p-80)
   }

@@ -24,7 +24,7 @@ import Testing
   private static func plan<Scalar: TestScalar>(
     _ geometry: Conv2DGeometry, _ type: Scalar.Type
   ) {
-    for algorithm in InputGradientAlgorithm.allCases {
+    for algorithm in ConvolutionAlgorithm.allCases {
       let plan = try? InputGradientPlan<Scalar>(
         geometry, options: .init(algorithm: algorithm, threads: .max))
       if let plan { precondition(plan.workspaceByteCount >= 0) }
@@ -86,8 +86,8 @@ import Testing
         padding: .explicit(
           top: taps - 1, bottom: windows - 1, left: 0, right: 0,
           dataFormat: .nhwc))
-      for algorithm in InputGradientAlgorithm.allCases {
-        let options = InputGradientOptions(algorithm: algorithm)
+      for algorithm in ConvolutionAlgorithm.allCases {
+        let options = ConvolutionOptions(algorithm: algorithm)
         guard
           let plan = try? InputGradientPlan<Float>(geometry, options: options)
         else { continue }
@@ -114,8 +114,8 @@ import Testing
       padding: .same, dataFormat: format,
       dilations: format.order(batch: 1, height: 3, width: 1, channels: 1))
     let weights = [Float](repeating: 1, count: geometry.filterCount)
-    for algorithm in InputGradientAlgorithm.allCases {
-      let options = InputGradientOptions(
+    for algorithm in ConvolutionAlgorithm.allCases {
+      let options = ConvolutionOptions(
         algorithm: algorithm, tuning: .measure)
       guard
         let plan = try? InputGradientPlan<Float>(geometry, options: options)
@@ -129,13 +129,15 @@ import Testing
   }
 
   private static func expectRight(_ geometry: Conv2DGeometry) throws {
-    let problem = ExactProblem<Float>(geometry, seed: 9)
-    for algorithm in forcedAlgorithms {
-      let test = VerificationCase(
-        geometry: geometry, type: .float32, algorithm: algorithm, threads: 2,
-        seed: 9)
-      if case .failed(let difference) = problem.run(test) {
-        Issue.record("\(difference)\n\(test.reproduction)")
+    for operation in ConvolutionOperation.planned {
+      let problem = ExactProblem<Float>(operation, geometry, seed: 9)
+      for algorithm in forcedAlgorithms {
+        let test = VerificationCase(
+          operation: operation, geometry: geometry, type: .float32,
+          algorithm: algorithm, threads: 2, seed: 9)
+        if case .failed(let difference) = problem.run(test) {
+          Issue.record("\(difference)\n\(test.reproduction)")
+        }
       }
     }
   }

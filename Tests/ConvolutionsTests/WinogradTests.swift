@@ -146,7 +146,7 @@ import Testing
       plan, filter: plan.prepare(filter: filter.span),
       outBackprop: outBackprop, prefill: .nan)
     let errors = LayerCheck.errors(
-      geometry: geometry, filter: filter, outBackprop: outBackprop,
+      .inputGradient, geometry: geometry, filter, outBackprop,
       result: result)
     #expect(errors.relative < 1e-6)
     #expect(errors.largest < 4e-6)
@@ -243,7 +243,7 @@ import Testing
     }
 
     func error(
-      _ algorithm: InputGradientAlgorithm, _ accuracy: Accuracy
+      _ algorithm: ConvolutionAlgorithm, _ accuracy: Accuracy
     ) throws -> Double {
       error(
         try inputGradient(

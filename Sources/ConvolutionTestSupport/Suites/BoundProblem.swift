@@ -31,24 +31,30 @@ struct BoundProblem<Scalar: TestScalar>: VerificationProblem {
   /// most 11 products each, and the filter's.
   private static var transformTerms: Int { 64 }
 
+  private let operation: ConvolutionOperation
   private let geometry: Conv2DGeometry
   private let kind: BoundData
-  private let filter: [Scalar]
-  private let outBackprop: [Scalar]
+  private let first: [Scalar]
+  private let second: [Scalar]
   private let reference: DoubleDoubleReference
 
-  init(_ geometry: Conv2DGeometry, seed: UInt64) {
+  init(
+    _ operation: ConvolutionOperation, _ geometry: Conv2DGeometry, seed: UInt64
+  ) {
+    self.operation = operation
     self.geometry = geometry
     kind = BoundData(seed: seed)
-    let terms = max(1, IntegerReference.longestSum(geometry))
+    let terms = max(1, IntegerReference.longestSum(operation, geometry))
     // Sums stay far from the largest number of the type.
     let most = Scalar.scalarType == .float16 ? 12 : 60
     let shift = min(0, most - (Int.bitWidth - terms.leadingZeroBitCount)) / 2
     var generator = SeededGenerator(seed: seed ^ 0xB0_04D)
-    outBackprop = Self.draw(
-      geometry.outBackpropCount, kind, exponent: shift, using: &generator)
+    second = Self.draw(
+      geometry.count(of: operation.operands[1]), kind, exponent: shift,
+      using: &generator)
     var weights = Self.draw(
-      geometry.filterCount, kind, exponent: shift, using: &generator)
+      geometry.count(of: operation.operands[0]), kind, exponent: shift,
+      using: &generator)
     if kind == .cancelling {
       // Neighbours of opposite signs under almost constant data.
       for index in weights.indices where index % 2 == 1 {
@@ -56,9 +62,9 @@ struct BoundProblem<Scalar: TestScalar>: VerificationProblem {
           bits: weights[index - 1].bits ^ Scalar.signBit)
       }
     }
-    filter = weights
+    first = weights
     reference = DoubleDoubleReference(
-      geometry, filter: doubles(filter), outBackprop: doubles(outBackprop))
+      operation, geometry, doubles(first), doubles(second))
   }
 
   private static func draw(
@@ -84,11 +90,10 @@ struct BoundProblem<Scalar: TestScalar>: VerificationProblem {
 
   func run(_ test: VerificationCase) -> VerificationOutcome {
     do {
-      let plan = try InputGradientPlan<Scalar>(geometry, options: test.options)
-      let result = inputGradient(
-        plan, filter: plan.prepare(filter: filter.span),
-        outBackprop: outBackprop, prefill: .notANumber)
-      return judge(result, plan)
+      let plan = try operation.plan(
+        Scalar.self, geometry, options: test.options)
+      return judge(
+        result(of: plan, first, second, prefill: .notANumber), plan)
     } catch .unsupported(_, let reason) {
       return .skipped("\(test.algorithm.rawValue): \(reason)")
     } catch {
@@ -97,7 +102,7 @@ struct BoundProblem<Scalar: TestScalar>: VerificationProblem {
   }
 
   private func judge(
-    _ result: [Scalar], _ plan: InputGradientPlan<Scalar>
+    _ result: [Scalar], _ plan: any AnyConvolutionPlan<Scalar>
   ) -> VerificationOutcome {
     let type = Scalar.scalarType
     let isDouble = type == .float64
@@ -109,7 +114,14 @@ struct BoundProblem<Scalar: TestScalar>: VerificationProblem {
     let smallestSum = isDouble ? 0x1p-1074 : 0x1p-149
     let growth = plan.errorGrowth
     let tileMagnitudes = growth.map { _ in self.tileMagnitudes() }
-    let depth = geometry.outputChannels / geometry.groups
+    // Terms that Winograd sums at a point of its transform.
+    let depth =
+      switch operation {
+      case .inputGradient: geometry.outputChannels / geometry.groups
+      case .forward: geometry.filterSizes[2]
+      case .filterGradient:
+        geometry.batch * geometry.outputHeight * geometry.outputWidth
+      }
 
     var worst = ErrorRatios(bound: 0, quality: nil)
     var (squares, errorSquares) = (0.0, 0.0)
@@ -157,45 +169,79 @@ struct BoundProblem<Scalar: TestScalar>: VerificationProblem {
   }
 
   /// For each element of the result, the sum over channels of the largest
-  /// |out_backprop| of the image by the largest |filter| of any tap.
+  /// magnitude of the second operand's image by the largest |filter| of any tap;
+  /// of the filter gradient, over images, of the largest of the two channels.
   private func tileMagnitudes() -> [Double] {
     let g = geometry
     let isNHWC = g.dataFormat == .nhwc
-    let depth = g.outputChannels / g.groups
-    let block = g.filterSizes[2]
-    let plane = g.outputHeight * g.outputWidth
-    var largest = [Double](repeating: 0, count: g.batch * g.outputChannels)
-    for (index, value) in doubles(outBackprop).enumerated() {
-      let image = index / (plane * g.outputChannels)
-      let channel =
-        isNHWC
-        ? index % g.outputChannels : index / plane % g.outputChannels
-      let place = image * g.outputChannels + channel
-      largest[place] = max(largest[place], abs(value))
+    let (cin, cout) = (g.inputChannels, g.outputChannels)
+    let (block, depth) = (g.filterSizes[2], cout / g.groups)
+
+    /// The largest magnitude of each channel of each image.
+    func largest(_ scalars: [Scalar], channels: Int) -> [Double] {
+      var largest = [Double](repeating: 0, count: g.batch * channels)
+      let plane = scalars.count / max(1, largest.count)
+      for (index, value) in doubles(scalars).enumerated() {
+        let image = index / (plane * channels)
+        let channel =
+          isNHWC ? index % channels : index / plane % channels
+        let place = image * channels + channel
+        largest[place] = max(largest[place], abs(value))
+      }
+      return largest
     }
-    var weights = [Double](repeating: 0, count: block * g.outputChannels)
-    for (index, value) in doubles(filter).enumerated() {
-      let place = index % weights.count
-      weights[place] = max(weights[place], abs(value))
+    /// An element's image and channel.
+    func place(_ index: Int, channels: Int) -> (Int, Int) {
+      let plane = g.count(of: operation.result) / (g.batch * channels)
+      return (
+        index / (plane * channels),
+        isNHWC ? index % channels : index / plane % channels
+      )
     }
-    var sums = [Double](repeating: 0, count: g.batch * g.inputChannels)
-    for n in 0..<g.batch {
-      for ci in 0..<g.inputChannels {
-        let first = ci / block * depth
-        for co in first..<first + depth {
-          sums[n * g.inputChannels + ci] +=
-            largest[n * g.outputChannels + co]
-            * weights[ci % block * g.outputChannels + co]
-        }
+    var weights = [Double](repeating: 0, count: block * cout)
+    if operation != .filterGradient {
+      for (index, value) in doubles(first).enumerated() {
+        let place = index % weights.count
+        weights[place] = max(weights[place], abs(value))
       }
     }
-    let image = g.inputHeight * g.inputWidth * g.inputChannels
-    return (0..<g.inputCount).map { index in
-      let ci =
-        isNHWC
-        ? index % g.inputChannels
-        : index / (g.inputHeight * g.inputWidth) % g.inputChannels
-      return sums[index / image * g.inputChannels + ci]
+    switch operation {
+    case .inputGradient:
+      let largest = largest(second, channels: cout)
+      let sums = (0..<g.batch * cin).map { place in
+        let (n, ci) = (place / cin, place % cin)
+        return (ci / block * depth..<(ci / block + 1) * depth).reduce(0.0) {
+          $0 + largest[n * cout + $1] * weights[ci % block * cout + $1]
+        }
+      }
+      return (0..<g.inputCount).map {
+        let (n, ci) = place($0, channels: cin)
+        return sums[n * cin + ci]
+      }
+    case .forward:
+      let largest = largest(second, channels: cin)
+      let sums = (0..<g.batch * cout).map { place in
+        let (n, co) = (place / cout, place % cout)
+        return (0..<block).reduce(0.0) {
+          $0 + largest[n * cin + co / depth * block + $1]
+            * weights[$1 * cout + co]
+        }
+      }
+      return (0..<g.outBackpropCount).map {
+        let (n, co) = place($0, channels: cout)
+        return sums[n * cout + co]
+      }
+    case .filterGradient:
+      let inputs = largest(first, channels: cin)
+      let outputs = largest(second, channels: cout)
+      let windows = Double(g.outputHeight * g.outputWidth)
+      return (0..<g.filterCount).map { place in
+        let (k, co) = (place / cout % block, place % cout)
+        return (0..<g.batch).reduce(0.0) {
+          $0 + windows * inputs[$1 * cin + co / depth * block + k]
+            * outputs[$1 * cout + co]
+        }
+      }
     }
   }
 }

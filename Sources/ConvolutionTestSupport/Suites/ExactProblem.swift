@@ -2,29 +2,34 @@ import Convolutions
 
 /// Data whose every partial sum is exact, compared bit for bit.
 package struct ExactProblem<Scalar: TestScalar>: VerificationProblem {
+  private let operation: ConvolutionOperation
   private let geometry: Conv2DGeometry
-  private let filter: [Scalar]
-  private let outBackprop: [Scalar]
+  private let first: [Scalar]
+  private let second: [Scalar]
   private let expected: [Scalar]
   private let suitsWinograd: Bool
   private let touched: [Bool]
   /// What is wrong with the case itself.
   let objection: VerificationOutcome?
 
-  package init(_ geometry: Conv2DGeometry, seed: UInt64) {
+  package init(
+    _ operation: ConvolutionOperation,
+    _ geometry: Conv2DGeometry, seed: UInt64
+  ) {
+    self.operation = operation
     self.geometry = geometry
     suitsWinograd = ExactData.suitsWinograd(seed: seed)
-    let filter = ExactData.filter(Scalar.self, geometry, seed: seed)
-    let outBackprop = ExactData.outBackprop(Scalar.self, geometry, seed: seed)
+    let first = ExactData.first(Scalar.self, operation, geometry, seed: seed)
+    let second = ExactData.second(Scalar.self, operation, geometry, seed: seed)
     let sums = IntegerReference.scatter(
-      geometry, filter: filter.integers, outBackprop: outBackprop.integers)
+      operation, geometry, first.integers, second.integers)
     let gathered = IntegerReference.gather(
-      geometry, filter: filter.integers, outBackprop: outBackprop.integers)
-    let touched = IntegerReference.touched(geometry)
-    let exponent = filter.exponent + outBackprop.exponent
+      operation, geometry, first.integers, second.integers)
+    let touched = IntegerReference.touched(operation, geometry)
+    let exponent = first.exponent + second.exponent
     expected = sums.map { Scalar(rounding: $0, exponent: exponent) }
-    self.filter = filter.scalars
-    self.outBackprop = outBackprop.scalars
+    self.first = first.scalars
+    self.second = second.scalars
     self.touched = touched
 
     let reached = touched.count { $0 }
@@ -44,14 +49,12 @@ package struct ExactProblem<Scalar: TestScalar>: VerificationProblem {
   package func run(_ test: VerificationCase) -> VerificationOutcome {
     if let objection { return objection }
     do {
-      let plan = try InputGradientPlan<Scalar>(geometry, options: test.options)
+      let plan = try operation.plan(
+        Scalar.self, geometry, options: test.options)
       if plan.algorithm == .winograd, !suitsWinograd {
         return .skipped("winograd: even seeds have data that it rounds")
       }
-      let result = try inputGradient(
-        geometry, test.options, filter: filter, outBackprop: outBackprop,
-        prefill: .notANumber)
-      return compare(result)
+      return compare(result(of: plan, first, second, prefill: .notANumber))
     } catch .unsupported(_, let reason) {
       return .skipped("\(test.algorithm.rawValue): \(reason)")
     } catch {
@@ -74,16 +77,15 @@ package struct ExactProblem<Scalar: TestScalar>: VerificationProblem {
     guard let first else { return .passed }
     return .failed(
       "\(differences) of \(result.count) results differ, the first at "
-        + "\(geometry.position(first)): got \(result[first]), "
+        + "\(position(first)): got \(result[first]), "
         + "expected \(expected[first])")
   }
-}
 
-extension Conv2DGeometry {
   /// Indices of an element of the result, for people.
-  fileprivate func position(_ index: Int) -> [Int] {
+  private func position(_ index: Int) -> [Int] {
     var rest = index
-    let reversed = inputSizes.reversed().map { size in
+    let sizes = geometry.sizes(of: operation.result)
+    let reversed = sizes.reversed().map { size in
       defer { rest /= size }
       return rest % size
     }

@@ -17,20 +17,23 @@ enum SpecialData: Int, CaseIterable {
 /// the smallest numbers of the type: the results that are not finite are those
 /// of the definition, the others are exact.
 struct SpecialProblem<Scalar: TestScalar>: VerificationProblem {
+  private let operation: ConvolutionOperation
   private let geometry: Conv2DGeometry
   private let kind: SpecialData
-  private let filter: [Scalar]
-  private let outBackprop: [Scalar]
+  private let first: [Scalar]
+  private let second: [Scalar]
   /// NaN stands for any result that is not finite.
   private let expected: [Scalar]
   private let objection: VerificationOutcome?
   /// Whether Winograd on integer-exact sets is exact on the finite sums.
   private let suitsWinograd: Bool
 
-  init(_ geometry: Conv2DGeometry, seed: UInt64) {
+  init(
+    _ operation: ConvolutionOperation, _ geometry: Conv2DGeometry, seed: UInt64
+  ) {
     let kind = SpecialData(seed: seed)
     var generator = SeededGenerator(seed: seed ^ 0x5EC1A1)
-    let terms = max(1, IntegerReference.longestSum(geometry))
+    let terms = max(1, IntegerReference.longestSum(operation, geometry))
     let most = kind == .overflow ? 7 : 3
     func draw(_ count: Int) -> [Int64] {
       (0..<count).map { _ in
@@ -44,8 +47,8 @@ struct SpecialProblem<Scalar: TestScalar>: VerificationProblem {
         }
       }
     }
-    var weights = draw(geometry.filterCount)
-    var gradients = draw(geometry.outBackpropCount)
+    var firsts = draw(geometry.count(of: operation.operands[0]))
+    var seconds = draw(geometry.count(of: operation.operands[1]))
     var (left, right) = (0, 0)
     switch kind {
     case .notFinite: break
@@ -53,7 +56,7 @@ struct SpecialProblem<Scalar: TestScalar>: VerificationProblem {
       // The largest sums are at the edge of the type.
       let largest =
         IntegerReference.scatter(
-          geometry, filter: weights, outBackprop: gradients
+          operation, geometry, firsts, seconds
         ).max() ?? 0
       let edge =
         Scalar.smallestExponent + Scalar.significandBits
@@ -62,7 +65,7 @@ struct SpecialProblem<Scalar: TestScalar>: VerificationProblem {
       left = (edge - bits + generator.int(0...1)) / 2
       right = edge - bits + generator.int(0...1) - left
       if generator.chance(percent: 50) {
-        gradients = gradients.map { -$0 }
+        seconds = seconds.map { -$0 }
       }
     case .subnormal:
       // In units of the smallest number that sums are taken in, or of the
@@ -75,36 +78,35 @@ struct SpecialProblem<Scalar: TestScalar>: VerificationProblem {
       left = least / 2
       right = least - left
     }
-    var filter = weights.map { Scalar(rounding: $0, exponent: right) }
-    var outBackprop = gradients.map { Scalar(rounding: $0, exponent: left) }
-    var reached = [Int64](repeating: 0, count: geometry.inputCount)
-    if kind == .notFinite, geometry.outBackpropCount > 0 {
+    var first = firsts.map { Scalar(rounding: $0, exponent: right) }
+    var second = seconds.map { Scalar(rounding: $0, exponent: left) }
+    var reached = [Int64](
+      repeating: 0, count: geometry.count(of: operation.result))
+    if kind == .notFinite, !seconds.isEmpty {
       // Where it reaches: the sums of an indicator against ones.
       let value = generator.pick([
         Scalar.notANumber, .infinity,
         Scalar(bits: Scalar.infinityBits | Scalar.signBit),
       ])
-      let inFilter = generator.chance(percent: 50)
+      let inFirst = generator.chance(percent: 50)
       let place = generator.int(
-        0...(inFilter ? weights.count : gradients.count) - 1)
+        0...(inFirst ? firsts.count : seconds.count) - 1)
       var mark = [Int64](
-        repeating: 0, count: inFilter ? weights.count : gradients.count)
+        repeating: 0, count: inFirst ? firsts.count : seconds.count)
       mark[place] = 1
-      if inFilter {
-        filter[place] = value
-        weights[place] = 0
+      if inFirst {
+        first[place] = value
+        firsts[place] = 0
       } else {
-        outBackprop[place] = value
-        gradients[place] = 0
+        second[place] = value
+        seconds[place] = 0
       }
       let ones = [Int64](
-        repeating: 1, count: inFilter ? gradients.count : weights.count)
+        repeating: 1, count: inFirst ? seconds.count : firsts.count)
       reached = IntegerReference.scatter(
-        geometry, filter: inFilter ? mark : ones,
-        outBackprop: inFilter ? ones : mark)
+        operation, geometry, inFirst ? mark : ones, inFirst ? ones : mark)
     }
-    let sums = IntegerReference.gather(
-      geometry, filter: weights, outBackprop: gradients)
+    let sums = IntegerReference.gather(operation, geometry, firsts, seconds)
     expected = zip(sums, reached).map { sum, reached in
       reached > 0
         ? .notANumber : Scalar(rounding: sum, exponent: left + right)
@@ -117,16 +119,18 @@ struct SpecialProblem<Scalar: TestScalar>: VerificationProblem {
       ? .skipped("too long a sum to be exact")
       : expected.allSatisfy(\.isZero)
         ? .skipped("all results are zero") : nil
+    self.operation = operation
     self.geometry = geometry
     self.kind = kind
-    self.filter = filter
-    self.outBackprop = outBackprop
+    self.first = first
+    self.second = second
   }
 
   func run(_ test: VerificationCase) -> VerificationOutcome {
     if let objection { return objection }
     do {
-      let plan = try InputGradientPlan<Scalar>(geometry, options: test.options)
+      let plan = try operation.plan(
+        Scalar.self, geometry, options: test.options)
       if plan.algorithm == .winograd, !suitsWinograd {
         return .skipped(
           kind == .subnormal
@@ -134,9 +138,7 @@ struct SpecialProblem<Scalar: TestScalar>: VerificationProblem {
             : "winograd: too long a sum to be exact")
       }
       let control = FloatingPointControl.current
-      let result = inputGradient(
-        plan, filter: plan.prepare(filter: filter.span),
-        outBackprop: outBackprop, prefill: .notANumber)
+      let result = result(of: plan, first, second, prefill: .notANumber)
       guard control == FloatingPointControl.current else {
         return .failed("the floating-point control register has changed")
       }

@@ -35,20 +35,23 @@ protocol VerificationProblem {
 
 extension VerificationSuite {
   func problem<Scalar: TestScalar>(
-    _ type: Scalar.Type, _ geometry: Conv2DGeometry, seed: UInt64
+    _ type: Scalar.Type, _ operation: ConvolutionOperation,
+    _ geometry: Conv2DGeometry, seed: UInt64
   ) -> any VerificationProblem {
     switch self {
-    case .exact, .geometry: ExactProblem<Scalar>(geometry, seed: seed)
-    case .bound: BoundProblem<Scalar>(geometry, seed: seed)
-    case .special: SpecialProblem<Scalar>(geometry, seed: seed)
+    case .exact, .geometry:
+      ExactProblem<Scalar>(operation, geometry, seed: seed)
+    case .bound: BoundProblem<Scalar>(operation, geometry, seed: seed)
+    case .special: SpecialProblem<Scalar>(operation, geometry, seed: seed)
     case .algebra: AlgebraProblem<Scalar>(geometry, seed: seed)
     }
   }
 
   /// Runs one case.
   public static func run(_ test: VerificationCase) -> VerificationOutcome {
-    test.suite.problem(test.type.testType, test.geometry, seed: test.seed)
-      .run(test)
+    test.suite.problem(
+      test.type.testType, test.operation, test.geometry, seed: test.seed
+    ).run(test)
   }
 
   /// Runs known regressions in both layouts, then random cases; of `geometry`,
@@ -58,6 +61,7 @@ extension VerificationSuite {
   /// algorithm in turn; those that cannot serve it count as skipped.
   ///
   /// - Parameters:
+  ///   - operation: the operation; `algebra` is of the input gradient alone.
   ///   - cases: tests to run, skipped ones included.
   ///   - seed: the same seed gives the same cases and the same summary.
   ///   - algorithms: algorithms to force; not empty.
@@ -65,8 +69,9 @@ extension VerificationSuite {
   ///   - progress: called now and then, from any thread, with the number of
   ///     tests done.
   public func run(
-    cases: Int, seed: UInt64, algorithms: [InputGradientAlgorithm],
-    types: [ScalarType], progress: @Sendable (Int) -> Void
+    operation: ConvolutionOperation = .inputGradient, cases: Int, seed: UInt64,
+    algorithms: [ConvolutionAlgorithm], types: [ScalarType],
+    progress: @Sendable (Int) -> Void
   ) -> VerificationSummary {
     let cases = min(cases, mostCases(algorithms, types))
     let problems = (cases + algorithms.count - 1) / algorithms.count
@@ -80,7 +85,8 @@ extension VerificationSuite {
       for problem in index * chunk..<min((index + 1) * chunk, problems) {
         let asked = algorithms.prefix(cases - problem * algorithms.count)
         for (test, outcome) in run(
-          problem, of: problems, seed: seed, algorithms: asked, types: types)
+          problem, of: problems, operation, seed: seed, algorithms: asked,
+          types: types)
         {
           summary.add(outcome, of: test)
         }
@@ -96,7 +102,7 @@ extension VerificationSuite {
 
   /// How many cases there are.
   public func mostCases(
-    _ algorithms: [InputGradientAlgorithm], _ types: [ScalarType]
+    _ algorithms: [ConvolutionAlgorithm], _ types: [ScalarType]
   ) -> Int {
     self == .geometry
       ? OneAxisGeometries.all.count * types.count * algorithms.count : .max
@@ -104,8 +110,9 @@ extension VerificationSuite {
 
   /// Hands problem `index` to every algorithm.
   private func run(
-    _ index: Int, of problems: Int, seed: UInt64,
-    algorithms: ArraySlice<InputGradientAlgorithm>, types: [ScalarType]
+    _ index: Int, of problems: Int, _ operation: ConvolutionOperation,
+    seed: UInt64, algorithms: ArraySlice<ConvolutionAlgorithm>,
+    types: [ScalarType]
   ) -> [(VerificationCase, VerificationOutcome)] {
     var generator = SeededGenerator(
       seed: seed &+ UInt64(index) &* 0xD1B5_4A32_D192_ED03)
@@ -120,7 +127,7 @@ extension VerificationSuite {
       let place = index * (all.count * types.count) / problems
       geometry = all[place / types.count]
       type = types[place % types.count]
-      dataSeed = Self.suitableSeed(type.testType, geometry)
+      dataSeed = Self.suitableSeed(type.testType, operation, geometry)
     case .exact where index < 2 * KnownGeometries.regressions.count:
       geometry = Descriptor.geometry(
         KnownGeometries.regressions[index / 2].descriptor,
@@ -133,11 +140,13 @@ extension VerificationSuite {
       geometry = draw(using: &generator)
     }
 
-    let problem = problem(type.testType, geometry, seed: dataSeed)
+    let problem = problem(
+      type.testType, operation, geometry, seed: dataSeed)
     return algorithms.map { algorithm in
       var test = VerificationCase(
-        suite: self == .geometry ? .exact : self, geometry: geometry,
-        type: type, algorithm: algorithm, threads: generator.int(1...5),
+        suite: self == .geometry ? .exact : self, operation: operation,
+        geometry: geometry, type: type, algorithm: algorithm,
+        threads: generator.int(1...5),
         seed: dataSeed)
       if generator.chance(percent: 20),
         let least = try? leastWorkspace(type, test), least > 0
@@ -172,10 +181,11 @@ extension VerificationSuite {
 
   /// An odd seed, for Winograd, with which few sums are mostly not zero.
   private static func suitableSeed<Scalar: TestScalar>(
-    _ type: Scalar.Type, _ geometry: Conv2DGeometry
+    _ type: Scalar.Type, _ operation: ConvolutionOperation,
+    _ geometry: Conv2DGeometry
   ) -> UInt64 {
     stride(from: 1, through: 37, by: 2).first {
-      ExactProblem<Scalar>(geometry, seed: $0).objection == nil
+      ExactProblem<Scalar>(operation, geometry, seed: $0).objection == nil
     } ?? 39
   }
 }
@@ -189,7 +199,7 @@ private func leastWorkspace(
   ) throws(Conv2DError) -> Int {
     var options = test.options
     options.threads = 1
-    return try InputGradientPlan<Scalar>(test.geometry, options: options)
+    return try test.operation.plan(type, test.geometry, options: options)
       .workspaceByteCount
   }
   return try least(type.testType)

@@ -1,6 +1,6 @@
 /// Blocked GEMM and col2im: the general engine.
 ///
-/// A tile of out_backprop pixels is multiplied with a chunk of the filter into
+/// A tile of the source pixels is multiplied with a chunk of the filter into
 /// a column tile that stays in L1 or L2, and the column tile is at once added
 /// to the sums of the result's band (col2im). Taps that fall into padding
 /// above, below or beside a tile are not computed.
@@ -13,7 +13,7 @@
 struct Column<Scalar: StorageScalar>: TileKernel {
   typealias Compute = Scalar.Compute
 
-  let geometry: Conv2DGeometry
+  let map: ConvolutionMap
   let tiling: ColumnTiling
   let panels: FilterPanels<Scalar>
   private let bandRowCount: Int
@@ -24,35 +24,38 @@ struct Column<Scalar: StorageScalar>: TileKernel {
   private let largestTile: ColumnTiles<Scalar>.Size
   private let core: BLASCore
 
-  init(_ geometry: Conv2DGeometry, tiling: ColumnTiling, core: BLASCore) {
-    self.geometry = geometry
+  init(_ map: ConvolutionMap, tiling: ColumnTiling, core: BLASCore) {
+    self.map = map
     self.tiling = tiling
     self.core = core
-    let nchw = geometry.dataFormat == .nchw
+    let nchw = map.dataFormat == .nchw
     panels = FilterPanels(
-      geometry, channelBlock: tiling.channelBlock,
-      tapsPerChunk: tiling.tapsPerChunk, transposed: !nchw)
-    bandRowCount = ceilDivide(geometry.inputHeight, tiling.bandRows)
-    bandColumnCount = ceilDivide(geometry.inputWidth, tiling.bandColumns)
-    phases = nchw ? min(geometry.horizontal.stride, tiling.bandColumns) : 1
-    largestTile = ColumnTiles.largest(geometry, tiling, panels)
+      map, channelBlock: tiling.channelBlock,
+      tapsPerChunk: tiling.tapsPerChunk, byDepth: !nchw)
+    bandRowCount = ceilDivide(map.resultHeight, tiling.bandRows)
+    bandColumnCount = ceilDivide(map.resultWidth, tiling.bandColumns)
+    phases = nchw ? min(map.horizontal.stride, tiling.bandColumns) : 1
+    largestTile = ColumnTiles.largest(map, tiling, panels)
   }
 
-  /// Why a geometry cannot be served, if so.
-  static func objection(to geometry: Conv2DGeometry) -> String? {
-    let plane = geometry.outputHeight * geometry.outputWidth
-    return max(geometry.outputChannels, plane) > Int(Int32.max)
+  /// Why a map cannot be served, if so.
+  static func objection(to map: ConvolutionMap) -> String? {
+    guard map.vertical.step == 1, map.horizontal.step == 1 else {
+      return "windows of the result lie a stride apart"
+    }
+    let plane = map.sourceHeight * map.sourceWidth
+    return max(map.sourceChannels, plane) > Int(Int32.max)
       ? "a matrix dimension exceeds the 32 bits of the BLAS interface" : nil
   }
 
   var taskCount: Int {
-    geometry.groups * panels.blocksPerGroup * geometry.batch * bandRowCount
+    map.groups * panels.blocksPerGroup * map.batch * bandRowCount
       * bandColumnCount
   }
 
   var filterByteCount: Int { panels.byteCount }
 
-  var filterPartCount: Int { geometry.groups * panels.blocksPerGroup }
+  var filterPartCount: Int { map.groups * panels.blocksPerGroup }
 
   var packsOperands: Bool { core == .packed }
 
@@ -61,17 +64,17 @@ struct Column<Scalar: StorageScalar>: TileKernel {
     let chunk = tiling.tapsPerChunk * tiling.channelBlock
     return "GEMM \(pixels)x\(chunk)x\(tiling.depthBlock), "
       + "\(tiling.channelBlock) channels a block, "
-      + "\(tiling.tapsPerChunk) of \(geometry.taps) taps a chunk, "
+      + "\(tiling.tapsPerChunk) of \(map.taps) taps a chunk, "
       + "bands of \(tiling.bandRows)x\(tiling.bandColumns), "
       + "\(taskCount) tasks"
   }
 
   func cost(_ model: CostModel) -> Double {
-    let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
+    let (vertical, horizontal) = (map.vertical, map.horizontal)
     let rows = vertical.hits
     let kernelHeight = Double(vertical.kernel)
     // Tiles of one image: taps that fall above or below it are not computed.
-    let perRow = Double(max(1, horizontal.output))
+    let perRow = Double(max(1, horizontal.source))
     let tileRows = tiling.crossesRows ? rows / kernelHeight : 1
     let bands = Double(bandRowCount * bandColumnCount)
     let run = max(1, tileRows / (tiling.crossesRows ? bands : 1)) * perRow
@@ -79,10 +82,10 @@ struct Column<Scalar: StorageScalar>: TileKernel {
     let tiles = rows / kernelHeight * perRow / run * parts
     let pixels = (run / parts).rounded()
     let columns = Double(tiling.tapsPerChunk * tiling.channelBlock)
-    let chunks = Double(geometry.taps) / Double(tiling.tapsPerChunk)
-    let nchw = geometry.dataFormat == .nchw
+    let chunks = Double(map.taps) / Double(tiling.tapsPerChunk)
+    let nchw = map.dataFormat == .nchw
     let depths = Double(
-      ceilDivide(geometry.depthPerGroup, tiling.depthBlock))
+      ceilDivide(map.depthPerGroup, tiling.depthBlock))
     let products =
       tiles * chunks * depths
       * model.product(
@@ -97,19 +100,19 @@ struct Column<Scalar: StorageScalar>: TileKernel {
         * (perRow / min(perRow, pixels))
       : rows * perRow
         * (horizontal.dilation == 1 ? 1 : Double(horizontal.kernel))
-    let blocks = Double(geometry.groups * panels.blocksPerGroup)
-    let results = Double(geometry.inputCount)
+    let blocks = Double(map.groups * panels.blocksPerGroup)
+    let results = Double(map.resultCount)
     let loads =
-      OutBackpropTile<Scalar>.copies(geometry)
-      ? Double(geometry.outBackpropCount) * Double(panels.blocksPerGroup) : 0
+      SourceTile<Scalar>.copies(map)
+      ? Double(map.sourceCount) * Double(panels.blocksPerGroup) : 0
     // Sums wait for stores of the column tile: `convbench choose` has it 9 %
     // slower than its parts.
     let work =
-      1.09 * Double(geometry.batch) * blocks
+      1.09 * Double(map.batch) * blocks
       * (products + model.runs(runs, scalars: added))
     return Double(taskCount) * 400 + work + model.move(4 * results + loads)
       + (phases > 1 ? model.runs(0, scalars: results) : 0)
-      + model.filter(geometry.usedWeights, times: 1, behind: work)
+      + model.filter(map.usedWeights, times: 1, behind: work)
   }
 
   @_specialize(where Scalar == Float16)
@@ -120,13 +123,14 @@ struct Column<Scalar: StorageScalar>: TileKernel {
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
   ) {
-    panels.pack(part: part, from: filter, into: prepared)
+    panels.pack(
+      part: part, from: StoredFilter(map, filter), into: prepared)
   }
 
   // MARK: Workspace
 
   // Three parts, each padded to a cache line: the sums of the band, the column
-  // tile, and the tile of out_backprop where it is copied.
+  // tile, and the tile of the source where it is copied.
 
   private var sumsByteCount: Int {
     let width = phases * ceilDivide(tiling.bandColumns, phases)
@@ -138,8 +142,8 @@ struct Column<Scalar: StorageScalar>: TileKernel {
   }
 
   private var tileByteCount: Int {
-    OutBackpropTile<Scalar>.copies(geometry)
-      ? byteCount(largestTile.pixels * geometry.depthPerGroup) : 0
+    SourceTile<Scalar>.copies(map)
+      ? byteCount(largestTile.pixels * map.depthPerGroup) : 0
   }
 
   private func byteCount(_ scalars: Int) -> Int {
@@ -157,7 +161,7 @@ struct Column<Scalar: StorageScalar>: TileKernel {
   @_specialize(where Scalar == Float)
   @_specialize(where Scalar == Double)
   func run(
-    task: Int, filter: UnsafeRawPointer, outBackprop: UnsafeRawPointer,
+    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
     result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
   ) {
     var rest = task
@@ -167,10 +171,10 @@ struct Column<Scalar: StorageScalar>: TileKernel {
     }
     // Neighbours in memory one after the other: groups of the same pixels, then
     // bands, then what reads another part of the filter.
-    let group = next(geometry.groups)
+    let group = next(map.groups)
     let columnBand = next(bandColumnCount)
     let rowBand = next(bandRowCount)
-    let image = next(geometry.batch)
+    let image = next(map.batch)
     let block = rest
 
     let columnTile = workspace + sumsByteCount
@@ -179,10 +183,10 @@ struct Column<Scalar: StorageScalar>: TileKernel {
       kernel: self, image: image, group: group,
       channels: panels.channels(block: block),
       tiles: ColumnTiles(
-        geometry, tiling, panels, rowBand: rowBand, columnBand: columnBand),
+        map, tiling, panels, rowBand: rowBand, columnBand: columnBand),
       panels: filter.assumingMemoryBound(to: Compute.self)
         + panels.offset(group: group, block: block),
-      outBackprop: outBackprop.assumingMemoryBound(to: Scalar.self),
+      source: source.assumingMemoryBound(to: Scalar.self),
       sums: workspace.assumingMemoryBound(to: Compute.self),
       columnTile: columnTile.assumingMemoryBound(to: Compute.self),
       tile: tile.assumingMemoryBound(to: Compute.self))

@@ -9,17 +9,17 @@ struct ColumnBand<Scalar: StorageScalar> {
   let channels: Range<Int>
   let tiles: Tiles
   let panels: UnsafePointer<Compute>
-  let outBackprop: UnsafePointer<Scalar>
+  let source: UnsafePointer<Scalar>
   /// NHWC `[rows, columns, channels]`,
   /// NCHW `[channels, rows, phases, columns / phases]`.
   let sums: UnsafeMutablePointer<Compute>
   let columnTile: UnsafeMutablePointer<Compute>
   let tile: UnsafeMutablePointer<Compute>
 
-  private var geometry: Conv2DGeometry { kernel.geometry }
+  private var map: ConvolutionMap { kernel.map }
   private var tiling: ColumnTiling { kernel.tiling }
   private var phases: Int { kernel.phases }
-  private var nchw: Bool { geometry.dataFormat == .nchw }
+  private var nchw: Bool { map.dataFormat == .nchw }
   private var rows: Range<Int> { tiles.rows }
   private var columns: Range<Int> { tiles.columns }
 
@@ -38,8 +38,8 @@ struct ColumnBand<Scalar: StorageScalar> {
     let count =
       rows.count * rowStride * (nchw ? channels.count : 1)
     sums.update(repeating: Compute.zero, count: count)
-    var row = tiles.outputRows.lowerBound
-    while row < tiles.outputRows.upperBound {
+    var row = tiles.sourceRows.lowerBound
+    while row < tiles.sourceRows.upperBound {
       let run = tiles.run(from: row)
       accumulate(run)
       row = run.rows.upperBound
@@ -51,7 +51,7 @@ struct ColumnBand<Scalar: StorageScalar> {
     for part in 0..<run.parts {
       let pixels = tiles.pixels(part: part, of: run)
       if part + 1 < run.parts {
-        OutBackpropTile(geometry, outBackprop).prefetch(
+        SourceTile(map, source).prefetch(
           first: pixels.first + pixels.count, count: pixels.count, image: image)
       }
       accumulate(pixels)
@@ -61,7 +61,7 @@ struct ColumnBand<Scalar: StorageScalar> {
   private func accumulate(_ pixels: Tiles.Pixels) {
     let (tapRows, tapColumns) = tiles.taps(of: pixels)
     guard !tapRows.isEmpty, !tapColumns.isEmpty else { return }
-    let (operand, stride) = OutBackpropTile(geometry, outBackprop).load(
+    let (operand, stride) = SourceTile(map, source).load(
       first: pixels.first, count: pixels.count, image: image, group: group,
       into: tile)
     tiles.forEachPiece(rows: tapRows, columns: tapColumns) { piece in
@@ -78,10 +78,10 @@ struct ColumnBand<Scalar: StorageScalar> {
     _ piece: Tiles.Piece, _ operand: UnsafePointer<Compute>, stride: Int,
     pixels: Int
   ) {
-    let depth = geometry.depthPerGroup
+    let depth = map.depthPerGroup
     let width = channels.count
     let firstTap =
-      piece.rows.lowerBound * geometry.kernelWidth + piece.columns.lowerBound
+      piece.rows.lowerBound * map.kernelWidth + piece.columns.lowerBound
     let columns = piece.count * width
     let panel = panels + depth * piece.chunk.lowerBound * width
     let skipped = (firstTap - piece.chunk.lowerBound) * width
@@ -113,7 +113,7 @@ struct ColumnBand<Scalar: StorageScalar> {
       let tapRows = tiles.taps(row: row).clamped(to: piece.rows)
       guard !tapRows.isEmpty else { continue }
       let y =
-        geometry.vertical.position(output: row, tap: tapRows.lowerBound)
+        map.vertical.position(source: row, tap: tapRows.lowerBound)
         - rows.lowerBound
       let run = PixelRun(
         row: row, columns: pixels.columns(row: row), pixels: pixels,
@@ -146,12 +146,12 @@ struct ColumnBand<Scalar: StorageScalar> {
     let width = channels.count
     let pixels = run.pixels.count
     for tap in piece.columns {
-      let hits = geometry.horizontal
-        .outputs(landingIn: columns, tap: tap)
+      let hits = map.horizontal
+        .sources(landingIn: columns, tap: tap)
         .clamped(to: run.columns)
       guard !hits.isEmpty else { continue }
       let x =
-        geometry.horizontal.position(output: hits.lowerBound, tap: tap)
+        map.horizontal.position(source: hits.lowerBound, tap: tap)
         - columns.lowerBound
       let firstTap =
         (run.tapRows.lowerBound - piece.rows.lowerBound) * piece.columns.count
@@ -164,7 +164,7 @@ struct ColumnBand<Scalar: StorageScalar> {
         to: sums + run.y * rowStride + x % phases * phaseWidth + x / phases,
         outerStride: rows.count * rowStride,
         innerStride: spacing(
-          run.tapRows.count, geometry.vertical.dilation, rowStride),
+          run.tapRows.count, map.vertical.dilation, rowStride),
         outer: width, inner: run.tapRows.count, count: hits.count)
     }
   }
@@ -172,25 +172,25 @@ struct ColumnBand<Scalar: StorageScalar> {
   /// NHWC: per pixel and tap row, one run over the tap columns and channels
   /// where the kernel is dense; else one run a tap.
   private func scatterPixels(_ piece: Tiles.Piece, _ run: PixelRun) {
-    let axis = geometry.horizontal
+    let axis = map.horizontal
     if axis.dilation > 1 {
       for tap in piece.columns {
         scatterPixels(
           piece, run, taps: tap..<tap + 1,
-          pixels: axis.outputs(landingIn: columns, tap: tap)
+          pixels: axis.sources(landingIn: columns, tap: tap)
             .clamped(to: run.columns))
       }
       return
     }
-    let first = axis.outputs(
+    let first = axis.sources(
       landingIn: columns, tap: piece.columns.lowerBound)
-    let last = axis.outputs(
+    let last = axis.sources(
       landingIn: columns, tap: piece.columns.upperBound - 1)
     let lower = max(first.lowerBound, last.lowerBound, run.columns.lowerBound)
     let upper = min(first.upperBound, last.upperBound, run.columns.upperBound)
     let whole = lower..<max(lower, upper)
     for column in run.columns where !whole.contains(column) {
-      let taps = axis.taps(landingIn: columns, outputs: column..<column + 1)
+      let taps = axis.taps(landingIn: columns, sources: column..<column + 1)
         .clamped(to: piece.columns)
       scatterPixels(piece, run, taps: taps, pixels: column..<column + 1)
     }
@@ -202,9 +202,9 @@ struct ColumnBand<Scalar: StorageScalar> {
   ) {
     guard !taps.isEmpty, !pixels.isEmpty else { return }
     let width = channels.count
-    let axis = geometry.horizontal
+    let axis = map.horizontal
     let x =
-      axis.position(output: pixels.lowerBound, tap: taps.lowerBound)
+      axis.position(source: pixels.lowerBound, tap: taps.lowerBound)
       - columns.lowerBound
     let firstTap =
       (run.tapRows.lowerBound - piece.rows.lowerBound) * piece.columns.count
@@ -218,7 +218,7 @@ struct ColumnBand<Scalar: StorageScalar> {
       to: sums + run.y * rowStride + x * width,
       outerStride: spacing(pixels.count, axis.stride, width),
       innerStride: spacing(
-        run.tapRows.count, geometry.vertical.dilation, rowStride),
+        run.tapRows.count, map.vertical.dilation, rowStride),
       outer: pixels.count, inner: run.tapRows.count, count: taps.count * width)
   }
 
@@ -235,8 +235,8 @@ struct ColumnBand<Scalar: StorageScalar> {
     if nchw {
       storePlanes(into: result)
     } else {
-      let firstChannel = group * geometry.channelsPerGroup
-      ResultTile(geometry, result).store(
+      let firstChannel = group * map.channelsPerGroup
+      ResultTile(map, result).store(
         sums, image: image,
         channels: firstChannel + channels.lowerBound..<firstChannel
           + channels.upperBound,
@@ -246,13 +246,13 @@ struct ColumnBand<Scalar: StorageScalar> {
 
   private func storePlanes(into result: UnsafeMutablePointer<Scalar>) {
     let firstChannel =
-      image * geometry.inputChannels + group * geometry.channelsPerGroup
+      image * map.resultChannels + group * map.channelsPerGroup
     for channel in 0..<channels.count {
       for y in rows {
         let destination =
           result
           + ((firstChannel + channels.lowerBound + channel)
-            * geometry.inputHeight + y) * geometry.inputWidth
+            * map.resultHeight + y) * map.resultWidth
           + columns.lowerBound
         let source =
           sums + (channel * rows.count + y - rows.lowerBound) * rowStride

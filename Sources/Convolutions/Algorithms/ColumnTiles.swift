@@ -1,29 +1,29 @@
-/// Which pixels of out_backprop make the tiles of a band, and which taps take
+/// Which pixels of the source make the tiles of a band, and which taps take
 /// them to the result.
 ///
 /// There is no memory here, so that a plan can ask how large tiles get.
 struct ColumnTiles<Scalar: StorageScalar> {
-  private let geometry: Conv2DGeometry
+  private let map: ConvolutionMap
   private let tiling: ColumnTiling
   private let panels: FilterPanels<Scalar>
   /// The band: rows and columns of the result.
   let rows: Range<Int>
   let columns: Range<Int>
   /// Where the windows are that touch the band.
-  let outputRows: Range<Int>
-  private let outputColumns: Range<Int>
+  let sourceRows: Range<Int>
+  private let sourceColumns: Range<Int>
 
   init(
-    _ geometry: Conv2DGeometry, _ tiling: ColumnTiling,
+    _ map: ConvolutionMap, _ tiling: ColumnTiling,
     _ panels: FilterPanels<Scalar>, rowBand: Int, columnBand: Int
   ) {
-    self.geometry = geometry
+    self.map = map
     self.tiling = tiling
     self.panels = panels
-    rows = (0..<geometry.inputHeight).part(rowBand, of: tiling.bandRows)
-    columns = (0..<geometry.inputWidth).part(columnBand, of: tiling.bandColumns)
-    outputRows = geometry.vertical.outputs(touching: rows)
-    outputColumns = geometry.horizontal.outputs(touching: columns)
+    rows = (0..<map.resultHeight).part(rowBand, of: tiling.bandRows)
+    columns = (0..<map.resultWidth).part(columnBand, of: tiling.bandColumns)
+    sourceRows = map.vertical.sources(touching: rows)
+    sourceColumns = map.horizontal.sources(touching: columns)
   }
 
   // MARK: Pixels
@@ -38,25 +38,25 @@ struct ColumnTiles<Scalar: StorageScalar> {
 
   /// The run that begins in row `row`: the row, or as many as tiles may cross.
   func run(from row: Int) -> Run {
-    let width = geometry.outputWidth
+    let width = map.sourceWidth
     var end = row + 1
-    if tiling.crossesRows, outputColumns.count == width {
+    if tiling.crossesRows, sourceColumns.count == width {
       // A tile computes the taps that any of its rows needs: so let rows with
       // the same taps go together.
-      while end < outputRows.upperBound,
+      while end < sourceRows.upperBound,
         !tiling.splitsRows || taps(row: end) == taps(row: row)
       {
         end += 1
       }
     }
-    let count = (end - row) * outputColumns.count
+    let count = (end - row) * sourceColumns.count
     let parts = ceilDivide(count, tiling.pixels)
     return Run(
-      rows: row..<end, first: row * width + outputColumns.lowerBound,
+      rows: row..<end, first: row * width + sourceColumns.lowerBound,
       count: count, parts: parts)
   }
 
-  /// A run of out_backprop pixels of one image.
+  /// A run of the source pixels of one image.
   struct Pixels {
     let first: Int
     let count: Int
@@ -74,7 +74,7 @@ struct ColumnTiles<Scalar: StorageScalar> {
   func pixels(part: Int, of run: Run) -> Pixels {
     // NHWC: tiles of equal size. NCHW: pixels are the vector dimension, so full
     // tiles and a rest.
-    let nchw = geometry.dataFormat == .nchw
+    let nchw = map.dataFormat == .nchw
     let first = nchw ? part * tiling.pixels : run.count * part / run.parts
     let last =
       nchw
@@ -82,27 +82,27 @@ struct ColumnTiles<Scalar: StorageScalar> {
       : run.count * (part + 1) / run.parts
     return Pixels(
       first: run.first + first, count: last - first,
-      width: geometry.outputWidth)
+      width: map.sourceWidth)
   }
 
   // MARK: Taps
 
   /// The tap rows with which windows in row `row` land in the band.
   func taps(row: Int) -> Range<Int> {
-    geometry.vertical.taps(landingIn: rows, outputs: row..<row + 1)
+    map.vertical.taps(landingIn: rows, sources: row..<row + 1)
   }
 
   /// The taps with which any window of a tile lands in the band.
   func taps(of pixels: Pixels) -> (rows: Range<Int>, columns: Range<Int>) {
-    let outputRows = pixels.rows
+    let sourceRows = pixels.rows
     let tapColumns =
-      outputRows.count == 1
-      ? geometry.horizontal.taps(
+      sourceRows.count == 1
+      ? map.horizontal.taps(
         landingIn: columns,
-        outputs: pixels.columns(row: outputRows.lowerBound))
-      : 0..<geometry.kernelWidth
+        sources: pixels.columns(row: sourceRows.lowerBound))
+      : 0..<map.kernelWidth
     return (
-      geometry.vertical.taps(landingIn: rows, outputs: outputRows), tapColumns
+      map.vertical.taps(landingIn: rows, sources: sourceRows), tapColumns
     )
   }
 
@@ -119,7 +119,7 @@ struct ColumnTiles<Scalar: StorageScalar> {
   func forEachPiece(
     rows: Range<Int>, columns: Range<Int>, _ body: (Piece) -> Void
   ) {
-    let kernelWidth = geometry.kernelWidth
+    let kernelWidth = map.kernelWidth
     var row = rows.lowerBound
     while row < rows.upperBound {
       let chunk = panels.chunk(of: row * kernelWidth)
@@ -151,24 +151,24 @@ struct ColumnTiles<Scalar: StorageScalar> {
   /// The largest that occur in any band, or where it takes too many rows, tiles
   /// and pieces to tell, what the tiling allows.
   static func largest(
-    _ geometry: Conv2DGeometry, _ tiling: ColumnTiling,
+    _ map: ConvolutionMap, _ tiling: ColumnTiling,
     _ panels: FilterPanels<Scalar>
   ) -> Size {
     let allowed = Size(
       pixels: tiling.pixels, products: tiling.pixels * tiling.tapsPerChunk)
     // A millisecond at most. Of so many some are mostly as large as allowed.
     var steps = 1 << 14
-    guard max(geometry.outputHeight, geometry.taps) <= steps else {
+    guard max(map.sourceHeight, map.taps) <= steps else {
       return allowed
     }
     var most = Size(pixels: 0, products: 0)
-    for rowBand in 0..<ceilDivide(geometry.inputHeight, tiling.bandRows) {
-      for band in 0..<ceilDivide(geometry.inputWidth, tiling.bandColumns) {
+    for rowBand in 0..<ceilDivide(map.resultHeight, tiling.bandRows) {
+      for band in 0..<ceilDivide(map.resultWidth, tiling.bandColumns) {
         let tiles = ColumnTiles(
-          geometry, tiling, panels, rowBand: rowBand, columnBand: band)
+          map, tiling, panels, rowBand: rowBand, columnBand: band)
         steps -= 1
-        var row = tiles.outputRows.lowerBound
-        while row < tiles.outputRows.upperBound, steps > 0 {
+        var row = tiles.sourceRows.lowerBound
+        while row < tiles.sourceRows.upperBound, steps > 0 {
           let run = tiles.run(from: row)
           tiles.grow(&most, with: run, steps: &steps)
           row = run.rows.upperBound
@@ -184,11 +184,11 @@ struct ColumnTiles<Scalar: StorageScalar> {
     steps -= run.rows.count
     guard run.parts > 0 else { return }
     let pixels =
-      geometry.dataFormat == .nchw
+      map.dataFormat == .nchw
       ? min(run.count, tiling.pixels) : ceilDivide(run.count, run.parts)
-    let tapRows = geometry.vertical.taps(landingIn: rows, outputs: run.rows)
+    let tapRows = map.vertical.taps(landingIn: rows, sources: run.rows)
     let products =
-      pixels * min(tapRows.count * geometry.kernelWidth, tiling.tapsPerChunk)
+      pixels * min(tapRows.count * map.kernelWidth, tiling.tapsPerChunk)
     for part in 0..<run.parts {
       guard steps > 0, pixels > most.pixels || products > most.products else {
         return

@@ -4,7 +4,7 @@ struct ColumnTiling: Sendable, Hashable {
   let channelBlock: Int
   /// Taps of one GEMM: whole window rows, or a part of one.
   let tapsPerChunk: Int
-  /// Pixels of out_backprop of one GEMM.
+  /// Pixels of the source of one GEMM.
   let pixels: Int
   /// Output channels of one GEMM; the rest is added to it.
   let depthBlock: Int
@@ -32,7 +32,7 @@ package struct ColumnTargets: Sendable, Hashable {
   package var filterBytes: Int
   /// Bytes of the sums of a band.
   package var sumBytes: Int
-  /// Bytes of a column tile, and of a tile of out_backprop.
+  /// Bytes of a column tile, and of a tile of the source.
   package var tileBytes: Int
 
   /// The sizes for a layout and the bytes of the compute type, on the core
@@ -62,13 +62,13 @@ package struct ColumnTargets: Sendable, Hashable {
 }
 
 extension ColumnTiling {
-  /// The tiling for a geometry on a core.
+  /// The tiling for a map on a core.
   init(
-    _ geometry: Conv2DGeometry, core: BLASCore, computeByteCount: Int,
+    _ map: ConvolutionMap, core: BLASCore, computeByteCount: Int,
     targets: ColumnTargets
   ) {
-    let depth = max(1, geometry.depthPerGroup)
-    let plane = max(1, geometry.outputHeight * geometry.outputWidth)
+    let depth = max(1, map.depthPerGroup)
+    let plane = max(1, map.sourceHeight * map.sourceWidth)
     depthBlock = ceilDivide(depth, ceilDivide(depth, targets.depth))
 
     // What one product may have of pixels times filter columns.
@@ -80,57 +80,57 @@ extension ColumnTiling {
     let wantedColumns = min(targets.columns, productLimit / wantedPixels)
 
     channelBlock = Self.channelBlock(
-      geometry, filterBytes: targets.filterBytes,
+      map, filterBytes: targets.filterBytes,
       widest: productLimit / min(plane, 6), computeByteCount: computeByteCount)
     tapsPerChunk = Self.tapsPerChunk(
-      geometry, wanted: wantedColumns / channelBlock)
+      map, wanted: wantedColumns / channelBlock)
 
     let mostPixels =
-      core == .small && geometry.dataFormat == .nhwc ? 64 : wantedPixels
+      core == .small && map.dataFormat == .nhwc ? 64 : wantedPixels
     let room = min(
       productLimit / (tapsPerChunk * channelBlock), tileLimit / depth,
       mostPixels)
     let vector = 16
     pixels =
-      geometry.dataFormat == .nchw && room > vector && room < plane
+      map.dataFormat == .nchw && room > vector && room < plane
       ? room / vector * vector : min(plane, max(1, room))
 
     let sums = targets.sumBytes / computeByteCount / channelBlock
-    bandColumns = Self.bandColumns(geometry, limit: max(1, sums))
+    bandColumns = Self.bandColumns(map, limit: max(1, sums))
     bandRows = Self.bandRows(
-      geometry, limit: max(1, sums / max(1, bandColumns)),
-      blocks: geometry.groups
-        * ceilDivide(geometry.channelsPerGroup, channelBlock))
+      map, limit: max(1, sums / max(1, bandColumns)),
+      blocks: map.groups
+        * ceilDivide(map.channelsPerGroup, channelBlock))
 
     splitsRows = core == .small
     // Padding beside the image is skipped only within one row of windows.
-    let padding = (geometry.kernelWidth - 1) * geometry.dilations[1]
+    let padding = (map.kernelWidth - 1) * map.horizontal.dilation
     crossesRows =
-      geometry.outputWidth < 2 * pixels
-      && padding < geometry.outputWidth * 3 / 4
+      map.sourceWidth < 2 * pixels
+      && padding < map.sourceWidth * 3 / 4
   }
 
   /// Channels in one block: all of a few, else as many as keep the block's
   /// filter in the cache and one tap of it within a product.
   private static func channelBlock(
-    _ geometry: Conv2DGeometry, filterBytes: Int, widest: Int,
+    _ map: ConvolutionMap, filterBytes: Int, widest: Int,
     computeByteCount: Int
   ) -> Int {
-    let channels = geometry.channelsPerGroup
+    let channels = map.channelsPerGroup
     guard channels > 96 else { return channels }
     let bytes =
-      max(1, geometry.depthPerGroup) * geometry.taps * computeByteCount
-    let most = geometry.taps == 1 ? 256 : 128
+      max(1, map.depthPerGroup) * map.taps * computeByteCount
+    let most = map.taps == 1 ? 256 : 128
     let limit = min(max(filterBytes / bytes, 32), most, widest)
     return evenBlock(channels, limit: limit)
   }
 
   /// Taps in one chunk: whole window rows, or an even part of one.
   private static func tapsPerChunk(
-    _ geometry: Conv2DGeometry, wanted: Int
+    _ map: ConvolutionMap, wanted: Int
   ) -> Int {
-    let kernelWidth = geometry.kernelWidth
-    if wanted >= geometry.taps { return geometry.taps }
+    let kernelWidth = map.kernelWidth
+    if wanted >= map.taps { return map.taps }
     if wanted >= kernelWidth { return wanted / kernelWidth * kernelWidth }
     return ceilDivide(kernelWidth, ceilDivide(kernelWidth, max(1, wanted)))
   }
@@ -139,10 +139,10 @@ extension ColumnTiling {
   /// of them to keep some threads busy with one image, unless they get too thin
   /// for tiles.
   private static func bandRows(
-    _ geometry: Conv2DGeometry, limit: Int, blocks: Int
+    _ map: ConvolutionMap, limit: Int, blocks: Int
   ) -> Int {
-    let height = max(1, geometry.inputHeight)
-    let (tasks, thinnest) = (4, 4 * geometry.kernelHeight)
+    let height = max(1, map.resultHeight)
+    let (tasks, thinnest) = (4, 4 * map.kernelHeight)
     let wanted = min(ceilDivide(tasks, blocks), max(1, height / thinnest))
     let bands = max(wanted, ceilDivide(height, limit))
     return ceilDivide(height, bands)
@@ -151,10 +151,10 @@ extension ColumnTiling {
   /// Columns of a band: all, or a multiple of the stride that a row of sums has
   /// room for.
   private static func bandColumns(
-    _ geometry: Conv2DGeometry, limit: Int
+    _ map: ConvolutionMap, limit: Int
   ) -> Int {
-    guard geometry.inputWidth > limit else { return geometry.inputWidth }
-    let stride = geometry.horizontal.stride
+    guard map.resultWidth > limit else { return map.resultWidth }
+    let stride = map.horizontal.stride
     return stride < limit ? limit / stride * stride : limit
   }
 }

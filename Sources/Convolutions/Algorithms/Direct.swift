@@ -1,10 +1,10 @@
 /// Plain loops without BLAS: the rival that the engine is measured against, and
-/// the algorithm of last resort, since it serves every geometry.
+/// the algorithm of last resort, since it serves every map.
 ///
 /// NHWC: per result pixel, each tap that lands there adds a combination of
 /// filter rows, vectorised over the input channels, or, where those are few,
 /// dot products over the output channels. NCHW: per result row and
-/// channel, each tap adds a combination of out_backprop rows, vectorised over
+/// channel, each tap adds a combination of the source rows, vectorised over
 /// the image columns. Each result is summed in registers and cache, rounded
 /// and written once.
 ///
@@ -12,7 +12,7 @@
 struct Direct<Scalar: StorageScalar>: TileKernel {
   typealias Compute = Scalar.Compute
 
-  let geometry: Conv2DGeometry
+  let map: ConvolutionMap
   private let panels: FilterPanels<Scalar>
   private let nchw: Bool
   /// One output channel per input channel: the filter is used as stored, so
@@ -21,28 +21,33 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
   /// NHWC with less than a vector of input channels in a group: dot products
   /// over the output channels.
   private let narrow: Bool
-  /// NCHW: columns sorted by phase, as in ``Column``.
+  /// NCHW: columns of the result sorted by phase, as in ``Column``.
   private let phases: Int
+  /// NCHW: columns of the source sorted by phase, where its windows are not
+  /// beside each other.
+  private let sourcePhases: Int
 
-  init(_ geometry: Conv2DGeometry) {
-    self.geometry = geometry
-    nchw = geometry.dataFormat == .nchw
-    depthwise = geometry.channelsPerGroup == 1 && geometry.depthPerGroup == 1
+  init(_ map: ConvolutionMap) {
+    self.map = map
+    nchw = map.dataFormat == .nchw
+    depthwise = map.channelsPerGroup == 1 && map.depthPerGroup == 1
     narrow =
-      !nchw && geometry.channelsPerGroup < 16
-      && geometry.depthPerGroup > geometry.channelsPerGroup
+      !nchw && map.channelsPerGroup < 16
+      && map.depthPerGroup > map.channelsPerGroup
     panels = FilterPanels(
-      geometry, channelBlock: geometry.channelsPerGroup, tapsPerChunk: 1,
-      transposed: !nchw && !narrow)
+      map, channelBlock: map.channelsPerGroup, tapsPerChunk: 1,
+      byDepth: !nchw && !narrow)
     phases =
-      nchw ? max(1, min(geometry.horizontal.stride, geometry.inputWidth)) : 1
+      nchw ? max(1, min(map.horizontal.stride, map.resultWidth)) : 1
+    sourcePhases =
+      nchw ? max(1, min(map.horizontal.step, map.sourceWidth)) : 1
   }
 
-  var taskCount: Int { geometry.batch * geometry.inputHeight }
+  var taskCount: Int { map.batch * map.resultHeight }
 
   var filterByteCount: Int { panels.byteCount }
 
-  var filterPartCount: Int { depthwise ? 1 : geometry.groups }
+  var filterPartCount: Int { depthwise ? 1 : map.groups }
 
   var packsOperands: Bool { false }
 
@@ -54,20 +59,20 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
     let calls: Double
     let run: Int
     if nchw {
-      run = geometry.outputWidth
-      calls = geometry.flops / 2 / Double(run * geometry.depthPerGroup)
+      run = map.horizontal.longestRun
+      calls = map.flops / 2 / Double(run * map.depthPerGroup)
     } else if depthwise {
-      run = geometry.inputChannels
-      calls = geometry.flops / 2 / Double(run)
+      run = map.resultChannels
+      calls = map.flops / 2 / Double(run)
     } else {
-      run = narrow ? geometry.depthPerGroup : geometry.channelsPerGroup
+      run = narrow ? map.depthPerGroup : map.channelsPerGroup
       // A sum across lanes ends every dot product.
       calls =
-        geometry.flops / 2 / Double(run)
-        / (narrow ? 1 : Double(geometry.depthPerGroup))
+        map.flops / 2 / Double(run)
+        / (narrow ? 1 : Double(map.depthPerGroup))
     }
-    return calls * 10 + 2 * model.loops(geometry.flops / 2, over: Double(run))
-      + model.move(2 * Double(geometry.inputCount))
+    return calls * 10 + 2 * model.loops(map.flops / 2, over: Double(run))
+      + model.move(2 * Double(map.resultCount))
   }
 
   @_specialize(where Scalar == Float16)
@@ -79,39 +84,50 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
     into prepared: UnsafeMutableRawPointer
   ) {
     if depthwise {
-      Scalar.widen(
-        filter.assumingMemoryBound(to: Scalar.self),
-        to: prepared.assumingMemoryBound(to: Compute.self),
-        count: geometry.filterCount)
+      let panel = prepared.assumingMemoryBound(to: Compute.self)
+      for tap in 0..<map.taps {
+        StoredFilter<Scalar>(map, filter)
+          .copyTap(tap, to: panel + tap * map.resultChannels)
+      }
     } else {
-      panels.pack(part: part, from: filter, into: prepared)
+      panels.pack(
+        part: part, from: StoredFilter(map, filter), into: prepared)
     }
   }
 
   // MARK: Workspace
 
-  // Sums of one pixel (NHWC) or one row of one channel (NCHW), and widened
-  // out_backprop.
+  // Sums of one pixel (NHWC) or one row of one channel (NCHW), and the source
+  // where it is copied.
 
-  private var phaseWidth: Int { ceilDivide(geometry.inputWidth, phases) }
+  private var phaseWidth: Int { ceilDivide(map.resultWidth, phases) }
 
   private var sums: Int {
-    nchw ? phases * phaseWidth : geometry.inputChannels
+    nchw ? phases * phaseWidth : map.resultChannels
   }
 
-  /// Rows of out_backprop that are widened together.
-  private var widenedRows: Int {
-    max(1, min(geometry.depthPerGroup, 16_384 / max(1, geometry.outputWidth)))
+  /// Whether rows of the source are copied: to widen or to sort them.
+  private var copies: Bool { !Scalar.isCompute || sourcePhases > 1 }
+
+  private var sourcePhaseWidth: Int {
+    ceilDivide(map.sourceWidth, sourcePhases)
   }
 
-  private var widened: Int {
-    if Scalar.isCompute { return 0 }
-    return nchw
-      ? widenedRows * geometry.outputWidth : geometry.outputChannels
+  /// From one copied row of the source to the next.
+  private var copyStride: Int { sourcePhases * sourcePhaseWidth }
+
+  /// Rows of the source that are copied together.
+  private var copiedRows: Int {
+    max(1, min(map.depthPerGroup, 16_384 / max(1, copyStride)))
+  }
+
+  private var copied: Int {
+    guard copies else { return 0 }
+    return nchw ? copiedRows * copyStride : map.sourceChannels
   }
 
   var workspaceByteCount: Int {
-    (sums + widened) * MemoryLayout<Compute>.stride
+    (sums + copied) * MemoryLayout<Compute>.stride
   }
 
   // MARK: Execution
@@ -121,13 +137,13 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
   @_specialize(where Scalar == Float)
   @_specialize(where Scalar == Double)
   func run(
-    task: Int, filter: UnsafeRawPointer, outBackprop: UnsafeRawPointer,
+    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
     result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
   ) {
-    let image = task / geometry.inputHeight
-    let y = task % geometry.inputHeight
+    let image = task / map.resultHeight
+    let y = task % map.resultHeight
     let filter = filter.assumingMemoryBound(to: Compute.self)
-    let source = outBackprop.assumingMemoryBound(to: Scalar.self)
+    let source = source.assumingMemoryBound(to: Scalar.self)
     let result = result.assumingMemoryBound(to: Scalar.self)
     let scratch = workspace.assumingMemoryBound(to: Compute.self)
     if nchw {
@@ -139,55 +155,55 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
 
   private func runPixels(
     _ image: Int, _ y: Int, _ filter: UnsafePointer<Compute>,
-    _ outBackprop: UnsafePointer<Scalar>,
+    _ pixels: UnsafePointer<Scalar>,
     _ result: UnsafeMutablePointer<Scalar>,
     _ scratch: UnsafeMutablePointer<Compute>
   ) {
-    let channels = geometry.inputChannels
-    let allDepth = geometry.outputChannels
-    let row = image * geometry.inputHeight + y
-    for x in 0..<geometry.inputWidth {
+    let channels = map.resultChannels
+    let allDepth = map.sourceChannels
+    let row = image * map.resultHeight + y
+    for x in 0..<map.resultWidth {
       scratch.update(repeating: Compute.zero, count: channels)
-      for r in 0..<geometry.kernelHeight {
-        guard let oh = geometry.vertical.window(tap: r, at: y) else {
+      for r in 0..<map.kernelHeight {
+        guard let oh = map.vertical.source(tap: r, at: y) else {
           continue
         }
-        for c in 0..<geometry.kernelWidth {
-          guard let ow = geometry.horizontal.window(tap: c, at: x) else {
+        for c in 0..<map.kernelWidth {
+          guard let ow = map.horizontal.source(tap: c, at: x) else {
             continue
           }
           let pixel =
-            (image * geometry.outputHeight + oh) * geometry.outputWidth + ow
-          let source = outBackprop + pixel * allDepth
+            (image * map.sourceHeight + oh) * map.sourceWidth + ow
+          let source = pixels + pixel * allDepth
           let widened = scratch + sums
           if !Scalar.isCompute {
             Scalar.widen(source, to: widened, count: allDepth)
           }
           addPixel(
             Scalar.asCompute(source) ?? UnsafePointer(widened),
-            filter, tap: r * geometry.kernelWidth + c, to: scratch)
+            filter, tap: r * map.kernelWidth + c, to: scratch)
         }
       }
       Scalar.narrow(
-        scratch, to: result + (row * geometry.inputWidth + x) * channels,
+        scratch, to: result + (row * map.resultWidth + x) * channels,
         count: channels)
     }
   }
 
-  /// Adds what one pixel of out_backprop gives through one tap.
+  /// Adds what one pixel of the source gives through one tap.
   private func addPixel(
     _ pixel: UnsafePointer<Compute>, _ filter: UnsafePointer<Compute>,
     tap: Int, to sums: UnsafeMutablePointer<Compute>
   ) {
-    let depth = geometry.depthPerGroup
-    let width = geometry.channelsPerGroup
+    let depth = map.depthPerGroup
+    let width = map.channelsPerGroup
     if depthwise {
-      let channels = geometry.inputChannels
+      let channels = map.resultChannels
       Compute.addProducts(
         pixel, filter + tap * channels, to: sums, count: channels)
       return
     }
-    for group in 0..<geometry.groups {
+    for group in 0..<map.groups {
       let vector = pixel + group * depth
       let panel =
         filter + panels.offset(group: group, block: 0) + tap * width * depth
@@ -206,23 +222,23 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
 
   private func runPlanes(
     _ image: Int, _ y: Int, _ filter: UnsafePointer<Compute>,
-    _ outBackprop: UnsafePointer<Scalar>,
+    _ source: UnsafePointer<Scalar>,
     _ result: UnsafeMutablePointer<Scalar>,
     _ scratch: UnsafeMutablePointer<Compute>
   ) {
-    let width = geometry.inputWidth
-    for channel in 0..<geometry.inputChannels {
+    let width = map.resultWidth
+    for channel in 0..<map.resultChannels {
       scratch.update(repeating: Compute.zero, count: sums)
-      for r in 0..<geometry.kernelHeight {
-        guard let oh = geometry.vertical.window(tap: r, at: y) else {
+      for r in 0..<map.kernelHeight {
+        guard let oh = map.vertical.source(tap: r, at: y) else {
           continue
         }
         addRow(
-          image, oh, channel, tapRow: r, filter, outBackprop, scratch)
+          image, oh, channel, tapRow: r, filter, source, scratch)
       }
       let destination =
         result
-        + ((image * geometry.inputChannels + channel) * geometry.inputHeight
+        + ((image * map.resultChannels + channel) * map.resultHeight
           + y) * width
       Scalar.interleave(
         scratch, phases: phases, phaseStride: phaseWidth, to: destination,
@@ -230,51 +246,54 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
     }
   }
 
-  /// Adds what row `oh` of out_backprop gives through one row of taps.
+  /// Adds what row `oh` of the source gives through one row of taps.
   private func addRow(
     _ image: Int, _ oh: Int, _ channel: Int, tapRow: Int,
-    _ filter: UnsafePointer<Compute>, _ outBackprop: UnsafePointer<Scalar>,
+    _ filter: UnsafePointer<Compute>, _ planes: UnsafePointer<Scalar>,
     _ scratch: UnsafeMutablePointer<Compute>
   ) {
-    let depth = geometry.depthPerGroup
-    let outputWidth = geometry.outputWidth
-    let plane = geometry.outputHeight * outputWidth
-    let group = channel / geometry.channelsPerGroup
-    let axis = geometry.horizontal
+    let depth = map.depthPerGroup
+    let sourceWidth = map.sourceWidth
+    let plane = map.sourceHeight * sourceWidth
+    let group = channel / map.channelsPerGroup
+    let axis = map.horizontal
     let source =
-      outBackprop
-      + (image * geometry.outputChannels + group * depth) * plane
-      + oh * outputWidth
+      planes + (image * map.sourceChannels + group * depth) * plane
+      + oh * sourceWidth
     var start = 0
     while start < depth {
-      let part = Scalar.isCompute ? depth : min(widenedRows, depth - start)
+      let part = copies ? min(copiedRows, depth - start) : depth
       let copy = scratch + sums
-      if !Scalar.isCompute {
+      if copies {
         for k in 0..<part {
-          Scalar.widen(
-            source + (start + k) * plane, to: copy + k * outputWidth,
-            count: outputWidth)
+          Scalar.sortByPhase(
+            source + (start + k) * plane, phases: sourcePhases,
+            to: copy + k * copyStride, phaseStride: sourcePhaseWidth,
+            count: sourceWidth)
         }
       }
-      let rows = Scalar.asCompute(source) ?? UnsafePointer(copy)
-      for c in 0..<geometry.kernelWidth {
-        let hits = axis.outputs(landingIn: 0..<axis.input, tap: c)
-        guard !hits.isEmpty else { continue }
-        let x = axis.position(output: hits.lowerBound, tap: c)
-        let tap = tapRow * geometry.kernelWidth + c
+      let rows = copies ? UnsafePointer(copy) : Scalar.asCompute(source)!
+      for c in 0..<map.kernelWidth {
+        let run = axis.run(landingIn: 0..<axis.result, tap: c)
+        guard !run.isEmpty else { continue }
+        let x = run.result
+        let place =
+          run.source % sourcePhases * sourcePhaseWidth
+          + run.source / sourcePhases
+        let tap = tapRow * map.kernelWidth + c
         // Depthwise filters are [taps, channels]; others
         // [groups, taps, channels per group, depth].
         let weights =
           depthwise
-          ? filter + tap * geometry.inputChannels + channel
+          ? filter + tap * map.resultChannels + channel
           : filter + panels.offset(group: group, block: 0)
-            + (tap * geometry.channelsPerGroup
-              + channel % geometry.channelsPerGroup) * depth
+            + (tap * map.channelsPerGroup
+              + channel % map.channelsPerGroup) * depth
         Compute.addRowCombination(
-          weights + start, rows + hits.lowerBound,
-          stride: Scalar.isCompute ? plane : outputWidth, depth: part,
+          weights + start, rows + place,
+          stride: copies ? copyStride : plane, depth: part,
           to: scratch + x % phases * phaseWidth + x / phases,
-          count: hits.count)
+          count: run.count)
       }
       start += part
     }

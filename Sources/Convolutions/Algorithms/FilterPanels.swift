@@ -1,13 +1,13 @@
 /// The filter in the order that the GEMMs of an algorithm read it.
 ///
-/// The stored filter is `[taps, Cin / groups, Cout]`. A *block* is a run of
-/// input channels of one group, a *chunk* a run of taps. Blocks follow each
-/// other, groups outermost; within a block, per chunk, the panel is either
+/// A *block* is a run of channels of the result in one group, a *chunk* a run of
+/// taps. Blocks follow each other, groups outermost; within a block, per chunk,
+/// the panel is either
 ///
-/// - `transposed`: `[Cout / groups, chunk taps * block channels]`, the right
-///   operand when out_backprop is `[pixels, Cout]` (NHWC), or
-/// - as stored: `[chunk taps * block channels, Cout / groups]`, the left operand
-///   when out_backprop is `[Cout, pixels]` (NCHW).
+/// - `byDepth`: `[depth, chunk taps * block channels]`, the right operand when the
+///   source is `[pixels, depth]` (NHWC), or else
+/// - `[chunk taps * block channels, depth]`, the left operand when the source is
+///   `[depth, pixels]` (NCHW).
 ///
 /// Either way a panel starts `depth * first tap * block channels` after its
 /// block.
@@ -21,20 +21,20 @@ struct FilterPanels<Scalar: StorageScalar>: Sendable {
   let depth: Int
   let channelBlock: Int
   let tapsPerChunk: Int
-  let transposed: Bool
+  let byDepth: Bool
 
   init(
-    _ geometry: Conv2DGeometry, channelBlock: Int, tapsPerChunk: Int,
-    transposed: Bool
+    _ map: ConvolutionMap, channelBlock: Int, tapsPerChunk: Int,
+    byDepth: Bool
   ) {
-    taps = geometry.taps
-    kernelWidth = geometry.kernelWidth
-    groups = geometry.groups
-    channelsPerGroup = geometry.channelsPerGroup
-    depth = geometry.depthPerGroup
+    taps = map.taps
+    kernelWidth = map.kernelWidth
+    groups = map.groups
+    channelsPerGroup = map.channelsPerGroup
+    depth = map.depthPerGroup
     self.channelBlock = channelBlock
     self.tapsPerChunk = tapsPerChunk
-    self.transposed = transposed
+    self.byDepth = byDepth
   }
 
   var blocksPerGroup: Int { ceilDivide(channelsPerGroup, channelBlock) }
@@ -66,36 +66,29 @@ struct FilterPanels<Scalar: StorageScalar>: Sendable {
 
   /// Writes the panels of one block.
   func pack(
-    part: Int, from filter: UnsafeRawPointer,
+    part: Int, from filter: StoredFilter<Scalar>,
     into prepared: UnsafeMutableRawPointer
   ) {
     let group = part / blocksPerGroup
     let block = part % blocksPerGroup
     let channels = channels(block: block)
     let width = channels.count
-    let outputChannels = depth * groups
     let panels =
       prepared.assumingMemoryBound(to: Compute.self)
       + offset(group: group, block: block)
     for tap in 0..<taps {
-      let source =
-        filter.assumingMemoryBound(to: Scalar.self)
-        + (tap * channelsPerGroup + channels.lowerBound) * outputChannels
-        + group * depth
-      if !transposed {
-        let rows = panels + tap * width * depth
-        Scalar.widenRows(
-          source, stride: outputChannels, to: rows, stride: depth, rows: width,
-          count: depth)
+      if !byDepth {
+        filter.copyByChannel(
+          tap: tap, group: group, channels: channels,
+          to: panels + tap * width * depth, stride: depth)
         continue
       }
       let chunk = chunk(of: tap)
-      let chunkWidth = chunk.count * width
-      Scalar.widenTransposed(
-        source, rows: width, columns: depth, stride: outputChannels,
+      filter.copyByDepth(
+        tap: tap, group: group, channels: channels,
         to: panels
           + (depth * chunk.lowerBound + tap - chunk.lowerBound) * width,
-        stride: chunkWidth)
+        stride: chunk.count * width)
     }
   }
 }

@@ -1,19 +1,19 @@
-/// Gather (im2col of out_backprop): the pixels that reach a run of result
+/// Gather (im2col of the source): the pixels that reach a run of result
 /// pixels are copied beside each other, so that one matrix product takes the
 /// sum over taps and channels and writes the result once.
 ///
 /// With a stride, positions of one phase are reached by the same taps: each
 /// phase of a row is a product of its own, with the filter's taps of that phase.
-/// Rows of out_backprop above and below the image take no part. Beside it there
+/// Rows of the source above and below the image take no part. Beside it there
 /// are zeros, which change nothing unless they meet a weight that is not
 /// finite; then the pixels at the border go one by one, with their own taps.
 ///
-/// A task owns a band of rows of one image. Best where out_backprop has few
+/// A task owns a band of rows of one image. Best where the source has few
 /// channels: products over one tap would be too shallow.
 struct Gather<Scalar: StorageScalar>: TileKernel {
   typealias Compute = Scalar.Compute
 
-  let geometry: Conv2DGeometry
+  let map: ConvolutionMap
   let tiling: GatherTiling
   let rowPhases: [PhaseTaps]
   let columnPhases: [PhaseTaps]
@@ -26,23 +26,23 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
   let blockCount: Int
   private let core: BLASCore
 
-  init(_ geometry: Conv2DGeometry, tiling: GatherTiling, core: BLASCore) {
-    self.geometry = geometry
+  init(_ map: ConvolutionMap, tiling: GatherTiling, core: BLASCore) {
+    self.map = map
     self.tiling = tiling
     self.core = core
-    rowPhases = Self.phases(geometry.vertical)
-    columnPhases = Self.phases(geometry.horizontal)
+    rowPhases = Self.phases(map.vertical)
+    columnPhases = Self.phases(map.horizontal)
     mostTaps =
       (rowPhases.map(\.count).max() ?? 0)
       * (columnPhases.map(\.count).max() ?? 0)
     rowTapsBefore = Self.tapsBefore(rowPhases)
     columnTapsBefore = Self.tapsBefore(columnPhases)
-    bandCount = ceilDivide(geometry.inputHeight, tiling.bandRows)
-    blockCount = ceilDivide(geometry.channelsPerGroup, tiling.channelBlock)
+    bandCount = ceilDivide(map.resultHeight, tiling.bandRows)
+    blockCount = ceilDivide(map.channelsPerGroup, tiling.channelBlock)
   }
 
-  private static func phases(_ axis: Axis) -> [PhaseTaps] {
-    (0..<min(axis.stride, axis.input)).map { PhaseTaps(axis, phase: $0) }
+  private static func phases(_ axis: MapAxis) -> [PhaseTaps] {
+    (0..<min(axis.stride, axis.result)).map { PhaseTaps(axis, phase: $0) }
   }
 
   /// Of each phase, and of all at the end.
@@ -50,46 +50,47 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
     phases.reduce(into: [0]) { $0.append($0.last! + $1.count) }
   }
 
-  /// Why a geometry cannot be served, if so.
-  static func objection(to geometry: Conv2DGeometry) -> String? {
+  /// Why a map cannot be served, if so.
+  static func objection(to map: ConvolutionMap) -> String? {
     let most = 64
-    guard max(geometry.vertical.stride, geometry.horizontal.stride) <= most
+    guard max(map.vertical.stride, map.horizontal.stride) <= most
     else { return "a stride is above \(most)" }
-    let copied = GatherTiling.copiedScalars(geometry, bandRows: 1)
+    let copied = GatherTiling.copiedScalars(map, bandRows: 1)
     guard copied <= GatherTiling.mostCopiedScalars else {
       return "the windows that reach one row do not fit into the cache"
     }
-    let step = geometry.inputChannels.multipliedReportingOverflow(
-      by: geometry.horizontal.stride)
+    let step = map.resultChannels.multipliedReportingOverflow(
+      by: map.horizontal.stride)
     return step.overflow || step.partialValue > Int(Int32.max)
       ? "a matrix dimension exceeds the 32 bits of the BLAS interface" : nil
   }
 
-  var taskCount: Int { geometry.groups * geometry.batch * bandCount }
+  var taskCount: Int { map.groups * map.batch * bandCount }
 
   var packsOperands: Bool { core == .packed }
 
   var summary: String {
-    let deepest = mostTaps * geometry.depthPerGroup
+    let deepest = mostTaps * map.depthPerGroup
     return "GEMM \(tiling.pixels)x\(tiling.channelBlock)x\(deepest), "
       + "\(rowPhases.count)x\(columnPhases.count) phases, "
       + "bands of \(tiling.bandRows) rows, \(taskCount) tasks"
   }
 
   func cost(_ model: CostModel) -> Double {
-    let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
-    let depth = Double(geometry.depthPerGroup)
+    let (vertical, horizontal) = (map.vertical, map.horizontal)
+    let depth = Double(map.depthPerGroup)
     let width = Double(tiling.channelBlock)
     // Of the taps of a phase, those that fall below or above the image take no
     // part.
     let share =
-      vertical.hits / Double(vertical.kernel) / Double(max(1, vertical.output))
+      vertical.hits / Double(vertical.kernel)
+      / Double(max(1, vertical.longestRun))
     var products = 0.0
     var copies = 0.0
     for rows in rowPhases {
       for columns in columnPhases where rows.count * columns.count > 0 {
         let deep = Double(rows.count * columns.count) * depth * share
-        let pixels = Double(horizontal.input) / Double(columnPhases.count)
+        let pixels = Double(horizontal.result) / Double(columnPhases.count)
         let parts = (pixels / Double(tiling.pixels)).rounded(.up)
         let depths = (deep / Double(tiling.depthBlock)).rounded(.up)
         products +=
@@ -102,7 +103,7 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
           1.5
           * model.runs(
             pixels * Double(rows.count)
-              * (columns.windowStep == 1 ? 1 : Double(columns.count)),
+              * (columns.sourceStep == 1 ? 1 : Double(columns.count)),
             scalars: pixels * deep)
       }
     }
@@ -111,25 +112,25 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
       Double(phases.count { $0.count > 0 }) / Double(max(1, phases.count))
     }
     let zeros =
-      Double(geometry.inputCount)
+      Double(map.resultCount)
       * (1 - reached(rowPhases) * reached(columnPhases))
     let rows =
-      Double(geometry.groups * geometry.batch * geometry.inputHeight)
+      Double(map.groups * map.batch * map.resultHeight)
       / Double(max(1, rowPhases.count))
     let loads =
       Double(taskCount)
-      * GatherTiling.copiedScalars(geometry, bandRows: tiling.bandRows)
+      * GatherTiling.copiedScalars(map, bandRows: tiling.bandRows)
     // The operand evicts panels and sums: `convbench choose` has it 12 % slower
     // than its parts.
     let work = 1.12 * rows * (products * Double(blockCount) + copies)
     return work
       + model.filter(
-        geometry.usedWeights / Double(max(1, rowPhases.count)),
-        times: Double(geometry.batch * geometry.inputHeight), behind: work)
-      + model.load(loads, geometry.dataFormat)
+        map.usedWeights / Double(max(1, rowPhases.count)),
+        times: Double(map.batch * map.resultHeight), behind: work)
+      + model.load(loads, map.dataFormat)
       + model.move(6 * zeros)
       + (sumsInResult
-        ? 0 : model.load(Double(geometry.inputCount), geometry.dataFormat))
+        ? 0 : model.load(Double(map.resultCount), map.dataFormat))
   }
 
   // MARK: Filter
@@ -139,20 +140,20 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
   // whether all weights are finite.
 
   private var weightByteCount: Int {
-    Workspace.padded(geometry.filterCount * MemoryLayout<Compute>.stride)
+    Workspace.padded(map.filterCount * MemoryLayout<Compute>.stride)
   }
 
   var filterByteCount: Int { weightByteCount + filterPartCount }
 
-  var filterPartCount: Int { geometry.groups * blockCount }
+  var filterPartCount: Int { map.groups * blockCount }
 
   func channels(block: Int) -> Range<Int> {
-    (0..<geometry.channelsPerGroup).part(block, of: tiling.channelBlock)
+    (0..<map.channelsPerGroup).part(block, of: tiling.channelBlock)
   }
 
   func offset(group: Int, block: Int) -> Int {
-    (group * geometry.channelsPerGroup + block * tiling.channelBlock)
-      * geometry.taps * geometry.depthPerGroup
+    (group * map.channelsPerGroup + block * tiling.channelBlock)
+      * map.taps * map.depthPerGroup
   }
 
   @_specialize(where Scalar == Float16)
@@ -165,8 +166,8 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
   ) {
     let group = part / blockCount
     let channels = channels(block: part % blockCount)
-    let depth = geometry.depthPerGroup
-    let source = filter.assumingMemoryBound(to: Scalar.self)
+    let depth = map.depthPerGroup
+    let filter = StoredFilter<Scalar>(map, filter)
     let first =
       prepared.assumingMemoryBound(to: Compute.self)
       + offset(group: group, block: part % blockCount)
@@ -176,13 +177,9 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
         for row in 0..<rows.count {
           for column in 0..<columns.count {
             let tap =
-              rows.tap(row) * geometry.kernelWidth + columns.tap(column)
-            Scalar.widenTransposed(
-              source
-                + (tap * geometry.channelsPerGroup + channels.lowerBound)
-                * geometry.outputChannels + group * depth,
-              rows: channels.count, columns: depth,
-              stride: geometry.outputChannels, to: panel,
+              rows.tap(row) * map.kernelWidth + columns.tap(column)
+            filter.copyByDepth(
+              tap: tap, group: group, channels: channels, to: panel,
               stride: channels.count)
             panel += depth * channels.count
           }
@@ -208,28 +205,28 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
 
   // MARK: Workspace
 
-  // Three parts, each padded to a cache line: rows of out_backprop with zeros
+  // Three parts, each padded to a cache line: rows of the source with zeros
   // beside them, the gathered operand, and the sums of one row where they are
   // not taken in the result.
 
   private var copyByteCount: Int {
-    Int(GatherTiling.copiedScalars(geometry, bandRows: tiling.bandRows))
+    Int(GatherTiling.copiedScalars(map, bandRows: tiling.bandRows))
       * MemoryLayout<Compute>.stride
   }
 
   private var operandByteCount: Int {
-    tiling.pixels * mostTaps * geometry.depthPerGroup
+    tiling.pixels * mostTaps * map.depthPerGroup
       * MemoryLayout<Compute>.stride
   }
 
   var sumsInResult: Bool {
-    Scalar.isCompute && geometry.dataFormat == .nhwc
+    Scalar.isCompute && map.dataFormat == .nhwc
   }
 
   private var sumsByteCount: Int {
     sumsInResult
       ? 0
-      : geometry.inputWidth * geometry.channelsPerGroup
+      : map.resultWidth * map.channelsPerGroup
         * MemoryLayout<Compute>.stride
   }
 
@@ -245,28 +242,28 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
   @_specialize(where Scalar == Float)
   @_specialize(where Scalar == Double)
   func run(
-    task: Int, filter: UnsafeRawPointer, outBackprop: UnsafeRawPointer,
+    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
     result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
   ) {
-    let group = task % geometry.groups
-    let band = task / geometry.groups % bandCount
-    let image = task / geometry.groups / bandCount
+    let group = task % map.groups
+    let band = task / map.groups % bandCount
+    let image = task / map.groups / bandCount
     let operand = workspace + Workspace.padded(copyByteCount)
     let sums = operand + Workspace.padded(operandByteCount)
     let result = result.assumingMemoryBound(to: Scalar.self)
-    let rows = (0..<geometry.inputHeight)
+    let rows = (0..<map.resultHeight)
       .part(band, of: tiling.bandRows)
     let task = GatherBand(
       kernel: self, group: group, filter: filter,
-      touchedRows: geometry.vertical.outputs(touching: rows),
-      margins: GatherTiling.margins(geometry.horizontal),
+      touchedRows: map.vertical.sources(touching: rows),
+      margins: GatherTiling.margins(map.horizontal),
       copy: workspace.assumingMemoryBound(to: Compute.self),
       operand: operand.assumingMemoryBound(to: Compute.self))
-    task.load(outBackprop.assumingMemoryBound(to: Scalar.self), image: image)
+    task.load(source.assumingMemoryBound(to: Scalar.self), image: image)
     for y in rows {
-      let channel = group * geometry.channelsPerGroup
-      let allChannels = geometry.inputChannels
-      let pixel = (image * geometry.inputHeight + y) * geometry.inputWidth
+      let channel = group * map.channelsPerGroup
+      let allChannels = map.resultChannels
+      let pixel = (image * map.resultHeight + y) * map.resultWidth
       let row: UnsafeMutablePointer<Compute>
       let stride: Int
       if sumsInResult {
@@ -274,16 +271,16 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
         stride = allChannels
       } else {
         row = sums.assumingMemoryBound(to: Compute.self)
-        stride = geometry.channelsPerGroup
+        stride = map.channelsPerGroup
       }
       for phase in columnPhases.indices {
         task.run(row: y, phase: phase, into: row, stride: stride)
       }
       if !sumsInResult {
-        ResultTile(geometry, result).store(
+        ResultTile(map, result).store(
           row, image: image,
-          channels: channel..<channel + geometry.channelsPerGroup,
-          rows: y..<y + 1, columns: 0..<geometry.inputWidth)
+          channels: channel..<channel + map.channelsPerGroup,
+          rows: y..<y + 1, columns: 0..<map.resultWidth)
       }
     }
   }
@@ -304,17 +301,17 @@ private struct GatherBand<Scalar: StorageScalar> {
   /// `[pixels, taps, depth]`.
   let operand: UnsafeMutablePointer<Compute>
 
-  private var geometry: Conv2DGeometry { kernel.geometry }
+  private var map: ConvolutionMap { kernel.map }
 
   private var rowStride: Int {
-    (margins.left + geometry.outputWidth + margins.right)
-      * geometry.depthPerGroup
+    (margins.left + map.sourceWidth + margins.right)
+      * map.depthPerGroup
   }
 
-  func load(_ outBackprop: UnsafePointer<Scalar>, image: Int) {
-    let depth = geometry.depthPerGroup
-    let width = geometry.outputWidth
-    let tile = OutBackpropTile(geometry, outBackprop)
+  func load(_ source: UnsafePointer<Scalar>, image: Int) {
+    let depth = map.depthPerGroup
+    let width = map.sourceWidth
+    let tile = SourceTile(map, source)
     var row = copy
     for oh in touchedRows {
       row.update(repeating: .zero, count: margins.left * depth)
@@ -332,24 +329,24 @@ private struct GatherBand<Scalar: StorageScalar> {
     row y: Int, phase: Int, into row: UnsafeMutablePointer<Compute>,
     stride: Int
   ) {
-    let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
+    let (vertical, horizontal) = (map.vertical, map.horizontal)
     let (rowPhase, q) = (y % vertical.stride, y / vertical.stride)
     let rows = kernel.rowPhases[rowPhase]
     let columns = kernel.columnPhases[phase]
-    let tapRows = rows.indices(at: q, windows: vertical.output)
-    let count = (horizontal.input - 1 - phase) / horizontal.stride + 1
+    let tapRows = rows.indices(at: q, sources: vertical.source)
+    let count = (horizontal.result - 1 - phase) / horizontal.stride + 1
     let step = horizontal.stride * stride
     let sums = row + phase * stride
     guard !tapRows.isEmpty, columns.count > 0 else {
       for q in 0..<count {
         (sums + q * step)
-          .update(repeating: .zero, count: geometry.channelsPerGroup)
+          .update(repeating: .zero, count: map.channelsPerGroup)
       }
       return
     }
-    let rowDepth = columns.count * geometry.depthPerGroup
+    let rowDepth = columns.count * map.depthPerGroup
     let skipped =
-      kernel.tapsBefore(rowPhase, phase) * geometry.depthPerGroup
+      kernel.tapsBefore(rowPhase, phase) * map.depthPerGroup
       + tapRows.lowerBound * rowDepth
     var start = 0
     while start < count {
@@ -373,7 +370,7 @@ private struct GatherBand<Scalar: StorageScalar> {
         for pixel in pixels {
           runExactly(
             product, pixel - start,
-            columns.indices(at: pixel, windows: horizontal.output),
+            columns.indices(at: pixel, sources: horizontal.source),
             tapRows: tapRows.count, rowDepth: rowDepth,
             into: sums + (pixel - start) * step)
         }
@@ -387,7 +384,7 @@ private struct GatherBand<Scalar: StorageScalar> {
     _ product: GatherProduct<Compute>, _ pixel: Int, _ taps: Range<Int>,
     tapRows: Int, rowDepth: Int, into sums: UnsafeMutablePointer<Compute>
   ) {
-    let depth = geometry.depthPerGroup
+    let depth = map.depthPerGroup
     guard !taps.isEmpty else {
       sums.update(repeating: .zero, count: product.width)
       return
@@ -406,17 +403,19 @@ private struct GatherBand<Scalar: StorageScalar> {
     _ rows: PhaseTaps, _ tapRows: Range<Int>, _ columns: PhaseTaps,
     row: Int, pixels: Range<Int>
   ) {
-    let depth = geometry.depthPerGroup
+    let depth = map.depthPerGroup
     let rowDepth = columns.count * depth
-    let isRun = columns.windowStep == 1 || columns.count == 1
+    let isRun = columns.sourceStep == 1 || columns.count == 1
     for (index, tapRow) in tapRows.enumerated() {
-      let place = row + rows.window(tapRow) - touchedRows.lowerBound
+      let place =
+        row * rows.step + rows.source(tapRow) - touchedRows.lowerBound
       let source =
         copy + place * rowStride
-        + (margins.left + pixels.lowerBound + columns.window(0)) * depth
+        + (margins.left + pixels.lowerBound * columns.step + columns.source(0))
+        * depth
       Compute.copyRuns(
-        source, outerStride: depth,
-        innerStride: isRun ? 0 : columns.windowStep * depth,
+        source, outerStride: pixels.count > 1 ? columns.step * depth : 0,
+        innerStride: isRun ? 0 : columns.sourceStep * depth,
         to: operand + index * rowDepth,
         outerStride: tapRows.count * rowDepth, innerStride: depth,
         outer: pixels.count, inner: isRun ? 1 : columns.count,
@@ -465,52 +464,52 @@ struct GatherTiling: Sendable, Hashable {
   /// Rows of the result that a task owns.
   let bandRows: Int
 
-  /// Most scalars of out_backprop, zeros beside it included, that one row of
+  /// Most scalars of the source, zeros beside it included, that one row of
   /// the result may need.
   static let mostCopiedScalars = Double(1 << 17)
 
   /// Columns of zeros that windows beside the image need.
-  static func margins(_ axis: Axis) -> (left: Int, right: Int) {
-    let first = axis.padBefore - (axis.kernel - 1) * axis.dilation
-    let last = axis.input - 1 + axis.padBefore
+  static func margins(_ axis: MapAxis) -> (left: Int, right: Int) {
+    let first = axis.pad - (axis.kernel - 1) * axis.dilation
+    let last = (axis.result - 1) * axis.step + axis.pad
     return (
-      max(0, -first) / axis.stride, max(0, last / axis.stride - axis.output + 1)
+      max(0, -first) / axis.stride, max(0, last / axis.stride - axis.source + 1)
     )
   }
 
-  /// Scalars of the rows of out_backprop that touch a band, zeros beside them
+  /// Scalars of the rows of the source that touch a band, zeros beside them
   /// included.
   static func copiedScalars(
-    _ geometry: Conv2DGeometry, bandRows: Int
+    _ map: ConvolutionMap, bandRows: Int
   ) -> Double {
-    let rows = geometry.vertical.mostOutputs(touching: bandRows)
-    let margins = margins(geometry.horizontal)
-    return Double(rows) * Double(geometry.depthPerGroup)
-      * (Double(margins.left) + Double(geometry.outputWidth)
+    let rows = map.vertical.mostSources(touching: bandRows)
+    let margins = margins(map.horizontal)
+    return Double(rows) * Double(map.depthPerGroup)
+      * (Double(margins.left) + Double(map.sourceWidth)
         + Double(margins.right))
   }
 
-  init(_ geometry: Conv2DGeometry, core: BLASCore, computeByteCount: Int) {
-    let channels = max(1, geometry.channelsPerGroup)
-    let depth = max(1, geometry.depthPerGroup)
+  init(_ map: ConvolutionMap, core: BLASCore, computeByteCount: Int) {
+    let channels = max(1, map.channelsPerGroup)
+    let depth = max(1, map.depthPerGroup)
     channelBlock = channels <= 96 ? channels : evenBlock(channels, limit: 128)
     let taps =
-      ceilDivide(geometry.kernelHeight, geometry.strides[0])
-      * ceilDivide(geometry.kernelWidth, geometry.strides[1])
+      ceilDivide(map.kernelHeight, map.vertical.stride)
+      * ceilDivide(map.kernelWidth, map.horizontal.stride)
     let deepest = taps * depth
     depthBlock = ceilDivide(deepest, ceilDivide(deepest, 512))
     let limit =
       core == .small ? BLASCore.smallLimit / depthBlock / channelBlock : 256
     let room = (64 << 10) / computeByteCount / deepest
-    let width = max(1, geometry.inputWidth)
-    let phase = ceilDivide(width, min(width, geometry.strides[1]))
+    let width = max(1, map.resultWidth)
+    let phase = ceilDivide(width, min(width, map.horizontal.stride))
     pixels = max(1, min(limit, max(room, 12), 96, phase))
-    let height = max(1, geometry.inputHeight)
-    let strideRows = min(height, geometry.strides[0])
+    let height = max(1, map.resultHeight)
+    let strideRows = min(height, map.vertical.stride)
     var rows = strideRows
     let most = Double((128 << 10) / computeByteCount)
     while rows + strideRows <= ceilDivide(height, 4),
-      Self.copiedScalars(geometry, bandRows: rows + strideRows) <= most
+      Self.copiedScalars(map, bandRows: rows + strideRows) <= most
     {
       rows += strideRows
     }

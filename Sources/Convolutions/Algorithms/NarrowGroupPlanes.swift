@@ -2,7 +2,7 @@
 /// channels for vectors of them, or groups of other widths: at most 8 output
 /// channels a group, which may be the only one.
 ///
-/// Gathers the plane of a result channel from the planes of out_backprop that
+/// Gathers the plane of a result channel from the planes of the source that
 /// reach it, with the columns as the vector dimension. The planes of a group are
 /// copied, transposed from NHWC, with zeros around them, so that the border
 /// needs no care. Rows and columns a stride apart are reached by the same taps:
@@ -15,30 +15,30 @@
 struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
   typealias Compute = Scalar.Compute
 
-  let geometry: Conv2DGeometry
+  let map: ConvolutionMap
   private let bandRows: Int
   private let bandCount: Int
   private let groupsPerTask: Int
   private let groupBlocks: Int
 
-  init(_ geometry: Conv2DGeometry) {
-    self.geometry = geometry
-    let height = max(1, geometry.inputHeight)
-    let stride = min(geometry.vertical.stride, height)
-    let perGroup = max(1, geometry.channelsPerGroup)
-    let nhwc = geometry.dataFormat == .nhwc
+  init(_ map: ConvolutionMap) {
+    self.map = map
+    let height = max(1, map.resultHeight)
+    let stride = min(map.vertical.stride, height)
+    let perGroup = max(1, map.channelsPerGroup)
+    let nhwc = map.dataFormat == .nhwc
     // NHWC: channels that are transposed together.
-    let together = nhwc ? max(1, min(geometry.groups, 16 / perGroup)) : 1
+    let together = nhwc ? max(1, min(map.groups, 16 / perGroup)) : 1
     // A copy stays in the L2 cache, and so do the planes of the result that are
     // transposed; and there are some tasks where there is work for them.
     var rows = stride
     while rows < height {
       let next = rows + stride
-      let work = next * geometry.inputWidth * perGroup
+      let work = next * map.resultWidth * perGroup
       let scalars = max(
-        Self.copiedScalars(geometry, bandRows: next),
+        Self.copiedScalars(map, bandRows: next),
         nhwc ? Double(work * together) : 0)
-      let tasks = geometry.batch * geometry.groups * ceilDivide(height, next)
+      let tasks = map.batch * map.groups * ceilDivide(height, next)
       if scalars > Self.mostCopiedScalars / 4 || (tasks < 16 && work > 1 << 14)
       {
         break
@@ -46,29 +46,29 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
       rows = next
     }
     bandRows = min(rows, height)
-    bandCount = ceilDivide(geometry.inputHeight, bandRows)
-    let group = bandRows * geometry.inputWidth * perGroup
+    bandCount = ceilDivide(map.resultHeight, bandRows)
+    let group = bandRows * map.resultWidth * perGroup
     groupsPerTask =
-      nhwc ? together : max(1, min(geometry.groups, (1 << 13) / max(1, group)))
-    groupBlocks = ceilDivide(geometry.groups, groupsPerTask)
+      nhwc ? together : max(1, min(map.groups, (1 << 13) / max(1, group)))
+    groupBlocks = ceilDivide(map.groups, groupsPerTask)
   }
 
-  /// Why a geometry cannot be served, if so.
-  static func objection(to geometry: Conv2DGeometry) -> String? {
-    guard geometry.depthPerGroup <= 8 else {
+  /// Why a map cannot be served, if so.
+  static func objection(to map: ConvolutionMap) -> String? {
+    guard map.depthPerGroup <= 8 else {
       return "groups have more than 8 output channels"
     }
-    let band = min(geometry.vertical.stride, max(1, geometry.inputHeight))
+    let band = min(map.vertical.stride, max(1, map.resultHeight))
     let planes =
-      geometry.dataFormat == .nhwc
-      ? Double(band * geometry.inputWidth) * Double(geometry.channelsPerGroup)
+      map.dataFormat == .nhwc
+      ? Double(band * map.resultWidth) * Double(map.channelsPerGroup)
       : 0
-    return max(copiedScalars(geometry, bandRows: band), planes)
+    return max(copiedScalars(map, bandRows: band), planes)
       > mostCopiedScalars
       ? "the windows that reach one row do not fit into the cache" : nil
   }
 
-  var taskCount: Int { geometry.batch * groupBlocks * bandCount }
+  var taskCount: Int { map.batch * groupBlocks * bandCount }
 
   var packsOperands: Bool { false }
 
@@ -78,27 +78,27 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
   }
 
   func cost(_ model: CostModel) -> Double {
-    let planes = Double(geometry.batch * geometry.inputChannels * bandCount)
+    let planes = Double(map.batch * map.resultChannels * bandCount)
     // Rows of less than a vector a phase are put in order one by one.
-    let narrow = phases > 2 && geometry.inputWidth / phases < 16
+    let narrow = phases > 2 && map.resultWidth / phases < 16
     let rows =
-      Double(geometry.batch * geometry.inputChannels)
-      * Double(geometry.inputHeight)
+      Double(map.batch * map.resultChannels)
+      * Double(map.resultHeight)
     let interleave =
-      rows * 20 + model.transpose(Double(geometry.inputCount))
+      rows * 20 + model.transpose(Double(map.resultCount))
       * (narrow ? 16 : 2)
     let loops =
       model.loops(
-        geometry.flops / 2,
-        over: Double(geometry.inputWidth / max(1, phases)))
+        map.flops / 2,
+        over: Double(map.resultWidth / max(1, phases)))
       + Double(taskCount) * 300 + planes * 50
       + (phases > 1 ? interleave : 0)
-    return geometry.dataFormat == .nchw
+    return map.dataFormat == .nchw
       ? loops
       : loops
         + 8
         * model.transpose(
-          Double(geometry.outBackpropCount + geometry.inputCount))
+          Double(map.sourceCount + map.resultCount))
   }
 
   // MARK: Filter
@@ -107,12 +107,12 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
   // are finite.
 
   private var weightByteCount: Int {
-    Workspace.padded(geometry.filterCount * MemoryLayout<Compute>.stride)
+    Workspace.padded(map.filterCount * MemoryLayout<Compute>.stride)
   }
 
   var filterByteCount: Int { weightByteCount + filterPartCount }
 
-  var filterPartCount: Int { geometry.groups }
+  var filterPartCount: Int { map.groups }
 
   @_specialize(where Scalar == Float16)
   @_specialize(where Scalar == BFloat16)
@@ -122,17 +122,20 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
     part group: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
   ) {
-    let (perGroup, depth) = (geometry.channelsPerGroup, geometry.depthPerGroup)
-    let count = perGroup * depth * geometry.taps
+    let (perGroup, depth) = (map.channelsPerGroup, map.depthPerGroup)
+    let count = perGroup * depth * map.taps
     let weights =
       prepared.assumingMemoryBound(to: Compute.self) + group * count
+    let filter = StoredFilter<Scalar>(map, filter)
     for channel in 0..<perGroup {
-      Scalar.widenTransposed(
-        filter.assumingMemoryBound(to: Scalar.self)
-          + channel * geometry.outputChannels + group * depth,
-        rows: geometry.taps, columns: depth,
-        stride: perGroup * geometry.outputChannels,
-        to: weights + channel * depth * geometry.taps, stride: geometry.taps)
+      for k in 0..<depth {
+        let row = weights + (channel * depth + k) * map.taps
+        for tap in 0..<map.taps {
+          var weight = filter.weight(
+            tap: tap, group: group, channel: channel, depth: k)
+          Scalar.widen(&weight, to: row + tap, count: 1)
+        }
+      }
     }
     prepared.storeBytes(
       of: (0..<count).allSatisfy { weights[$0].isFinite },
@@ -148,30 +151,30 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
   // channel that is streamed to it.
 
   private var phases: Int {
-    min(geometry.horizontal.stride, geometry.inputWidth)
+    min(map.horizontal.stride, map.resultWidth)
   }
 
-  private var rowPhases: Int { min(geometry.vertical.stride, bandRows) }
+  private var rowPhases: Int { min(map.vertical.stride, bandRows) }
 
   private var runsByteCount: Int {
     Workspace.padded(
-      (3 * geometry.taps * geometry.depthPerGroup + rowPhases * phases)
+      (3 * map.taps * map.depthPerGroup + rowPhases * phases)
         * MemoryLayout<Int>.stride)
   }
 
   private var copyByteCount: Int {
-    let scalars = Self.copiedScalars(geometry, bandRows: bandRows)
+    let scalars = Self.copiedScalars(map, bandRows: bandRows)
     return Workspace.padded(Int(scalars) * MemoryLayout<Compute>.stride)
   }
 
   /// From the sums of one phase of columns to the next: at least a vector.
   private var phaseWidth: Int {
-    max(16, ceilDivide(geometry.inputWidth, phases))
+    max(16, ceilDivide(map.resultWidth, phases))
   }
 
   private var sumsInPlace: Bool {
-    (Scalar.isCompute || geometry.dataFormat == .nhwc) && phases == 1
-      && geometry.inputWidth >= 16
+    (Scalar.isCompute || map.dataFormat == .nhwc) && phases == 1
+      && map.resultWidth >= 16
   }
 
   private var sumsByteCount: Int {
@@ -182,12 +185,12 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
   }
 
   private var bandByteCount: Int {
-    let plane = bandRows * geometry.inputWidth
-    if geometry.dataFormat == .nhwc {
-      return groupsPerTask * geometry.channelsPerGroup * plane
+    let plane = bandRows * map.resultWidth
+    if map.dataFormat == .nhwc {
+      return groupsPerTask * map.channelsPerGroup * plane
         * MemoryLayout<Compute>.stride
     }
-    return ResultTile<Scalar>.streams(geometry)
+    return ResultTile<Scalar>.streams(map)
       ? plane * MemoryLayout<Scalar>.stride : 0
   }
 
@@ -202,29 +205,29 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
   @_specialize(where Scalar == Float)
   @_specialize(where Scalar == Double)
   func run(
-    task: Int, filter: UnsafeRawPointer, outBackprop: UnsafeRawPointer,
+    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
     result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
   ) {
-    let rows = (0..<geometry.inputHeight)
+    let rows = (0..<map.resultHeight)
       .part(task % bandCount, of: bandRows)
-    let groups = (0..<geometry.groups)
+    let groups = (0..<map.groups)
       .part(task / bandCount % groupBlocks, of: groupsPerTask)
     let image = task / bandCount / groupBlocks
     let copy = workspace + runsByteCount
     let sums = copy + copyByteCount
     let band = sums + sumsByteCount
     let planes = GroupPlanes<Scalar>(
-      geometry: geometry, image: image, rows: rows,
-      outBackprop: outBackprop.assumingMemoryBound(to: Scalar.self),
+      map: map, image: image, rows: rows,
+      source: source.assumingMemoryBound(to: Scalar.self),
       sumsInPlace: sumsInPlace, phases: phases, phaseWidth: phaseWidth,
       runs: workspace.assumingMemoryBound(to: Int.self),
       copy: copy.assumingMemoryBound(to: Compute.self),
       sums: sums.assumingMemoryBound(to: Compute.self))
     planes.listRuns()
-    let perGroup = geometry.channelsPerGroup
+    let perGroup = map.channelsPerGroup
     let weights = filter.assumingMemoryBound(to: Compute.self)
-    let width = geometry.inputWidth
-    let plane = geometry.inputHeight * width
+    let width = map.resultWidth
+    let plane = map.resultHeight * width
     let count = rows.count * width
     let result = result.assumingMemoryBound(to: Scalar.self)
     for group in groups {
@@ -233,11 +236,11 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
         fromByteOffset: weightByteCount + group, as: Bool.self)
       for channel in group * perGroup..<(group + 1) * perGroup {
         let weights =
-          weights + channel * geometry.depthPerGroup * geometry.taps
+          weights + channel * map.depthPerGroup * map.taps
         let place =
-          result + (image * geometry.inputChannels + channel) * plane
+          result + (image * map.resultChannels + channel) * plane
           + rows.lowerBound * width
-        if geometry.dataFormat == .nhwc {
+        if map.dataFormat == .nhwc {
           let plane =
             band.assumingMemoryBound(to: Compute.self)
             + (channel - groups.lowerBound * perGroup) * count
@@ -251,8 +254,8 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
         }
       }
     }
-    guard geometry.dataFormat == .nhwc else { return }
-    let channels = geometry.inputChannels
+    guard map.dataFormat == .nhwc else { return }
+    let channels = map.resultChannels
     Scalar.narrowTransposed(
       band.assumingMemoryBound(to: Compute.self),
       rows: groups.count * perGroup, columns: count, stride: count,
@@ -268,17 +271,20 @@ extension NarrowGroupPlanes {
   /// Scalars of the copy for a band: everything that reaches it, and a vector
   /// behind each row.
   fileprivate static func copiedScalars(
-    _ geometry: Conv2DGeometry, bandRows: Int
+    _ map: ConvolutionMap, bandRows: Int
   ) -> Double {
     // At most, wherever the band begins; wild dilations overflow an `Int`.
-    func windows(_ axis: Axis, touching length: Int) -> Double {
+    func sources(_ axis: MapAxis, touching length: Int) -> Double {
       let reach = Double(axis.kernel - 1) * Double(axis.dilation)
-      return (reach + Double(length - 1)) / Double(axis.stride) + 2
+      let length = Double(length - 1) * Double(axis.step)
+      return (reach + length) / Double(axis.stride) + 2
     }
+    let phases = Double(map.horizontal.step)
+    let columns = sources(map.horizontal, touching: map.resultWidth)
     return
-      (windows(geometry.vertical, touching: bandRows)
-      * (windows(geometry.horizontal, touching: geometry.inputWidth) + 16)
-      * Double(geometry.depthPerGroup)).rounded(.up)
+      (sources(map.vertical, touching: bandRows)
+      * phases * ((columns / phases).rounded(.up) + 16)
+      * Double(map.depthPerGroup)).rounded(.up)
   }
 }
 
@@ -286,10 +292,10 @@ extension NarrowGroupPlanes {
 private struct GroupPlanes<Scalar: StorageScalar> {
   typealias Compute = Scalar.Compute
 
-  let geometry: Conv2DGeometry
+  let map: ConvolutionMap
   let image: Int
   let rows: Range<Int>
-  let outBackprop: UnsafePointer<Scalar>
+  let source: UnsafePointer<Scalar>
   let sumsInPlace: Bool
   let phases: Int
   let phaseWidth: Int
@@ -297,19 +303,33 @@ private struct GroupPlanes<Scalar: StorageScalar> {
   let copy: UnsafeMutablePointer<Compute>
   let sums: UnsafeMutablePointer<Compute>
 
-  /// Windows that reach the band, inside out_backprop or not.
-  private var windowRows: Range<Int> { geometry.vertical.touching(rows) }
+  /// Windows that reach the band, inside the source or not.
+  private var windowRows: Range<Int> { map.vertical.touching(rows) }
 
   private var windowColumns: Range<Int> {
-    geometry.horizontal.touching(0..<geometry.inputWidth)
+    map.horizontal.touching(0..<map.resultWidth)
   }
 
-  private var copyStride: Int { windowColumns.count + 16 }
+  /// Columns of the copy lie sorted by phase, so that those that a tap needs of
+  /// windows beside each other do so too.
+  private var copyPhases: Int { map.horizontal.step }
 
-  private var rowPhases: Int { min(geometry.vertical.stride, rows.count) }
+  private var copyPhaseWidth: Int {
+    ceilDivide(windowColumns.count, copyPhases) + 16
+  }
+
+  private var copyStride: Int { copyPhases * copyPhaseWidth }
+
+  /// Where a column of the source lies in a row of the copy.
+  private func place(column: Int) -> Int {
+    let offset = column - windowColumns.lowerBound
+    return offset % copyPhases * copyPhaseWidth + offset / copyPhases
+  }
+
+  private var rowPhases: Int { min(map.vertical.stride, rows.count) }
 
   private var runEnds: UnsafeMutablePointer<Int> {
-    runs + 3 * geometry.taps * geometry.depthPerGroup
+    runs + 3 * map.taps * map.depthPerGroup
   }
 
   // MARK: Taps
@@ -318,31 +338,32 @@ private struct GroupPlanes<Scalar: StorageScalar> {
   /// of that phase; the band starts at a whole stride.
   private func taps(rowPhase: Int) -> (PhaseTaps, first: Int) {
     (
-      PhaseTaps(geometry.vertical, phase: rowPhase),
-      rows.lowerBound / geometry.vertical.stride
+      PhaseTaps(map.vertical, phase: rowPhase),
+      rows.lowerBound / map.vertical.stride
     )
   }
 
   /// Lists the runs of all pairs of phases.
   func listRuns() {
-    let kernelWidth = geometry.kernelWidth
+    let kernelWidth = map.kernelWidth
     let plane = windowRows.count * copyStride
     var count = 0
     for rowPhase in 0..<rowPhases {
       let (tapRows, first) = taps(rowPhase: rowPhase)
-      let longest = tapRows.windowStep == 1 ? 3 : 1
+      let longest = tapRows.sourceStep == 1 && tapRows.step == 1 ? 3 : 1
       for phase in 0..<phases {
-        let tapColumns = PhaseTaps(geometry.horizontal, phase: phase)
-        for k in 0..<geometry.depthPerGroup {
+        let tapColumns = PhaseTaps(map.horizontal, phase: phase)
+        for k in 0..<map.depthPerGroup {
           for j in 0..<tapColumns.count {
-            let column = tapColumns.window(j) - windowColumns.lowerBound
+            let column = place(column: tapColumns.source(j))
             var i = 0
             while i < tapRows.count {
-              let row = first + tapRows.window(i) - windowRows.lowerBound
+              let row =
+                first * tapRows.step + tapRows.source(i) - windowRows.lowerBound
               let run = runs + 3 * count
               run[0] = k * plane + row * copyStride + column
               run[1] =
-                k * geometry.taps + tapRows.tap(i) * kernelWidth
+                k * map.taps + tapRows.tap(i) * kernelWidth
                 + tapColumns.tap(j)
               run[2] = min(longest, tapRows.count - i)
               i += run[2]
@@ -359,35 +380,48 @@ private struct GroupPlanes<Scalar: StorageScalar> {
 
   /// Copies what reaches the band from the planes of a group.
   func load(group: Int) {
-    let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
-    let inside = windowRows.clamped(to: 0..<vertical.output)
-    let columns = windowColumns.clamped(to: 0..<horizontal.output)
-    let depth = geometry.depthPerGroup
+    let (vertical, horizontal) = (map.vertical, map.horizontal)
+    let inside = windowRows.clamped(to: 0..<vertical.source)
+    let columns = windowColumns.clamped(to: 0..<horizontal.source)
+    let depth = map.depthPerGroup
     let plane = windowRows.count * copyStride
     copy.update(repeating: .zero, count: depth * plane)
     guard !inside.isEmpty, !columns.isEmpty else { return }
-    let place =
+    let firstRow =
       copy + (inside.lowerBound - windowRows.lowerBound) * copyStride
-      + columns.lowerBound - windowColumns.lowerBound
-    if geometry.dataFormat == .nhwc {
-      for row in inside {
-        let pixel =
-          (image * vertical.output + row) * horizontal.output
-          + columns.lowerBound
-        Scalar.widenTransposed(
-          outBackprop + pixel * geometry.outputChannels + group * depth,
-          rows: columns.count, columns: depth, stride: geometry.outputChannels,
-          to: place + (row - inside.lowerBound) * copyStride, stride: plane)
+    for phase in 0..<min(copyPhases, columns.count) {
+      let first = columns.lowerBound + phase
+      let count = ceilDivide(columns.count - phase, copyPhases)
+      let place = firstRow + place(column: first)
+      if map.dataFormat == .nhwc {
+        for (index, row) in inside.enumerated() {
+          let pixel =
+            (image * vertical.source + row) * horizontal.source + first
+          Scalar.widenTransposed(
+            source + pixel * map.sourceChannels + group * depth,
+            rows: count, columns: depth,
+            stride: copyPhases * map.sourceChannels,
+            to: place + index * copyStride, stride: plane)
+        }
+        continue
       }
-      return
-    }
-    for k in 0..<depth {
-      let channel = image * geometry.outputChannels + group * depth + k
-      let row = channel * vertical.output + inside.lowerBound
-      Scalar.widenRows(
-        outBackprop + row * horizontal.output + columns.lowerBound,
-        stride: horizontal.output, to: place + k * plane, stride: copyStride,
-        rows: inside.count, count: columns.count)
+      for k in 0..<depth {
+        let channel = image * map.sourceChannels + group * depth + k
+        let row = channel * vertical.source + inside.lowerBound
+        let source = source + row * horizontal.source + first
+        if copyPhases == 1 {
+          Scalar.widenRows(
+            source, stride: horizontal.source, to: place + k * plane,
+            stride: copyStride, rows: inside.count, count: count)
+          continue
+        }
+        for index in 0..<inside.count {
+          Scalar.widenTransposed(
+            source + index * horizontal.source, rows: count, columns: 1,
+            stride: copyPhases, to: place + k * plane + index * copyStride,
+            stride: count)
+        }
+      }
     }
   }
 
@@ -399,7 +433,7 @@ private struct GroupPlanes<Scalar: StorageScalar> {
     for rowPhase in 0..<rowPhases {
       gather(
         rowPhase, weights: weights, areFinite: areFinite,
-        to: target + rowPhase * geometry.inputWidth)
+        to: target + rowPhase * map.resultWidth)
     }
   }
 
@@ -408,23 +442,26 @@ private struct GroupPlanes<Scalar: StorageScalar> {
     _ rowPhase: Int, weights: UnsafePointer<Compute>, areFinite: Bool,
     to result: UnsafeMutablePointer<Target>
   ) where Target.Compute == Compute {
-    let width = geometry.inputWidth
-    let stride = geometry.vertical.stride
+    let width = map.resultWidth
+    let stride = map.vertical.stride
     let count = (rows.count - 1 - rowPhase) / stride + 1
-    // With one row there is no next, and a wild stride may not fit an `Int`.
+    // With one row there is no next, and a wild stride or step may not fit an
+    // `Int`.
     let resultStride = count > 1 ? stride * width : 0
+    let step = map.vertical.step
+    let sourceStride = step == 1 || count > 1 ? step * copyStride : 0
     let target = sumsInPlace ? Target.asCompute(result)! : sums
     let targetStride = sumsInPlace ? resultStride : phases * phaseWidth
     for phase in 0..<phases {
-      let columns = (width - 1 - phase) / geometry.horizontal.stride + 1
+      let columns = (width - 1 - phase) / map.horizontal.stride + 1
       let first =
         rowPhase + phase == 0 ? 0 : runEnds[rowPhase * phases + phase - 1]
       let runCount = runEnds[rowPhase * phases + phase] - first
       let target = target + phase * phaseWidth
       if areFinite {
         Compute.gatherPlane(
-          copy, stride: copyStride, weights: weights,
-          stride: -taps(rowPhase: rowPhase).0.tapStep * geometry.kernelWidth,
+          copy, stride: sourceStride, weights: weights,
+          stride: -taps(rowPhase: rowPhase).0.tapStep * map.kernelWidth,
           runs: runs + 3 * first, runCount: runCount, to: target,
           stride: targetStride, rows: count, columns: max(16, columns))
       } else {
@@ -448,28 +485,30 @@ private struct GroupPlanes<Scalar: StorageScalar> {
     columns: Int
   ) {
     let (tapRows, first) = taps(rowPhase: rowPhase)
-    let tapColumns = PhaseTaps(geometry.horizontal, phase: phase)
-    let windows = geometry.outputWidth
+    let tapColumns = PhaseTaps(map.horizontal, phase: phase)
+    let windows = map.sourceWidth
     for row in 0..<rows {
       let target = target + row * stride
       target.update(repeating: .zero, count: columns)
-      for k in 0..<geometry.depthPerGroup {
+      for k in 0..<map.depthPerGroup {
         for i in tapRows.indices(
-          at: first + row, windows: geometry.outputHeight)
+          at: first + row, sources: map.sourceHeight)
         {
-          let window = first + row + tapRows.window(i)
+          let window = (first + row) * tapRows.step + tapRows.source(i)
           let source =
             copy
             + (k * windowRows.count + window - windowRows.lowerBound)
-            * copyStride - windowColumns.lowerBound
+            * copyStride
           for j in 0..<tapColumns.count {
-            let shift = tapColumns.window(j)
-            let lower = min(max(0, -shift), columns)
-            let upper = min(max(lower, windows - shift), columns)
+            let shift = tapColumns.source(j)
+            let lower = min(max(0, ceilDivide(-shift, copyPhases)), columns)
+            let upper = min(
+              max(lower, ceilDivide(windows - shift, copyPhases)), columns)
             let tap =
-              tapRows.tap(i) * geometry.kernelWidth + tapColumns.tap(j)
+              tapRows.tap(i) * map.kernelWidth + tapColumns.tap(j)
             Compute.addRowCombination(
-              weights + k * geometry.taps + tap, source + shift + lower,
+              weights + k * map.taps + tap,
+              source + place(column: shift) + lower,
               stride: 0, depth: 1, to: target + lower, count: upper - lower)
           }
         }

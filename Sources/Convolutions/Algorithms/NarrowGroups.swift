@@ -1,7 +1,7 @@
 /// Depthwise layers and narrow groups, NHWC: 1, 2, 4 or 8 channels of a group,
 /// as many in as out, and at least 16 in all.
 ///
-/// Gathers each result pixel from the pixels of out_backprop that reach it, with
+/// Gathers each result pixel from the pixels of the source that reach it, with
 /// the channels of all groups as the vector dimension; written once. Result
 /// columns `stride` apart are reached by the same taps, so a row is done phase
 /// by phase; only pixels whose windows are cut off by the border go one by one.
@@ -10,41 +10,41 @@
 struct NarrowGroups<Scalar: StorageScalar>: TileKernel {
   typealias Compute = Scalar.Compute
 
-  let geometry: Conv2DGeometry
+  let map: ConvolutionMap
   private let bandRows: Int
   private let bandCount: Int
   private let streams: Bool
 
-  init(_ geometry: Conv2DGeometry) {
-    self.geometry = geometry
-    // Rows of one task share rows of out_backprop; 64 tasks are enough.
+  init(_ map: ConvolutionMap) {
+    self.map = map
+    // Rows of one task share rows of the source; 64 tasks are enough.
     bandRows = max(
       1,
       min(
-        geometry.inputHeight, geometry.batch * geometry.inputHeight / 64))
-    bandCount = ceilDivide(geometry.inputHeight, bandRows)
-    streams = ResultTile<Scalar>.streams(geometry)
+        map.resultHeight, map.batch * map.resultHeight / 64))
+    bandCount = ceilDivide(map.resultHeight, bandRows)
+    streams = ResultTile<Scalar>.streams(map)
   }
 
-  /// Why a geometry cannot be served, if so.
-  static func objection(to geometry: Conv2DGeometry) -> String? {
-    guard geometry.groups > 1 else { return "there are no groups" }
-    let width = geometry.channelsPerGroup
-    guard width == geometry.depthPerGroup, [1, 2, 4, 8].contains(width) else {
+  /// Why a map cannot be served, if so.
+  static func objection(to map: ConvolutionMap) -> String? {
+    guard map.groups > 1 else { return "there are no groups" }
+    let width = map.channelsPerGroup
+    guard width == map.depthPerGroup, [1, 2, 4, 8].contains(width) else {
       return "groups have not 1, 2, 4 or 8 channels, as many in as out"
     }
-    return geometry.inputChannels < 16 ? "less than 16 channels" : nil
+    return map.resultChannels < 16 ? "less than 16 channels" : nil
   }
 
-  private var width: Int { geometry.channelsPerGroup }
+  private var width: Int { map.channelsPerGroup }
 
-  var taskCount: Int { geometry.batch * bandCount }
+  var taskCount: Int { map.batch * bandCount }
 
   var filterByteCount: Int {
-    geometry.filterCount * MemoryLayout<Compute>.stride
+    map.filterCount * MemoryLayout<Compute>.stride
   }
 
-  var filterPartCount: Int { geometry.taps }
+  var filterPartCount: Int { map.taps }
 
   var packsOperands: Bool { false }
 
@@ -55,18 +55,18 @@ struct NarrowGroups<Scalar: StorageScalar>: TileKernel {
 
   func cost(_ model: CostModel) -> Double {
     model.loops(
-      geometry.flops / 2,
-      over: Double(geometry.inputChannels))
+      map.flops / 2,
+      over: Double(map.resultChannels))
   }
 
   // Two parts: the runs of taps that reach a pixel, of three numbers each,
   // padded to a cache line, and a row of the result, where it is streamed.
 
   private var runsByteCount: Int {
-    Workspace.padded(3 * geometry.taps * MemoryLayout<Int>.stride)
+    Workspace.padded(3 * map.taps * MemoryLayout<Int>.stride)
   }
 
-  private var rowCount: Int { geometry.inputWidth * geometry.inputChannels }
+  private var rowCount: Int { map.resultWidth * map.resultChannels }
 
   var workspaceByteCount: Int {
     runsByteCount + (streams ? rowCount * MemoryLayout<Scalar>.stride : 0)
@@ -82,21 +82,16 @@ struct NarrowGroups<Scalar: StorageScalar>: TileKernel {
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
   ) {
-    let channels = geometry.inputChannels
-    let source =
-      filter.assumingMemoryBound(to: Scalar.self) + part * width * channels
+    let channels = map.resultChannels
+    let filter = StoredFilter<Scalar>(map, filter)
     let panel =
       prepared.assumingMemoryBound(to: Compute.self)
       + part * width * channels
-    if width == 1 {
-      Scalar.widen(source, to: panel, count: channels)
-      return
-    }
     for channel in 0..<channels {
-      let row = source + channel % width * channels + channel / width * width
       for k in 0..<width {
-        Scalar.widen(
-          row + k, to: panel + k * channels + channel, count: 1)
+        var weight = filter.weight(
+          tap: part, group: channel / width, channel: channel % width, depth: k)
+        Scalar.widen(&weight, to: panel + k * channels + channel, count: 1)
       }
     }
   }
@@ -106,12 +101,12 @@ struct NarrowGroups<Scalar: StorageScalar>: TileKernel {
   @_specialize(where Scalar == Float)
   @_specialize(where Scalar == Double)
   func run(
-    task: Int, filter: UnsafeRawPointer, outBackprop: UnsafeRawPointer,
+    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
     result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
   ) {
-    let channels = geometry.inputChannels
+    let channels = map.resultChannels
     let image = task / bandCount
-    let rows = (0..<geometry.inputHeight)
+    let rows = (0..<map.resultHeight)
       .part(task % bandCount, of: bandRows)
     let row =
       streams
@@ -119,12 +114,12 @@ struct NarrowGroups<Scalar: StorageScalar>: TileKernel {
     for y in rows {
       let place =
         result.assumingMemoryBound(to: Scalar.self)
-        + (image * geometry.inputHeight + y) * rowCount
+        + (image * map.resultHeight + y) * rowCount
       GroupRow<Scalar>(
-        geometry: geometry, y: y,
+        map: map, y: y,
         filter: filter.assumingMemoryBound(to: Compute.self),
-        source: outBackprop.assumingMemoryBound(to: Scalar.self)
-          + image * geometry.outputHeight * geometry.outputWidth * channels,
+        source: source.assumingMemoryBound(to: Scalar.self)
+          + image * map.sourceHeight * map.sourceWidth * channels,
         result: row ?? place,
         runs: workspace.assumingMemoryBound(to: Int.self)
       ).run()
@@ -135,7 +130,7 @@ struct NarrowGroups<Scalar: StorageScalar>: TileKernel {
 
 /// One result row of ``NarrowGroups``.
 private struct GroupRow<Scalar: StorageScalar> {
-  let geometry: Conv2DGeometry
+  let map: ConvolutionMap
   let y: Int
   let filter: UnsafePointer<Scalar.Compute>
   let source: UnsafePointer<Scalar>
@@ -143,12 +138,12 @@ private struct GroupRow<Scalar: StorageScalar> {
   let runs: UnsafeMutablePointer<Int>
 
   func run() {
-    let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
+    let (vertical, horizontal) = (map.vertical, map.horizontal)
     let rows = PhaseTaps(vertical, phase: y % vertical.stride)
-    for phase in 0..<min(horizontal.stride, horizontal.input) {
+    for phase in 0..<min(horizontal.stride, horizontal.result) {
       let columns = PhaseTaps(horizontal, phase: phase)
-      let count = (horizontal.input - 1 - phase) / horizontal.stride + 1
-      let inner = columns.inner(positions: count, windows: horizontal.output)
+      let count = (horizontal.result - 1 - phase) / horizontal.stride + 1
+      let inner = columns.inner(positions: count, sources: horizontal.source)
       for q in 0..<inner.lowerBound {
         gather(rows, columns, phase, q..<q + 1)
       }
@@ -164,20 +159,21 @@ private struct GroupRow<Scalar: StorageScalar> {
     _ rows: PhaseTaps, _ columns: PhaseTaps, _ phase: Int, _ pixels: Range<Int>
   ) {
     let first = pixels.lowerBound
-    let channels = geometry.inputChannels
-    let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
-    let weights = geometry.channelsPerGroup * channels
+    let channels = map.resultChannels
+    let (vertical, horizontal) = (map.vertical, map.horizontal)
+    let weights = map.channelsPerGroup * channels
     let q = y / vertical.stride
-    let tapRows = rows.indices(at: q, windows: vertical.output)
-    let tapColumns = columns.indices(at: first, windows: horizontal.output)
-    let longest = columns.windowStep == 1 ? 3 : 1
+    let tapRows = rows.indices(at: q, sources: vertical.source)
+    let tapColumns = columns.indices(at: first, sources: horizontal.source)
+    let longest = columns.sourceStep == 1 && columns.step == 1 ? 3 : 1
+    let (above, before) = (q * rows.step, first * columns.step)
     var runCount = 0
     for i in tapRows {
-      let row = (q + rows.window(i)) * horizontal.output
+      let row = (above + rows.source(i)) * horizontal.source
       var j = tapColumns.lowerBound
       while j < tapColumns.upperBound {
         let run = runs + 3 * runCount
-        run[0] = (row + first + columns.window(j)) * channels
+        run[0] = (row + before + columns.source(j)) * channels
         run[1] =
           (rows.tap(i) * horizontal.kernel + columns.tap(j)) * weights
         run[2] = min(longest, tapColumns.upperBound - j)
@@ -186,15 +182,16 @@ private struct GroupRow<Scalar: StorageScalar> {
       }
     }
 
-    // The row of out_backprop below those that are read now.
+    // The row of the source below those that are read now.
     var ahead = 0
     if let last = tapRows.last {
-      let row = min(q + rows.window(last) + 1, vertical.output - 1)
-      ahead = (row * horizontal.output + first) * channels
+      let row = min(above + rows.source(last) + 1, vertical.source - 1)
+      ahead = (row * horizontal.source + before) * channels
     }
     let pixel = phase + first * horizontal.stride
     Scalar.gatherPixels(
-      width: geometry.channelsPerGroup, source, stride: channels,
+      width: map.channelsPerGroup, source,
+      stride: pixels.count > 1 ? columns.step * channels : channels,
       weights: filter, stride: -columns.tapStep * weights, runs: runs,
       runCount: runCount, to: result + pixel * channels,
       stride: pixels.count > 1 ? horizontal.stride * channels : 0,

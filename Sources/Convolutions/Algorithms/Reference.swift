@@ -3,16 +3,16 @@
 ///
 /// A task owns one result row of one image.
 struct Reference<Scalar: StorageScalar>: TileKernel {
-  let geometry: Conv2DGeometry
+  let map: ConvolutionMap
 
-  init(_ geometry: Conv2DGeometry) {
-    self.geometry = geometry
+  init(_ map: ConvolutionMap) {
+    self.map = map
   }
 
-  var taskCount: Int { geometry.batch * geometry.inputHeight }
+  var taskCount: Int { map.batch * map.resultHeight }
   var workspaceByteCount: Int { 0 }
   var filterByteCount: Int {
-    geometry.filterCount * MemoryLayout<Scalar>.stride
+    map.filterCount * MemoryLayout<Scalar>.stride
   }
   var filterPartCount: Int { 1 }
   var packsOperands: Bool { false }
@@ -25,48 +25,54 @@ struct Reference<Scalar: StorageScalar>: TileKernel {
     prepared.copyMemory(from: filter, byteCount: filterByteCount)
   }
 
+  /// Never the choice.
+  func cost(_ model: CostModel) -> Double { map.flops * 10 }
+
   @_specialize(where Scalar == Float16)
   @_specialize(where Scalar == BFloat16)
   @_specialize(where Scalar == Float)
   @_specialize(where Scalar == Double)
-  /// Never the choice.
-  func cost(_ model: CostModel) -> Double { geometry.flops * 10 }
-
   func run(
-    task: Int, filter: UnsafeRawPointer, outBackprop: UnsafeRawPointer,
+    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
     result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
   ) {
     let filter = filter.assumingMemoryBound(to: Scalar.self)
-    let outBackprop = outBackprop.assumingMemoryBound(to: Scalar.self)
+    let source = source.assumingMemoryBound(to: Scalar.self)
     let result = result.assumingMemoryBound(to: Scalar.self)
-    let n = task / geometry.inputHeight
-    let y = task % geometry.inputHeight
-    let nhwc = geometry.dataFormat == .nhwc
-    let (h, w) = (geometry.inputHeight, geometry.inputWidth)
-    let (inC, outC) = (geometry.inputChannels, geometry.outputChannels)
-    let (oh, ow) = (geometry.outputHeight, geometry.outputWidth)
-    let (kh, kw) = (geometry.kernelHeight, geometry.kernelWidth)
-    let (sh, sw) = (geometry.strides[0], geometry.strides[1])
-    let (dh, dw) = (geometry.dilations[0], geometry.dilations[1])
-    let cig = inC / geometry.groups
-    let cog = outC / geometry.groups
+    let n = task / map.resultHeight
+    let y = task % map.resultHeight
+    let nhwc = map.dataFormat == .nhwc
+    let (h, w) = (map.resultHeight, map.resultWidth)
+    let (inC, outC) = (map.resultChannels, map.sourceChannels)
+    let (oh, ow) = (map.sourceHeight, map.sourceWidth)
+    let (kh, kw) = (map.kernelHeight, map.kernelWidth)
+    let (vertical, horizontal) = (map.vertical, map.horizontal)
+    let (sh, sw) = (vertical.stride, horizontal.stride)
+    let (dh, dw) = (vertical.dilation, horizontal.dilation)
+    let cig = inC / map.groups
+    let cog = outC / map.groups
 
     for x in 0..<w {
       for ci in 0..<inC {
         var sum = 0.0
         for r in 0..<kh {
-          let up = y + geometry.padTop - r * dh
+          let up = y * vertical.step + vertical.pad - r * dh
           if up < 0 || up % sh != 0 || up / sh >= oh { continue }
           for c in 0..<kw {
-            let left = x + geometry.padLeft - c * dw
+            let left = x * horizontal.step + horizontal.pad - c * dw
             if left < 0 || left % sw != 0 || left / sw >= ow { continue }
             for co in ci / cig * cog..<(ci / cig + 1) * cog {
               let pixel =
                 nhwc
                 ? ((n * oh + up / sh) * ow + left / sw) * outC + co
                 : ((n * outC + co) * oh + up / sh) * ow + left / sw
-              let weight = ((r * kw + c) * cig + ci % cig) * outC + co
-              sum += outBackprop[pixel].double * filter[weight].double
+              // Of the input gradient [taps, result, source] channels, of the
+              // convolution [taps in reverse, source, result].
+              let weight =
+                map.isForward
+                ? (((kh - r) * kw - 1 - c) * cog + co % cog) * inC + ci
+                : ((r * kw + c) * cig + ci % cig) * outC + co
+              sum += source[pixel].double * filter[weight].double
             }
           }
         }

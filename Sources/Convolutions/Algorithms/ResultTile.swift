@@ -5,22 +5,22 @@ internal import CConvolutionKernels
 struct ResultTile<Scalar: StorageScalar> {
   typealias Compute = Scalar.Compute
 
-  private let geometry: Conv2DGeometry
+  private let map: ConvolutionMap
   private let result: UnsafeMutablePointer<Scalar>
 
   private let streams: Bool
 
-  init(_ geometry: Conv2DGeometry, _ result: UnsafeMutablePointer<Scalar>) {
-    self.geometry = geometry
+  init(_ map: ConvolutionMap, _ result: UnsafeMutablePointer<Scalar>) {
+    self.map = map
     self.result = result
-    streams = Self.streams(geometry)
+    streams = Self.streams(map)
   }
 
   /// Whether a result is written past the caches: one that leaves them before
   /// it is read, so that no time is lost to read what is overwritten
   /// (depthwise layers: 2x).
-  static func streams(_ geometry: Conv2DGeometry) -> Bool {
-    geometry.inputCount * MemoryLayout<Scalar>.stride >= 16 << 20
+  static func streams(_ map: ConvolutionMap) -> Bool {
+    map.resultCount * MemoryLayout<Scalar>.stride >= 16 << 20
   }
 
   /// Writes scalars past the caches.
@@ -38,12 +38,12 @@ struct ResultTile<Scalar: StorageScalar> {
     rows: Range<Int>, columns: Range<Int>
   ) {
     let width = channels.count
-    let whole = columns.count == geometry.inputWidth
+    let whole = columns.count == map.resultWidth
     let runs = whole ? 1 : rows.count
     let pixels = rows.count * columns.count / runs
     for run in 0..<runs {
       let pixel =
-        (rows.lowerBound + run) * geometry.inputWidth + columns.lowerBound
+        (rows.lowerBound + run) * map.resultWidth + columns.lowerBound
       store(
         sums + run * pixels * width, image: image, channels: channels,
         first: pixel, count: pixels)
@@ -54,10 +54,10 @@ struct ResultTile<Scalar: StorageScalar> {
     _ sums: UnsafePointer<Compute>, image: Int, channels: Range<Int>,
     first: Int, count: Int
   ) {
-    let allChannels = geometry.inputChannels
+    let allChannels = map.resultChannels
     let width = channels.count
-    let plane = geometry.inputHeight * geometry.inputWidth
-    if geometry.dataFormat == .nchw {
+    let plane = map.resultHeight * map.resultWidth
+    if map.dataFormat == .nchw {
       Scalar.narrowTransposed(
         sums, rows: count, columns: width, stride: width,
         to: result + (image * allChannels + channels.lowerBound) * plane

@@ -13,12 +13,12 @@ struct TapTiling: Sendable, Hashable {
   let stripRows: Int
   /// Blocks of channels that a task owns.
   let blocksPerTask: Int
-  /// Rows of out_backprop that reach a band through one tap row.
+  /// Rows of the source that reach a band through one tap row.
   let tapRows: Int
-  /// Whether a copy of out_backprop holds all rows from the first to the last
+  /// Whether a copy of the source holds all rows from the first to the last
   /// that touches the band.
   let isDense: Bool
-  /// Rows and columns of out_backprop that a task copies, at most.
+  /// Rows and columns of the source that a task copies, at most.
   let tileRows: Int
   let tileColumns: Int
 }
@@ -38,7 +38,7 @@ package struct TapTargets: Sendable, Hashable {
   package var nearBytes: Int
   /// Bytes of the sums of a strip elsewhere.
   package var farBytes: Int
-  /// Bytes of a copy of out_backprop.
+  /// Bytes of a copy of the source.
   package var copyBytes: Int
   /// Bytes of the filter of the blocks that a task owns, where it need not copy.
   package var panelBytes: Int
@@ -65,19 +65,19 @@ package struct TapTargets: Sendable, Hashable {
 }
 
 extension TapTiling {
-  /// The tiling for a geometry on a core.
+  /// The tiling for a map on a core.
   ///
-  /// - Parameter copies: whether tasks copy out_backprop and have sums of their
+  /// - Parameter copies: whether tasks copy the source and have sums of their
   ///   own.
   init(
-    _ geometry: Conv2DGeometry, core: BLASCore, computeByteCount: Int,
+    _ map: ConvolutionMap, core: BLASCore, computeByteCount: Int,
     copies: Bool, targets: TapTargets
   ) {
-    let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
-    let depth = max(1, geometry.depthPerGroup)
-    let channels = max(1, geometry.channelsPerGroup)
-    let height = max(1, vertical.input)
-    let width = max(1, horizontal.input)
+    let (vertical, horizontal) = (map.vertical, map.horizontal)
+    let depth = max(1, map.depthPerGroup)
+    let channels = max(1, map.channelsPerGroup)
+    let height = max(1, vertical.result)
+    let width = max(1, horizontal.result)
 
     // One product, within the small path.
     depthBlock = ceilDivide(depth, ceilDivide(depth, targets.depth))
@@ -93,12 +93,12 @@ extension TapTiling {
     let segment = min(pixels, targets.pixels)
 
     // A strip: columns for even products, and rows that the cache has room for.
-    let columnParts = ceilDivide(max(1, horizontal.output), segment)
+    let columnParts = ceilDivide(max(1, horizontal.longestRun), segment)
     let stride = min(horizontal.stride, width)
     bandColumns = min(
       width, ceilDivide(ceilDivide(width, stride), columnParts) * stride)
     let bytes =
-      depthBlock < 2 * min(segment, horizontal.output)
+      depthBlock < 2 * min(segment, horizontal.longestRun)
       ? targets.nearBytes : targets.farBytes
     let rowBytes = bandColumns * channelBlock * computeByteCount
     let mostRows = max(1, min(height, bytes / rowBytes))
@@ -106,23 +106,25 @@ extension TapTiling {
 
     guard copies else {
       bandRows = stripRows
-      let panel = depth * geometry.taps * channelBlock * computeByteCount
+      let panel = depth * map.taps * channelBlock * computeByteCount
       blocksPerTask = max(
         1, min(ceilDivide(channels, channelBlock), targets.panelBytes / panel))
       (tapRows, isDense, tileRows, tileColumns) = (0, true, 0, 0)
       return
     }
     // A copy serves many strips and all channels.
-    let touchedColumns = horizontal.mostOutputs(touching: bandColumns)
+    let touchedColumns = horizontal.mostSources(touching: bandColumns)
     let rowCopy = max(1, touchedColumns) * depth * computeByteCount
     let bandLimit =
-      max(1, targets.copyBytes / rowCopy) * min(vertical.stride, height)
+      max(1, targets.copyBytes / rowCopy / vertical.step)
+      * min(vertical.stride, height)
     let strips = ceilDivide(height, stripRows)
     let bands = min(strips, max(ceilDivide(height, bandLimit), 4))
     bandRows = min(height, ceilDivide(strips, bands) * stripRows)
     blocksPerTask = ceilDivide(channels, channelBlock)
+    // Of a map with a step above 1 the stride is 1.
     tapRows = ceilDivide(bandRows, vertical.stride)
-    let touchedRows = vertical.mostOutputs(touching: bandRows)
+    let touchedRows = vertical.mostSources(touching: bandRows)
     isDense = touchedRows / vertical.kernel <= tapRows
     tileRows = isDense ? touchedRows : vertical.kernel * tapRows
     tileColumns = touchedColumns

@@ -1,8 +1,8 @@
 /// Tap accumulation (kn2row): per tap, one matrix product of the pixels of
-/// out_backprop that reach the result through it with that tap's filter, added
+/// the source that reach the result through it with that tap's filter, added
 /// straight to the result.
 ///
-/// Windows of one row that land inside through a tap are a run of out_backprop
+/// Windows of one row that land inside through a tap are a run of the source
 /// pixels, and what they reach lies `stride` pixels apart: both are matrices
 /// with a row stride, so strides and dilations cost nothing, no column buffer
 /// is written, and taps that fall into padding are never computed.
@@ -16,7 +16,7 @@
 struct Taps<Scalar: StorageScalar>: TileKernel {
   typealias Compute = Scalar.Compute
 
-  let geometry: Conv2DGeometry
+  let map: ConvolutionMap
   let tiling: TapTiling
   let panels: FilterPanels<Scalar>
   private let bandRowCount: Int
@@ -29,46 +29,48 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
   let reachesAll: Bool
   private let core: BLASCore
 
-  init(_ geometry: Conv2DGeometry, tiling: TapTiling, core: BLASCore) {
-    self.geometry = geometry
+  init(_ map: ConvolutionMap, tiling: TapTiling, core: BLASCore) {
+    self.map = map
     self.tiling = tiling
     self.core = core
     panels = FilterPanels(
-      geometry, channelBlock: tiling.channelBlock, tapsPerChunk: 1,
-      transposed: true)
-    bandRowCount = ceilDivide(geometry.inputHeight, tiling.bandRows)
-    bandColumnCount = ceilDivide(geometry.inputWidth, tiling.bandColumns)
-    let axes = [geometry.vertical, geometry.horizontal]
+      map, channelBlock: tiling.channelBlock, tapsPerChunk: 1,
+      byDepth: true)
+    bandRowCount = ceilDivide(map.resultHeight, tiling.bandRows)
+    bandColumnCount = ceilDivide(map.resultWidth, tiling.bandColumns)
+    let axes = [map.vertical, map.horizontal]
     reachesOnce = axes.allSatisfy {
       $0.kernel == 1 || ($0.dilation == 1 && $0.kernel <= $0.stride)
     }
     reachesAll = axes.allSatisfy {
-      $0.dilation == 1 && $0.kernel == $0.stride && $0.padBefore == 0
-        && $0.input == $0.output * $0.stride
+      $0.dilation == 1 && $0.kernel == $0.stride && $0.pad == 0
+        && ($0.step == 1
+          ? $0.result == $0.source * $0.stride
+          : ($0.result - 1) * $0.step < $0.source)
     }
     blockPartCount = ceilDivide(panels.blocksPerGroup, tiling.blocksPerTask)
   }
 
-  /// Why a geometry cannot be served, if so.
-  static func objection(to geometry: Conv2DGeometry) -> String? {
-    // A product has at most a row of pixels, `stride` apart in the result.
+  /// Why a map cannot be served, if so.
+  static func objection(to map: ConvolutionMap) -> String? {
+    // A product has at most a row of pixels, `stride` apart in the result and
+    // `step` apart in the source.
     let widest = max(
-      geometry.outputChannels, geometry.outputHeight * geometry.outputWidth)
-    let step = geometry.inputChannels.multipliedReportingOverflow(
-      by: geometry.horizontal.stride)
-    return widest > Int(Int32.max) || step.overflow
-      || step.partialValue > Int(Int32.max)
+      map.sourceHeight * map.sourceWidth,
+      map.resultChannels.multipliedClamped(by: map.horizontal.stride),
+      map.sourceChannels.multipliedClamped(by: map.horizontal.step))
+    return widest > Int(Int32.max)
       ? "a matrix dimension exceeds the 32 bits of the BLAS interface" : nil
   }
 
   var taskCount: Int {
-    geometry.groups * blockPartCount * geometry.batch * bandRowCount
+    map.groups * blockPartCount * map.batch * bandRowCount
       * bandColumnCount
   }
 
   var filterByteCount: Int { panels.byteCount }
 
-  var filterPartCount: Int { geometry.groups * panels.blocksPerGroup }
+  var filterPartCount: Int { map.groups * panels.blocksPerGroup }
 
   var packsOperands: Bool { core == .packed }
 
@@ -79,20 +81,20 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
   }
 
   func cost(_ model: CostModel) -> Double {
-    let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
+    let (vertical, horizontal) = (map.vertical, map.horizontal)
     let width = Double(tiling.channelBlock)
     let depth = Double(tiling.depthBlock)
     let rows = vertical.hits
     // Whole rows without a gap are one run.
     let merged =
-      vertical.stride == 1 && bandColumnCount == 1
-      ? Double(min(tiling.stripRows, vertical.output)) : 1
+      mayMerge && bandColumnCount == 1
+      ? Double(min(tiling.stripRows, vertical.longestRun)) : 1
     var products = 0.0
     horizontal.forEachTap { windows, weight in
       guard windows > 0, rows > 0 else { return }
       let isWhole =
-        Int(windows) == horizontal.output
-        && horizontal.input == horizontal.output * horizontal.stride
+        mayMerge && Int(windows) == horizontal.source
+        && horizontal.result == horizontal.source * horizontal.stride
       let runs = isWhole ? rows / merged : rows * Double(bandColumnCount)
       let pixels = rows * windows / runs
       let parts = (pixels / Double(tiling.pixels)).rounded(.up)
@@ -104,28 +106,28 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
           adds: !reachesOnce)
           + model.sums(pixels / parts * width))
     }
-    let blocks = Double(geometry.groups * panels.blocksPerGroup)
+    let blocks = Double(map.groups * panels.blocksPerGroup)
     let depths = Double(
-      ceilDivide(geometry.depthPerGroup, tiling.depthBlock))
+      ceilDivide(map.depthPerGroup, tiling.depthBlock))
     var cost =
-      Double(geometry.batch) * blocks * depths * products
-      + model.move(Double(geometry.inputCount))
+      Double(map.batch) * blocks * depths * products
+      + model.move(Double(map.resultCount))
     if !sumsInResult {
-      cost += model.load(Double(geometry.inputCount), geometry.dataFormat)
+      cost += model.load(Double(map.resultCount), map.dataFormat)
       let loads =
         Double(taskCount)
-        * Double(tiling.tileRows * tiling.tileColumns * geometry.depthPerGroup)
-      cost += model.load(loads, geometry.dataFormat)
+        * Double(tiling.tileRows * tiling.tileColumns * map.depthPerGroup)
+      cost += model.load(loads, map.dataFormat)
     }
     // Blocks are outermost: one that fits stays in the cache.
     let block =
-      geometry.taps * geometry.depthPerGroup * tiling.channelBlock
+      map.taps * map.depthPerGroup * tiling.channelBlock
       * MemoryLayout<Compute>.stride
-    let strips = ceilDivide(geometry.inputHeight, tiling.stripRows)
+    let strips = ceilDivide(map.resultHeight, tiling.stripRows)
     cost += model.filter(
-      geometry.usedWeights,
+      map.usedWeights,
       times: block <= 1 << 20
-        ? 1 : Double(geometry.batch * strips) * Double(bandColumnCount) / 4,
+        ? 1 : Double(map.batch * strips) * Double(bandColumnCount) / 4,
       behind: cost)
     return cost
   }
@@ -138,28 +140,35 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
   ) {
-    panels.pack(part: part, from: filter, into: prepared)
+    panels.pack(
+      part: part, from: StoredFilter(map, filter), into: prepared)
   }
 
   // MARK: Workspace
 
-  // Two parts, each padded to a cache line: the rows of out_backprop where they
+  // Two parts, each padded to a cache line: the rows of the source where they
   // are copied, the sums of a strip where they are not taken in the result.
 
   private var tileByteCount: Int {
-    guard OutBackpropTile<Scalar>.copies(geometry) else { return 0 }
+    guard SourceTile<Scalar>.copies(map) else { return 0 }
     return byteCount(
-      tiling.tileRows * tiling.tileColumns * geometry.depthPerGroup)
+      tiling.tileRows * tiling.tileColumns * map.depthPerGroup)
   }
 
   /// Whether sums are taken in the result.
   var sumsInResult: Bool {
-    Scalar.isCompute && geometry.dataFormat == .nhwc
+    Scalar.isCompute && map.dataFormat == .nhwc
+  }
+
+  /// Whether runs of pixels in rows beside each other may be one run.
+  var mayMerge: Bool {
+    map.vertical.stride == 1 && map.vertical.step == 1
+      && map.horizontal.step == 1
   }
 
   /// Whether a task clears all channels of its band at once.
   var clearsAllChannels: Bool {
-    sumsInResult && !reachesAll && geometry.groups == 1 && blockPartCount == 1
+    sumsInResult && !reachesAll && map.groups == 1 && blockPartCount == 1
   }
 
   private var sumsByteCount: Int {
@@ -181,7 +190,7 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
   @_specialize(where Scalar == Float)
   @_specialize(where Scalar == Double)
   func run(
-    task: Int, filter: UnsafeRawPointer, outBackprop: UnsafeRawPointer,
+    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
     result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
   ) {
     var rest = task
@@ -191,19 +200,19 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
     }
     // Neighbours in memory one after the other: groups of the same pixels, then
     // bands, then what reads another part of the filter.
-    let group = next(geometry.groups)
+    let group = next(map.groups)
     let columnBand = next(bandColumnCount)
     let rowBand = next(bandRowCount)
-    let image = next(geometry.batch)
+    let image = next(map.batch)
     let blocks = (0..<panels.blocksPerGroup)
       .part(rest, of: tiling.blocksPerTask)
 
-    let rows = (0..<geometry.inputHeight).part(rowBand, of: tiling.bandRows)
-    let columns = (0..<geometry.inputWidth)
+    let rows = (0..<map.resultHeight).part(rowBand, of: tiling.bandRows)
+    let columns = (0..<map.resultWidth)
       .part(columnBand, of: tiling.bandColumns)
     let source = TapSource<Scalar>(
-      geometry, tiling: tiling,
-      outBackprop: outBackprop.assumingMemoryBound(to: Scalar.self),
+      map, tiling: tiling,
+      source: source.assumingMemoryBound(to: Scalar.self),
       image: image, group: group, rows: rows, columns: columns,
       copy: workspace.assumingMemoryBound(to: Compute.self))
     source.load()
@@ -223,7 +232,7 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
         TapStrip(
           kernel: self, image: image,
           channels: self.panels.channels(block: block),
-          firstChannel: group * geometry.channelsPerGroup,
+          firstChannel: group * map.channelsPerGroup,
           rows: strip, columns: columns, panels: panels, source: source
         ).run(into: result, sums: sums)
         row = strip.upperBound
@@ -235,10 +244,10 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
     _ result: UnsafeMutablePointer<Scalar>, image: Int, rows: Range<Int>,
     columns: Range<Int>
   ) {
-    let channels = geometry.inputChannels
+    let channels = map.resultChannels
     for y in rows {
       let pixel =
-        (image * geometry.inputHeight + y) * geometry.inputWidth
+        (image * map.resultHeight + y) * map.resultWidth
         + columns.lowerBound
       // All bits zero is +0.0.
       UnsafeMutableRawPointer(result + pixel * channels).initializeMemory(
@@ -248,13 +257,13 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
   }
 }
 
-/// The pixels of out_backprop that reach a band, as rows of matrices: in place
+/// The pixels of the source that reach a band, as rows of matrices: in place
 /// or widened, and transposed from NCHW, in the workspace.
 struct TapSource<Scalar: StorageScalar> {
   typealias Compute = Scalar.Compute
 
-  private let geometry: Conv2DGeometry
-  private let outBackprop: UnsafePointer<Scalar>
+  private let map: ConvolutionMap
+  private let source: UnsafePointer<Scalar>
   private let image: Int
   private let group: Int
   private let bandRows: Range<Int>
@@ -269,22 +278,22 @@ struct TapSource<Scalar: StorageScalar> {
   let stride: Int
 
   init(
-    _ geometry: Conv2DGeometry, tiling: TapTiling,
-    outBackprop: UnsafePointer<Scalar>, image: Int, group: Int,
+    _ map: ConvolutionMap, tiling: TapTiling,
+    source: UnsafePointer<Scalar>, image: Int, group: Int,
     rows: Range<Int>, columns: Range<Int>, copy: UnsafeMutablePointer<Compute>
   ) {
-    self.geometry = geometry
-    self.outBackprop = outBackprop
+    self.map = map
+    self.source = source
     self.image = image
     self.group = group
     bandRows = rows
-    self.copy = OutBackpropTile<Scalar>.copies(geometry) ? copy : nil
+    self.copy = SourceTile<Scalar>.copies(map) ? copy : nil
     dense = tiling.isDense
     tapRows = tiling.tapRows
-    touchedRows = geometry.vertical.outputs(touching: rows)
-    touchedColumns = geometry.horizontal.outputs(touching: columns)
+    touchedRows = map.vertical.sources(touching: rows)
+    touchedColumns = map.horizontal.sources(touching: columns)
     stride =
-      self.copy == nil ? geometry.outputChannels : geometry.depthPerGroup
+      self.copy == nil ? map.sourceChannels : map.depthPerGroup
   }
 
   /// Fills the copy, if there is one.
@@ -293,19 +302,26 @@ struct TapSource<Scalar: StorageScalar> {
     if dense {
       load(touchedRows, at: 0)
     } else {
-      for tap in 0..<geometry.kernelHeight {
-        load(
-          geometry.vertical.outputs(landingIn: bandRows, tap: tap),
-          at: tap * tapRows)
+      let step = map.vertical.step
+      for tap in 0..<map.kernelHeight {
+        let run = map.vertical.run(landingIn: bandRows, tap: tap)
+        if step == 1 {
+          load(run.source..<run.source + run.count, at: tap * tapRows)
+          continue
+        }
+        for index in 0..<run.count {
+          let row = run.source + index * step
+          load(row..<row + 1, at: tap * tapRows + index)
+        }
       }
     }
   }
 
   private func load(_ rows: Range<Int>, at place: Int) {
-    let depth = geometry.depthPerGroup
-    let width = geometry.outputWidth
+    let depth = map.depthPerGroup
+    let width = map.sourceWidth
     let columns = touchedColumns
-    let tile = OutBackpropTile(geometry, outBackprop)
+    let tile = SourceTile(map, source)
     guard !rows.isEmpty, !columns.isEmpty, let copy else { return }
     let destination = copy + place * columns.count * depth
     if columns.count == width {
@@ -328,17 +344,18 @@ struct TapSource<Scalar: StorageScalar> {
       let place =
         dense
         ? row - touchedRows.lowerBound
-        : tap * tapRows + row
-          - geometry.vertical.outputs(landingIn: bandRows, tap: tap).lowerBound
+        : tap * tapRows
+          + (row - map.vertical.run(landingIn: bandRows, tap: tap).source)
+          / map.vertical.step
       return UnsafePointer(
         copy
           + (place * touchedColumns.count + column - touchedColumns.lowerBound)
           * stride)
     }
     let pixel =
-      (image * geometry.outputHeight + row) * geometry.outputWidth + column
+      (image * map.sourceHeight + row) * map.sourceWidth + column
     return Scalar.asCompute(
-      outBackprop + pixel * stride + group * geometry.depthPerGroup)!
+      source + pixel * stride + group * map.depthPerGroup)!
   }
 }
 
@@ -355,22 +372,22 @@ struct TapStrip<Scalar: StorageScalar> {
   let panels: UnsafePointer<Compute>
   let source: TapSource<Scalar>
 
-  private var geometry: Conv2DGeometry { kernel.geometry }
+  private var map: ConvolutionMap { kernel.map }
 
   func run(
     into result: UnsafeMutablePointer<Scalar>,
     sums: UnsafeMutablePointer<Compute>
   ) {
-    let allChannels = geometry.inputChannels
+    let allChannels = map.resultChannels
     if kernel.sumsInResult {
       let pixel =
-        (image * geometry.inputHeight + rows.lowerBound) * geometry.inputWidth
+        (image * map.resultHeight + rows.lowerBound) * map.resultWidth
         + columns.lowerBound
       let destination =
         result + pixel * allChannels + firstChannel + channels.lowerBound
       accumulate(
         into: Scalar.asCompute(destination)!, stride: allChannels,
-        rowStride: geometry.inputWidth * allChannels)
+        rowStride: map.resultWidth * allChannels)
     } else {
       accumulate(
         into: sums, stride: channels.count,
@@ -387,40 +404,38 @@ struct TapStrip<Scalar: StorageScalar> {
     if !kernel.reachesAll, !kernel.clearsAllChannels {
       clear(sums, stride: stride, rowStride: rowStride)
     }
-    let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
-    let panelSize = geometry.depthPerGroup * channels.count
+    let (vertical, horizontal) = (map.vertical, map.horizontal)
+    let resultStep = horizontal.stride * stride
+    let panelSize = map.depthPerGroup * channels.count
     for r in 0..<vertical.kernel {
-      let outputRows = vertical.outputs(landingIn: rows, tap: r)
-      guard !outputRows.isEmpty else { continue }
-      let y =
-        vertical.position(output: outputRows.lowerBound, tap: r)
-        - rows.lowerBound
+      let rowRun = vertical.run(landingIn: rows, tap: r)
+      guard !rowRun.isEmpty else { continue }
       for c in 0..<horizontal.kernel {
-        let outputColumns = horizontal.outputs(landingIn: columns, tap: c)
-        guard !outputColumns.isEmpty else { continue }
-        let x =
-          horizontal.position(output: outputColumns.lowerBound, tap: c)
-          - columns.lowerBound
+        let run = horizontal.run(landingIn: columns, tap: c)
+        guard !run.isEmpty else { continue }
         let panel = panels + (r * horizontal.kernel + c) * panelSize
-        let destination = sums + y * rowStride + x * stride
+        let destination =
+          sums + (rowRun.result - rows.lowerBound) * rowStride
+          + (run.result - columns.lowerBound) * stride
         // Whole rows without a gap are one run of pixels.
         let isWhole =
-          vertical.stride == 1 && outputColumns.count == horizontal.output
-          && rowStride == outputColumns.count * horizontal.stride * stride
+          kernel.mayMerge && run.count == horizontal.source
+          && rowStride == run.count * resultStep
         if isWhole {
           multiply(
-            source.pixel(
-              row: outputRows.lowerBound, column: 0, tap: r),
-            panel, pixels: outputRows.count * outputColumns.count,
-            into: destination, stride: horizontal.stride * stride)
+            source.pixel(row: rowRun.source, column: 0, tap: r),
+            panel, pixels: rowRun.count * run.count,
+            into: destination, stride: resultStep)
           continue
         }
-        for (index, row) in outputRows.enumerated() {
+        for index in 0..<rowRun.count {
           multiply(
-            source.pixel(row: row, column: outputColumns.lowerBound, tap: r),
-            panel, pixels: outputColumns.count,
+            source.pixel(
+              row: rowRun.source + index * vertical.step, column: run.source,
+              tap: r),
+            panel, pixels: run.count,
             into: destination + index * vertical.stride * rowStride,
-            stride: horizontal.stride * stride)
+            stride: resultStep)
         }
       }
     }
@@ -431,8 +446,9 @@ struct TapStrip<Scalar: StorageScalar> {
     _ pixels: UnsafePointer<Compute>, _ panel: UnsafePointer<Compute>,
     pixels count: Int, into sums: UnsafeMutablePointer<Compute>, stride: Int
   ) {
-    let depth = geometry.depthPerGroup
+    let depth = map.depthPerGroup
     let width = channels.count
+    let sourceStep = map.horizontal.step * source.stride
     let parts = ceilDivide(count, kernel.tiling.pixels)
     var start = 0
     while start < depth {
@@ -442,7 +458,7 @@ struct TapStrip<Scalar: StorageScalar> {
         let last = count * (index + 1) / parts
         Compute.multiply(
           rows: last - first, columns: width, depth: part,
-          pixels + first * source.stride + start, stride: source.stride,
+          pixels + first * sourceStep + start, stride: sourceStep,
           panel + start * width, stride: width,
           accumulate: !kernel.reachesOnce || start > 0,
           into: sums + first * stride, stride: stride)
@@ -472,7 +488,7 @@ struct TapStrip<Scalar: StorageScalar> {
   private func store(
     _ sums: UnsafePointer<Compute>, into result: UnsafeMutablePointer<Scalar>
   ) {
-    ResultTile(geometry, result).store(
+    ResultTile(map, result).store(
       sums, image: image,
       channels: firstChannel + channels.lowerBound..<firstChannel
         + channels.upperBound,

@@ -1,4 +1,4 @@
-/// An algorithm bound to a geometry and an element type: independent tasks,
+/// An algorithm bound to a map and an element type: independent tasks,
 /// each of which writes its own part of the result.
 ///
 /// The shape of a task depends on the problem and the core type alone, never on
@@ -9,7 +9,7 @@
 /// the methods of a generic kernel by itself: `@_specialize` on those that do
 /// the work makes it, which is worth a factor of 1.2 to 2.
 ///
-/// All pointers are to whole tensors of the geometry's sizes. A kernel neither
+/// All pointers are to whole tensors of the map's sizes. A kernel neither
 /// validates, allocates nor throws.
 protocol TileKernel: Sendable {
   /// Tasks, each safe to run beside any other.
@@ -49,7 +49,7 @@ protocol TileKernel: Sendable {
 
   /// Computes one part of the result.
   func run(
-    task: Int, filter: UnsafeRawPointer, outBackprop: UnsafeRawPointer,
+    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
     result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer)
 }
 

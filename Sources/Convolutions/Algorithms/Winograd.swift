@@ -1,4 +1,4 @@
-/// Winograd's minimal filtering: tiles of out_backprop are transformed, so that
+/// Winograd's minimal filtering: tiles of the source are transformed, so that
 /// one matrix product a point of the transform takes the sum over channels, and
 /// transformed back; 3x3 taps cost 36 products for 16 pixels in place of 144.
 ///
@@ -16,7 +16,7 @@
 struct Winograd<Scalar: StorageScalar>: TileKernel {
   typealias Compute = Scalar.Compute
 
-  let geometry: Conv2DGeometry
+  let map: ConvolutionMap
   let phases: [WinogradPhase]
   let core: BLASCore
   /// The filter as it is, for results that are not finite.
@@ -35,38 +35,38 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   static var mostChannels: Int { 256 }
 
   init(
-    _ geometry: Conv2DGeometry, promise: WinogradPromise, core: BLASCore
+    _ map: ConvolutionMap, promise: WinogradPromise, core: BLASCore
   ) throws(WinogradObjection) {
-    self.geometry = geometry
+    self.map = map
     self.core = core
-    channelBlock = Self.channelBlock(geometry, core)
-    phases = try Self.phases(geometry, promise, core, channelBlock)
+    channelBlock = Self.channelBlock(map, core)
+    phases = try Self.phases(map, promise, core, channelBlock)
     plain = FilterPanels(
-      geometry, channelBlock: Self.filterBlock(geometry), tapsPerChunk: 1,
-      transposed: true)
+      map, channelBlock: Self.filterBlock(map), tapsPerChunk: 1,
+      byDepth: true)
     layout = WinogradWorkspace(
-      phases, depth: geometry.depthPerGroup,
-      width: min(geometry.channelsPerGroup, Self.mostChannels),
-      scatters: geometry.dataFormat == .nchw
+      phases, depth: map.depthPerGroup,
+      width: min(map.channelsPerGroup, Self.mostChannels),
+      scatters: map.dataFormat == .nchw
         && phases.contains { $0.horizontal.spacing > 1 })
-    let groups = geometry.groups
+    let groups = map.groups
     firstTask = phases.reduce(into: [0]) {
       $0.append($0.last! + groups * $1.tasks)
     }
-    let weights = groups * geometry.depthPerGroup * geometry.channelsPerGroup
-    firstWeight = phases.reduce(into: [weights * geometry.taps]) {
+    let weights = groups * map.depthPerGroup * map.channelsPerGroup
+    firstWeight = phases.reduce(into: [weights * map.taps]) {
       $0.append($0.last! + weights * $1.products)
     }
   }
 
-  /// Why a geometry cannot be served, if so.
+  /// Why a map cannot be served, if so.
   static func objection(
-    to geometry: Conv2DGeometry, promise: WinogradPromise
+    to map: ConvolutionMap, promise: WinogradPromise
   ) -> String? {
     do {
       let core = BLASRuntime.core
       _ = try phases(
-        geometry, promise, core, channelBlock(geometry, core))
+        map, promise, core, channelBlock(map, core))
       return nil
     } catch {
       return error.reason
@@ -74,21 +74,21 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   }
 
   /// Input channels of a part of the filter.
-  private static func filterBlock(_ geometry: Conv2DGeometry) -> Int {
-    evenBlock(max(1, geometry.channelsPerGroup), limit: 64)
+  private static func filterBlock(_ map: ConvolutionMap) -> Int {
+    evenBlock(max(1, map.channelsPerGroup), limit: 64)
   }
 
   private static func channelBlock(
-    _ geometry: Conv2DGeometry, _ core: BLASCore
+    _ map: ConvolutionMap, _ core: BLASCore
   ) -> Int {
-    let block = filterBlock(geometry)
+    let block = filterBlock(map)
     guard core != .small else { return block }
     return min(
-      max(1, geometry.channelsPerGroup), mostChannels / block * block)
+      max(1, map.channelsPerGroup), mostChannels / block * block)
   }
 
   private static func phases(
-    _ geometry: Conv2DGeometry, _ promise: WinogradPromise, _ core: BLASCore,
+    _ map: ConvolutionMap, _ promise: WinogradPromise, _ core: BLASCore,
     _ channelBlock: Int
   ) throws(WinogradObjection) -> [WinogradPhase] {
     func object(_ reason: String) throws(WinogradObjection) -> Never {
@@ -100,8 +100,11 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     guard BLASRuntime.isOpenBLAS || promise == .integers else {
       try object("its error is not known on a BLAS other than OpenBLAS")
     }
-    let axes = [geometry.vertical, geometry.horizontal]
-    guard axes.allSatisfy({ $0.stride <= min($0.kernel, $0.input) }) else {
+    let axes = [map.vertical, map.horizontal]
+    guard axes.allSatisfy({ $0.step == 1 }) else {
+      try object("windows of the result lie a stride apart")
+    }
+    guard axes.allSatisfy({ $0.stride <= min($0.kernel, $0.result) }) else {
       try object("a stride is above the kernel, or the image")
     }
     // Each pair of phases has transforms of its own: with many they cost more
@@ -109,7 +112,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     guard axes.allSatisfy({ $0.stride <= mostStride }) else {
       try object("a stride is above \(mostStride)")
     }
-    guard geometry.depthPerGroup <= Int(Int32.max) else {
+    guard map.depthPerGroup <= Int(Int32.max) else {
       try object(
         "a matrix dimension exceeds the 32 bits of the BLAS interface")
     }
@@ -122,19 +125,19 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
       try object("no phase has more than 1 tap")
     }
     guard
-      axes.allSatisfy({ $0.kernel == 1 || $0.dilation <= max(1, $0.output) })
-    else { try object("a dilation is above out_backprop's size") }
+      axes.allSatisfy({ $0.kernel == 1 || $0.dilation <= max(1, $0.source) })
+    else { try object("a dilation is above the size of the source") }
     guard
       axes.allSatisfy({ axis in
         (0..<axis.stride).allSatisfy { PhaseTaps(axis, phase: $0).count > 0 }
       })
     else { try object("stride and dilation leave a phase without taps") }
     var phases: [WinogradPhase] = []
-    for row in 0..<geometry.vertical.stride {
-      for column in 0..<geometry.horizontal.stride {
+    for row in 0..<map.vertical.stride {
+      for column in 0..<map.horizontal.stride {
         guard
           let phase = WinogradPhase(
-            geometry, rowPhase: row, columnPhase: column, promise: promise,
+            map, rowPhase: row, columnPhase: column, promise: promise,
             core: core, channelBlock: channelBlock,
             computeByteCount: MemoryLayout<Compute>.stride)
         else { try object("no exact set of points has so many taps") }
@@ -142,8 +145,8 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
       }
     }
     let workspace = WinogradWorkspace(
-      phases, depth: geometry.depthPerGroup,
-      width: min(geometry.channelsPerGroup, mostChannels), scatters: true)
+      phases, depth: map.depthPerGroup,
+      width: min(map.channelsPerGroup, mostChannels), scatters: true)
     guard
       workspace.scalarCount * MemoryLayout<Compute>.stride <= mostWorkspace
     else { try object("a thread would need more than 32 MiB of workspace") }
@@ -163,7 +166,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
       })
     let rows = phases.map(\.tilesPerTask).max() ?? 0
     return "tiles of " + tiles.sorted().joined(separator: ", ")
-      + "; GEMM \(rows)x\(channelBlock)x\(geometry.depthPerGroup), "
+      + "; GEMM \(rows)x\(channelBlock)x\(map.depthPerGroup), "
       + "\(taskCount) tasks"
   }
 
@@ -178,8 +181,8 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   }
 
   func cost(_ model: CostModel) -> Double {
-    let depth = Double(geometry.depthPerGroup)
-    let width = Double(geometry.channelsPerGroup)
+    let depth = Double(map.depthPerGroup)
+    let width = Double(map.channelsPerGroup)
     let blocks = (width / Double(channelBlock)).rounded(.up)
     var cost = 0.0
     for phase in phases {
@@ -208,11 +211,11 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
         * Double(horizontal.products + horizontal.outputs)
         + Double(vertical.products + vertical.outputs) * outputs
       let pixels = units * Double(vertical.inputs) * columns
-      let areApart = horizontal.lattices > 1 || geometry.groups > 1
+      let areApart = horizontal.lattices > 1 || map.groups > 1
       cost +=
         products
         + model.transform(units * (forward * depth + inverse * width))
-        + model.load(pixels * depth, geometry.dataFormat)
+        + model.load(pixels * depth, map.dataFormat)
         + (areApart ? model.runs(pixels, scalars: 0) : 0)
         + model.filter(
           Double(phase.products) * depth * width, times: tasks,
@@ -222,14 +225,14 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     // so that the choice is the same for one as for many.
     let weights = filterByteCount / MemoryLayout<Compute>.stride
     cost += model.transform(
-      Double(weights) / Double(geometry.groups) * Double(geometry.batch) / 2)
-    let results = Double(geometry.inputCount)
-    if geometry.dataFormat == .nchw, geometry.horizontal.stride > 1 {
+      Double(weights) / Double(map.groups) * Double(map.batch) / 2)
+    let results = Double(map.resultCount)
+    if map.dataFormat == .nchw, map.horizontal.stride > 1 {
       // One by one, a stride apart.
-      cost += results / Double(geometry.groups)
+      cost += results / Double(map.groups)
     }
-    return Double(geometry.groups) * cost
-      + model.load(results, geometry.dataFormat)
+    return Double(map.groups) * cost
+      + model.load(results, map.dataFormat)
   }
 
   // MARK: Filter
@@ -241,7 +244,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     firstWeight.last! * MemoryLayout<Compute>.stride
   }
 
-  var filterPartCount: Int { geometry.groups * plain.blocksPerGroup }
+  var filterPartCount: Int { map.groups * plain.blocksPerGroup }
 
   /// Where the transformed filter starts from a channel of a group on, `[products,
   /// depth, channels]`, and its channels.
@@ -249,10 +252,10 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     offset: Int, channels: Int
   ) {
     let first = channel / channelBlock * channelBlock
-    let channels = min(channelBlock, geometry.channelsPerGroup - first)
+    let channels = min(channelBlock, map.channelsPerGroup - first)
     let block =
-      phases[phase].products * geometry.depthPerGroup
-      * (group * geometry.channelsPerGroup + first)
+      phases[phase].products * map.depthPerGroup
+      * (group * map.channelsPerGroup + first)
     return (firstWeight[phase] + block + channel - first, channels)
   }
 
@@ -264,11 +267,11 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
   ) {
-    plain.pack(part: part, from: filter, into: prepared)
+    plain.pack(part: part, from: StoredFilter(map, filter), into: prepared)
     let (group, block) = part.quotientAndRemainder(
       dividingBy: plain.blocksPerGroup)
     let channels = plain.channels(block: block)
-    let depth = geometry.depthPerGroup
+    let depth = map.depthPerGroup
     let numbers = prepared.assumingMemoryBound(to: Compute.self)
     let panels = numbers + plain.offset(group: group, block: block)
     // What no cache holds.
@@ -281,7 +284,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
         for i in 0..<rows.count {
           for j in 0..<columns.count {
             $0[i * columns.count + j] =
-              (rows.tap(i) * geometry.kernelWidth + columns.tap(j)) * depth
+              (rows.tap(i) * map.kernelWidth + columns.tap(j)) * depth
               * channels.count
           }
         }
@@ -309,23 +312,23 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   @_specialize(where Scalar == Float)
   @_specialize(where Scalar == Double)
   func run(
-    task: Int, filter: UnsafeRawPointer, outBackprop: UnsafeRawPointer,
+    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
     result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
   ) {
     let index = firstTask.lastIndex { $0 <= task }!
     let phase = phases[index]
     let (rest, group) = (task - firstTask[index])
-      .quotientAndRemainder(dividingBy: geometry.groups)
+      .quotientAndRemainder(dividingBy: map.groups)
     let (block, part) = rest.quotientAndRemainder(
       dividingBy: phase.channelParts)
     WinogradTask(
       kernel: self, phaseIndex: index, phase: phase, group: group,
       units: phase.units(task: block),
-      channels: (0..<geometry.channelsPerGroup)
+      channels: (0..<map.channelsPerGroup)
         .part(part, of: phase.partChannels),
       filter: filter.assumingMemoryBound(to: Compute.self),
-      outBackprop: OutBackpropTile(
-        geometry, outBackprop.assumingMemoryBound(to: Scalar.self)),
+      sourceTile: SourceTile(
+        map, source.assumingMemoryBound(to: Scalar.self)),
       result: result.assumingMemoryBound(to: Scalar.self),
       layout: layout,
       workspace: workspace.assumingMemoryBound(to: Compute.self)
@@ -333,14 +336,14 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   }
 }
 
-/// Why Winograd cannot serve a geometry.
+/// Why Winograd cannot serve a map.
 struct WinogradObjection: Error {
   let reason: String
 }
 
 /// The parts of a task's workspace, in scalars, each for the largest phase.
 struct WinogradWorkspace: Sendable {
-  /// Out_backprop of a unit, `[inputs, columns, depth]`.
+  /// The source of a unit, `[inputs, columns, depth]`.
   let source = 0
   /// The same transformed along its columns; afterwards products of a unit,
   /// transformed back along the rows.

@@ -10,13 +10,13 @@ struct WinogradTask<Scalar: StorageScalar> {
   /// Counted within the group.
   let channels: Range<Int>
   let filter: UnsafePointer<Compute>
-  let outBackprop: OutBackpropTile<Scalar>
+  let sourceTile: SourceTile<Scalar>
   let result: UnsafeMutablePointer<Scalar>
   let layout: WinogradWorkspace
   let workspace: UnsafeMutablePointer<Compute>
 
-  private var geometry: Conv2DGeometry { kernel.geometry }
-  private var depth: Int { geometry.depthPerGroup }
+  private var map: ConvolutionMap { kernel.map }
+  private var depth: Int { map.depthPerGroup }
 
   /// Tiles of the task before a unit.
   private func firstTile(_ unit: Int) -> Int {
@@ -92,21 +92,21 @@ struct WinogradTask<Scalar: StorageScalar> {
     }
   }
 
-  /// Copies what reaches a unit, zeros where there is no out_backprop.
+  /// Copies what reaches a unit, zeros where there is no source.
   private func load(
     _ unit: Unit, columns: Int, into source: UnsafeMutablePointer<Compute>
   ) {
-    let (height, width) = (geometry.outputHeight, geometry.outputWidth)
+    let (height, width) = (map.sourceHeight, map.sourceWidth)
     let (vertical, horizontal) = (phase.vertical, phase.horizontal)
-    let firstRow = unit.firstRow + vertical.taps.window(0)
-    let firstColumn = unit.firstColumn + horizontal.taps.window(0)
-    let step = horizontal.windowStep
+    let firstRow = unit.firstRow + vertical.taps.source(0)
+    let firstColumn = unit.firstColumn + horizontal.taps.source(0)
+    let step = horizontal.sourceStep
     func place(of column: Int) -> Int {
       min(columns, max(0, ceilDivide(column - firstColumn, step)))
     }
     let inside = place(of: 0)..<place(of: max(width, firstColumn))
     for index in 0..<vertical.inputs {
-      let row = firstRow + index * vertical.windowStep
+      let row = firstRow + index * vertical.sourceStep
       let place = source + index * columns * depth
       guard (0..<height).contains(row), !inside.isEmpty else {
         place.update(repeating: .zero, count: columns * depth)
@@ -115,7 +115,7 @@ struct WinogradTask<Scalar: StorageScalar> {
       let before = inside.lowerBound * depth
       let count = inside.count * depth
       place.update(repeating: .zero, count: before)
-      outBackprop.loadPixels(
+      sourceTile.loadPixels(
         first: row * width + firstColumn + inside.lowerBound * step,
         count: inside.count, step: step, image: unit.image, group: group,
         into: place + before)
@@ -131,7 +131,7 @@ struct WinogradTask<Scalar: StorageScalar> {
     let tileStride = WinogradWorkspace.stride(phase, channels: depth)
     let sumStride = WinogradWorkspace.stride(
       phase,
-      channels: min(geometry.channelsPerGroup, Winograd<Scalar>.mostChannels))
+      channels: min(map.channelsPerGroup, Winograd<Scalar>.mostChannels))
     for p in 0..<phase.products {
       let tile = workspace + layout.tiles + p * tileStride
       let sums = workspace + layout.sums + p * sumStride
@@ -164,7 +164,7 @@ struct WinogradTask<Scalar: StorageScalar> {
     let width = channels.count
     let stride = WinogradWorkspace.stride(
       phase,
-      channels: min(geometry.channelsPerGroup, Winograd<Scalar>.mostChannels))
+      channels: min(map.channelsPerGroup, Winograd<Scalar>.mostChannels))
     let row = unit.tiles * horizontal.outputs * width
     let sums = workspace + layout.sums + firstTile(unit.index) * width
     let outputs = transformed(
@@ -176,9 +176,9 @@ struct WinogradTask<Scalar: StorageScalar> {
     guard columns > 0 else { return }
     // Beyond them a tile has the rounding errors of its other positions.
     let reachedRows = vertical.reached(
-      from: unit.firstRow, count: rows, windows: geometry.outputHeight)
+      from: unit.firstRow, count: rows, sources: map.sourceHeight)
     let reachedColumns = horizontal.reached(
-      from: unit.firstColumn, count: columns, windows: geometry.outputWidth)
+      from: unit.firstColumn, count: columns, sources: map.sourceWidth)
     for index in 0..<rows {
       let place = outputs + index * row
       let run = Run(
@@ -243,21 +243,21 @@ struct WinogradTask<Scalar: StorageScalar> {
         run.channels.upperBound, block)
     sums.update(repeating: .zero, count: run.count * width)
     let windowRows = vertical.taps.indices(
-      at: run.row, windows: geometry.outputHeight)
+      at: run.row, sources: map.sourceHeight)
     for i in windowRows {
       for index in 0..<run.count {
         let q = run.column + index * horizontal.lattices
         let windows = horizontal.taps.indices(
-          at: q, windows: geometry.outputWidth)
+          at: q, sources: map.sourceWidth)
         for j in windows {
           let window =
-            (run.row + vertical.taps.window(i)) * geometry.outputWidth + q
-            + horizontal.taps.window(j)
-          outBackprop.loadPixels(
+            (run.row + vertical.taps.source(i)) * map.sourceWidth + q
+            + horizontal.taps.source(j)
+          sourceTile.loadPixels(
             first: window, count: 1, image: run.image, group: group,
             into: pixel)
           let tap =
-            vertical.taps.tap(i) * geometry.kernelWidth
+            vertical.taps.tap(i) * map.kernelWidth
             + horizontal.taps.tap(j)
           for block in blocks {
             let part = kernel.plain.channels(block: block)
@@ -278,24 +278,24 @@ struct WinogradTask<Scalar: StorageScalar> {
   /// Rounds a run of positions to their places in the result.
   private func store(_ sums: UnsafePointer<Compute>, _ run: Run) {
     let (vertical, horizontal) = (phase.vertical, phase.horizontal)
-    let group = group * geometry.channelsPerGroup
+    let group = group * map.channelsPerGroup
     let channels =
       run.channels.lowerBound + group..<run.channels.upperBound + group
     let y = vertical.first + run.row * vertical.stride
     let x = horizontal.first + run.column * horizontal.stride
     let spacing = horizontal.spacing
     if spacing == 1 {
-      ResultTile(geometry, result).store(
+      ResultTile(map, result).store(
         sums, image: run.image, channels: channels, rows: y..<y + 1,
         columns: x..<x + run.count)
       return
     }
-    if geometry.dataFormat == .nchw {
+    if map.dataFormat == .nchw {
       scatter(sums, run, y: y, x: x, channels: channels)
       return
     }
-    let all = geometry.inputChannels
-    let pixel = (run.image * geometry.inputHeight + y) * geometry.inputWidth + x
+    let all = map.resultChannels
+    let pixel = (run.image * map.resultHeight + y) * map.resultWidth + x
     Scalar.narrowRows(
       sums, stride: channels.count,
       to: result + pixel * all + channels.lowerBound, stride: spacing * all,
@@ -309,7 +309,7 @@ struct WinogradTask<Scalar: StorageScalar> {
   ) {
     let spacing = phase.horizontal.spacing
     let count = run.count
-    let plane = geometry.inputHeight * geometry.inputWidth
+    let plane = map.resultHeight * map.resultWidth
     UnsafeMutableRawPointer(workspace + layout.planes).withMemoryRebound(
       to: Scalar.self, capacity: count * channels.count
     ) { planes in
@@ -318,8 +318,8 @@ struct WinogradTask<Scalar: StorageScalar> {
         to: planes, stride: count)
       var place =
         result
-        + (run.image * geometry.inputChannels + channels.lowerBound) * plane
-        + y * geometry.inputWidth + x
+        + (run.image * map.resultChannels + channels.lowerBound) * plane
+        + y * map.resultWidth + x
       for channel in 0..<channels.count {
         let source = planes + channel * count
         for q in 0..<count { place[q * spacing] = source[q] }

@@ -7,8 +7,8 @@ struct WinogradPhaseAxis: Sendable, Hashable {
   let positions: Int
   let taps: PhaseTaps
   /// From the window of one tap to that of the next.
-  let windowStep: Int
-  /// Positions that lie ``windowStep`` apart make a lattice of their own, with
+  let sourceStep: Int
+  /// Positions that lie ``sourceStep`` apart make a lattice of their own, with
   /// dilation 1.
   let lattices: Int
   let transform: WinogradAxis
@@ -31,33 +31,33 @@ struct WinogradPhaseAxis: Sendable, Hashable {
   }
 
   /// Those of `count` positions of a lattice from `q` on, by index, that a tap
-  /// of some window reaches; the dilation is not above `windows`, so there are
+  /// of some window reaches; the dilation is not above `sources`, so there are
   /// none between them that no tap does.
-  func reached(from q: Int, count: Int, windows: Int) -> Range<Int> {
-    let first = -taps.window(taps.count - 1)
-    let end = windows - taps.window(0)
+  func reached(from q: Int, count: Int, sources: Int) -> Range<Int> {
+    let first = -taps.source(taps.count - 1)
+    let end = sources - taps.source(0)
     let lower = min(max(0, ceilDivide(first - q, lattices)), count)
     return lower..<min(max(lower, ceilDivide(end - q, lattices)), count)
   }
 
   /// The axis with each set that has loops for its taps; none where no set has.
   static func candidates(
-    _ axis: Axis, phase: Int, promise: WinogradPromise
+    _ axis: MapAxis, phase: Int, promise: WinogradPromise
   ) -> [WinogradPhaseAxis] {
     let taps = PhaseTaps(axis, phase: phase)
-    let positions = (axis.input - 1 - phase) / axis.stride + 1
-    let step = taps.count > 1 ? taps.windowStep : 1
+    let positions = (axis.result - 1 - phase) / axis.stride + 1
+    let step = taps.count > 1 ? taps.sourceStep : 1
     return promise.sets(taps: taps.count).map {
       WinogradPhaseAxis(
         first: phase, stride: axis.stride, positions: positions, taps: taps,
-        windowStep: step, lattices: min(step, positions),
+        sourceStep: step, lattices: min(step, positions),
         transform: WinogradAxis(points: $0, taps: taps.count))
     }
   }
 }
 
 /// One phase of the rows and columns of a result: a correlation with stride 1 of
-/// out_backprop with the filter's taps of that phase, and how Winograd cuts it.
+/// the source with the filter's taps of that phase, and how Winograd cuts it.
 struct WinogradPhase: Sendable, Hashable {
   let vertical: WinogradPhaseAxis
   let horizontal: WinogradPhaseAxis
@@ -78,7 +78,7 @@ struct WinogradPhase: Sendable, Hashable {
   let channelParts: Int
   /// Channels of such a part, at most.
   let partChannels: Int
-  /// Channels of out_backprop of one product, whose sums are then added up: as
+  /// Channels of the source of one product, whose sums are then added up: as
   /// many as the accuracy and the fast path for small products allow.
   let depthBlock: Int
   /// The relative Frobenius error to expect of random data, in units of the
@@ -89,7 +89,7 @@ struct WinogradPhase: Sendable, Hashable {
   var products: Int { vertical.products * horizontal.products }
   /// Tiles of a task, at most: rows of a product.
   var tilesPerTask: Int { unitsPerTask * tilesPerUnit }
-  /// Columns of out_backprop that reach a unit.
+  /// Columns of the source that reach a unit.
   var unitInputs: Int {
     tilesPerUnit * horizontal.outputs + horizontal.taps.count - 1
   }
@@ -115,17 +115,17 @@ struct WinogradPhase: Sendable, Hashable {
   }
 
   init?(
-    _ geometry: Conv2DGeometry, rowPhase: Int, columnPhase: Int,
+    _ map: ConvolutionMap, rowPhase: Int, columnPhase: Int,
     promise: WinogradPromise, core: BLASCore, channelBlock: Int,
     computeByteCount: Int
   ) {
     guard
       let axes = Self.axes(
-        geometry, rowPhase: rowPhase, columnPhase: columnPhase,
+        map, rowPhase: rowPhase, columnPhase: columnPhase,
         promise: promise, core: core, computeByteCount: computeByteCount)
     else { return nil }
     (vertical, horizontal) = axes
-    let depth = max(geometry.depthPerGroup, 1)
+    let depth = max(map.depthPerGroup, 1)
 
     // A unit: what is transformed along the rows stays in the L2 cache.
     let column =
@@ -135,17 +135,17 @@ struct WinogradPhase: Sendable, Hashable {
     tilesPerUnit = ceilDivide(horizontal.tiles, unitsAcross)
     let unitsPerImage =
       vertical.lattices * horizontal.lattices * vertical.tiles * unitsAcross
-    units = geometry.batch * unitsPerImage
+    units = map.batch * unitsPerImage
     unitsTogether =
-      core.rowsAreAlike(columns: geometry.channelsPerGroup)
+      core.rowsAreAlike(columns: map.channelsPerGroup)
       ? units : unitsPerImage
 
     let most = max(
       1,
       Self.tilesPerTask(
-        geometry, products: vertical.products * horizontal.products, core,
+        map, products: vertical.products * horizontal.products, core,
         computeByteCount: computeByteCount) / tilesPerUnit)
-    let blocks = max(1, ceilDivide(geometry.channelsPerGroup, channelBlock))
+    let blocks = max(1, ceilDivide(map.channelsPerGroup, channelBlock))
     // Where there are few, tasks are cut from channels, or else from tiles.
     let least = blocks == 1 ? min(2, unitsTogether) : 1
     var tileTasks = max(1, least, ceilDivide(unitsTogether, most))
@@ -158,10 +158,10 @@ struct WinogradPhase: Sendable, Hashable {
       tileTasks = even
     }
     unitsPerTask = max(1, ceilDivide(unitsTogether, tileTasks))
-    let parts = min(blocks, max(1, fewTasks / (geometry.groups * tileTasks)))
+    let parts = min(blocks, max(1, fewTasks / (map.groups * tileTasks)))
     partChannels = ceilDivide(blocks, parts) * channelBlock
     channelParts = max(
-      1, ceilDivide(geometry.channelsPerGroup, max(1, partChannels)))
+      1, ceilDivide(map.channelsPerGroup, max(1, partChannels)))
 
     let amplification =
       vertical.transform.amplification * horizontal.transform.amplification
@@ -186,14 +186,14 @@ struct WinogradPhase: Sendable, Hashable {
   /// hold of them transformed; many where the filter is large, as each task reads
   /// it.
   private static func tilesPerTask(
-    _ geometry: Conv2DGeometry, products: Int, _ core: BLASCore,
+    _ map: ConvolutionMap, products: Int, _ core: BLASCore,
     computeByteCount: Int
   ) -> Int {
-    let depth = max(geometry.depthPerGroup, 1)
-    let width = min(geometry.channelsPerGroup, Winograd<Float>.mostChannels)
+    let depth = max(map.depthPerGroup, 1)
+    let width = min(map.channelsPerGroup, Winograd<Float>.mostChannels)
     let tile = products * (depth + width) * computeByteCount
     let filter =
-      products * depth * geometry.channelsPerGroup * computeByteCount
+      products * depth * map.channelsPerGroup * computeByteCount
     let limit =
       filter > 16 << 20 ? 8 << 20 : filter > 4 << 20 ? 3 << 20 : 1 << 20
     // Fewer for very many channels, to keep a workspace within bounds.
@@ -207,14 +207,14 @@ struct WinogradPhase: Sendable, Hashable {
   /// The two transforms that take the least work, of those that keep the
   /// promise, or else those with the least error.
   private static func axes(
-    _ geometry: Conv2DGeometry, rowPhase: Int, columnPhase: Int,
+    _ map: ConvolutionMap, rowPhase: Int, columnPhase: Int,
     promise: WinogradPromise, core: BLASCore, computeByteCount: Int
   ) -> (WinogradPhaseAxis, WinogradPhaseAxis)? {
     let rows = WinogradPhaseAxis.candidates(
-      geometry.vertical, phase: rowPhase, promise: promise)
+      map.vertical, phase: rowPhase, promise: promise)
     let columns = WinogradPhaseAxis.candidates(
-      geometry.horizontal, phase: columnPhase, promise: promise)
-    let depth = max(geometry.depthPerGroup, 1)
+      map.horizontal, phase: columnPhase, promise: promise)
+    let depth = max(map.depthPerGroup, 1)
     var best: (WinogradPhaseAxis, WinogradPhaseAxis)?
     var leastScore = (breach: Double.infinity, work: Double.infinity)
     for row in rows {
@@ -225,7 +225,7 @@ struct WinogradPhase: Sendable, Hashable {
         let promised = promise.mostError(
           terms: row.taps.count * column.taps.count * depth)
         let work = work(
-          row, column, geometry, core, computeByteCount: computeByteCount)
+          row, column, map, core, computeByteCount: computeByteCount)
         let score = (max(0, error - promised), work)
         if score < leastScore { (best, leastScore) = ((row, column), score) }
       }
@@ -237,9 +237,9 @@ struct WinogradPhase: Sendable, Hashable {
   /// (`convbench choose`).
   private static func work(
     _ rows: WinogradPhaseAxis, _ columns: WinogradPhaseAxis,
-    _ geometry: Conv2DGeometry, _ core: BLASCore, computeByteCount: Int
+    _ map: ConvolutionMap, _ core: BLASCore, computeByteCount: Int
   ) -> Double {
-    let (depth, width) = (geometry.depthPerGroup, geometry.channelsPerGroup)
+    let (depth, width) = (map.depthPerGroup, map.channelsPerGroup)
     let products = rows.products * columns.products
     let lattices = rows.lattices * columns.lattices
     let tilesPerImage = lattices * rows.tiles * columns.tiles
@@ -247,7 +247,7 @@ struct WinogradPhase: Sendable, Hashable {
     let images = 8
     let tiles = images * tilesPerImage
     let most = tilesPerTask(
-      geometry, products: products, core, computeByteCount: computeByteCount)
+      map, products: products, core, computeByteCount: computeByteCount)
     let tasks =
       core == .small
       ? ceilDivide(tiles, most) : images * ceilDivide(tilesPerImage, most)

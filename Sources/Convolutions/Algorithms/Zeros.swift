@@ -3,8 +3,8 @@
 struct Zeros<Scalar: StorageScalar>: TileKernel {
   private let byteCount: Int
 
-  init(_ geometry: Conv2DGeometry) {
-    byteCount = geometry.inputCount * MemoryLayout<Scalar>.stride
+  init(_ map: ConvolutionMap) {
+    byteCount = map.resultCount * MemoryLayout<Scalar>.stride
   }
 
   var taskCount: Int { 1 }
@@ -22,7 +22,7 @@ struct Zeros<Scalar: StorageScalar>: TileKernel {
   ) {}
 
   func run(
-    task: Int, filter: UnsafeRawPointer, outBackprop: UnsafeRawPointer,
+    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
     result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
   ) {
     // All bits zero is +0.0 in every type.

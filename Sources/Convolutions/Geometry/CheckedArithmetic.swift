@@ -35,11 +35,11 @@ func checkedElementCount(
   return sizes.contains(0) ? 0 : count
 }
 
-/// An ``Axis`` if `output` is the size that follows from the rest.
+/// An ``Axis`` if `output` is the size that follows from the rest, or `nil`.
 ///
 /// All numbers are nonnegative; `kernel`, `stride` and `dilation` positive.
 func checkedAxis(
-  dimension: Int, input: Int, output: Int, kernel: Int, stride: Int,
+  dimension: Int, input: Int, output: Int?, kernel: Int, stride: Int,
   dilation: Int, padding: AxisPadding
 ) throws(Conv2DError) -> Axis {
   func tooLarge() -> Conv2DError {
@@ -75,7 +75,7 @@ func checkedAxis(
     before = first
     after = second
   }
-  guard computed == output else {
+  if let output, computed != output {
     throw .outBackpropSize(
       dimension: dimension, got: output, computed: computed,
       legalInputSizes: legalSizes(
@@ -83,7 +83,7 @@ func checkedAxis(
         padding: padding))
   }
   return Axis(
-    input: input, output: output, kernel: kernel, stride: stride,
+    input: input, output: computed, kernel: kernel, stride: stride,
     dilation: dilation, padBefore: before, padAfter: after)
 }
 

@@ -56,7 +56,7 @@ public enum Conv2DError: Error, Sendable, Hashable {
   /// A workspace limit is below what one thread needs, in bytes.
   case workspaceLimit(limit: Int, needed: Int)
   /// The algorithm cannot serve the geometry.
-  case unsupported(InputGradientAlgorithm, reason: String)
+  case unsupported(ConvolutionAlgorithm, reason: String)
   /// Memory for the result or the workspace cannot be had.
   case outOfMemory(bytes: Int)
 }

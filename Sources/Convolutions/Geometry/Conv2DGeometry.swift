@@ -53,11 +53,51 @@ public struct Conv2DGeometry: Sendable, Hashable {
     dataFormat: DataFormat = .nhwc,
     dilations: [Int] = [1, 1, 1, 1]
   ) throws(Conv2DError) {
+    try self.init(
+      inputSizes, filterSizes, outBackpropSizes, strides, padding, dataFormat,
+      dilations)
+  }
+
+  /// Validates a convolution, whose output has the sizes that follow.
+  ///
+  /// - Parameters:
+  ///   - inputSizes: four sizes in data-format order.
+  ///   - filterSizes: `[kh, kw, Cin / groups, Cout]`; the first three at least 1.
+  ///   - strides: four entries in data-format order, at least 1; batch and
+  ///     channel entries 1.
+  ///   - padding: see ``Padding``.
+  ///   - dataFormat: order of `inputSizes`, `strides`, `dilations` and explicit
+  ///     padding.
+  ///   - dilations: as `strides`; 1 is a dense kernel.
+  /// - Throws: ``Conv2DError``, in the order of
+  ///   ``init(inputSizes:filterSizes:outBackpropSizes:strides:padding:dataFormat:dilations:)``.
+  /// - Complexity: O(1).
+  public init(
+    inputSizes: [Int],
+    filterSizes: [Int],
+    strides: [Int] = [1, 1, 1, 1],
+    padding: Padding,
+    dataFormat: DataFormat = .nhwc,
+    dilations: [Int] = [1, 1, 1, 1]
+  ) throws(Conv2DError) {
+    guard inputSizes.count == 4 else {
+      throw .rank(.input, got: inputSizes.count)
+    }
+    try self.init(
+      inputSizes, filterSizes, nil, strides, padding, dataFormat, dilations)
+  }
+
+  /// - Parameter outBackpropSizes: `nil` for those that follow from the rest.
+  private init(
+    _ inputSizes: [Int], _ filterSizes: [Int], _ outBackpropSizes: [Int]?,
+    _ strides: [Int], _ padding: Padding, _ dataFormat: DataFormat,
+    _ dilations: [Int]
+  ) throws(Conv2DError) {
     // Ranks and lengths.
     guard filterSizes.count == 4 else {
       throw .rank(.filter, got: filterSizes.count)
     }
-    guard outBackpropSizes.count == 4 else {
+    if let outBackpropSizes, outBackpropSizes.count != 4 {
       throw .rank(.outBackprop, got: outBackpropSizes.count)
     }
     guard inputSizes.count == 4 || inputSizes.count == 2 else {
@@ -75,7 +115,7 @@ public struct Conv2DGeometry: Sendable, Hashable {
     // Signs.
     for (tensor, sizes) in [
       (Conv2DError.TensorName.input, inputSizes), (.filter, filterSizes),
-      (.outBackprop, outBackpropSizes),
+      (.outBackprop, outBackpropSizes ?? []),
     ] where sizes.contains(where: { $0 < 0 }) {
       throw .negativeSize(tensor, sizes: sizes)
     }
@@ -112,15 +152,15 @@ public struct Conv2DGeometry: Sendable, Hashable {
     // Sizes that overflow. All element counts, in bytes of the widest type.
     let heightIndex = dataFormat.heightIndex
     let widthIndex = dataFormat.widthIndex
-    let fullInputSizes =
-      inputSizes.count == 4
-      ? inputSizes
-      : dataFormat.order(
+    var fullInputSizes = inputSizes
+    if inputSizes.count == 2, let outBackpropSizes {
+      fullInputSizes = dataFormat.order(
         batch: outBackpropSizes[batchIndex], height: inputSizes[0],
         width: inputSizes[1], channels: filterSizes[2])
+    }
     for (tensor, sizes) in [
       (Conv2DError.TensorName.input, fullInputSizes), (.filter, filterSizes),
-      (.outBackprop, outBackpropSizes),
+      (.outBackprop, outBackpropSizes ?? [0]),
     ] {
       _ = try checkedElementCount(sizes, of: tensor)
     }
@@ -128,13 +168,15 @@ public struct Conv2DGeometry: Sendable, Hashable {
     // Channels, batch, groups.
     let batch = fullInputSizes[batchIndex]
     let inputChannels = fullInputSizes[channelIndex]
-    guard batch == outBackpropSizes[batchIndex] else {
-      throw .batch(input: batch, outBackprop: outBackpropSizes[batchIndex])
-    }
     let outputChannels = filterSizes[3]
-    guard outputChannels == outBackpropSizes[channelIndex] else {
-      throw .outDepth(
-        filter: outputChannels, outBackprop: outBackpropSizes[channelIndex])
+    if let outBackpropSizes {
+      guard batch == outBackpropSizes[batchIndex] else {
+        throw .batch(input: batch, outBackprop: outBackpropSizes[batchIndex])
+      }
+      guard outputChannels == outBackpropSizes[channelIndex] else {
+        throw .outDepth(
+          filter: outputChannels, outBackprop: outBackpropSizes[channelIndex])
+      }
     }
     guard inputChannels % filterSizes[2] == 0 else {
       throw .inDepth(input: inputChannels, filter: filterSizes[2])
@@ -150,12 +192,15 @@ public struct Conv2DGeometry: Sendable, Hashable {
     ) throws(Conv2DError) -> Axis {
       try checkedAxis(
         dimension: index, input: fullInputSizes[index],
-        output: outBackpropSizes[index], kernel: kernel,
+        output: outBackpropSizes?[index], kernel: kernel,
         stride: strides[index], dilation: dilations[index],
         padding: AxisPadding(padding, dimension: index))
     }
     vertical = try axis(index: heightIndex, kernel: filterSizes[0])
     horizontal = try axis(index: widthIndex, kernel: filterSizes[1])
+    _ = try checkedElementCount(
+      [batch, vertical.output, horizontal.output, outputChannels],
+      of: .outBackprop)
 
     self.dataFormat = dataFormat
     self.batch = batch

@@ -9,7 +9,7 @@ struct KernelCall: ~Copyable, @unchecked Sendable {
   let kernel: any TileKernel
   let filter: UnsafeRawPointer
   /// `nil` to prepare the filter instead of computing the result.
-  let outBackprop: UnsafeRawPointer?
+  let source: UnsafeRawPointer?
   /// The result, or the prepared filter.
   let destination: UnsafeMutableRawPointer
   let workspace: UnsafeMutableRawPointer
@@ -20,12 +20,12 @@ struct KernelCall: ~Copyable, @unchecked Sendable {
   /// The computation of a result.
   init(
     _ kernel: any TileKernel, filter: UnsafeRawPointer,
-    outBackprop: UnsafeRawPointer, result: UnsafeMutableRawPointer,
+    source: UnsafeRawPointer, result: UnsafeMutableRawPointer,
     workspace: UnsafeMutableRawPointer, workspacePerThread: Int
   ) {
     self.kernel = kernel
     self.filter = filter
-    self.outBackprop = outBackprop
+    self.source = source
     destination = result
     self.workspace = workspace
     self.workspacePerThread = workspacePerThread
@@ -39,7 +39,7 @@ struct KernelCall: ~Copyable, @unchecked Sendable {
   ) {
     self.kernel = kernel
     self.filter = filter
-    outBackprop = nil
+    source = nil
     destination = prepared
     workspace = prepared
     workspacePerThread = 0
@@ -48,7 +48,7 @@ struct KernelCall: ~Copyable, @unchecked Sendable {
 
   /// Runs on up to `threads` threads, of which the caller's is one.
   func run(threads: Int) {
-    let packs = kernel.packsOperands && outBackprop != nil
+    let packs = kernel.packsOperands && source != nil
     if packs { SingleThreadedBLAS.shared.enter() }
     if min(threads, count) <= 1 {
       work(thread: 0)
@@ -60,7 +60,7 @@ struct KernelCall: ~Copyable, @unchecked Sendable {
 
   /// Takes tasks until none is left.
   func work(thread: Int) {
-    let packs = kernel.packsOperands && outBackprop != nil
+    let packs = kernel.packsOperands && source != nil
     let workspace = workspace + thread * workspacePerThread
     while true {
       let task = next.wrappingAdd(1, ordering: .relaxed).oldValue
@@ -68,13 +68,13 @@ struct KernelCall: ~Copyable, @unchecked Sendable {
         conv_finish_streams()
         return
       }
-      guard let outBackprop else {
+      guard let source else {
         kernel.prepareFilter(part: task, from: filter, into: destination)
         continue
       }
       if packs { SingleThreadedBLAS.shared.acquireBuffer() }
       kernel.run(
-        task: task, filter: filter, outBackprop: outBackprop,
+        task: task, filter: filter, source: source,
         result: destination, workspace: workspace)
       if packs { SingleThreadedBLAS.shared.releaseBuffer() }
     }

@@ -1,7 +1,7 @@
 /// The algorithms that a plan chooses from, in the order of preference between
 /// equals; the direct kernel is last and always can.
 enum Candidates {
-  static let order: [InputGradientAlgorithm] = [
+  static let order: [ConvolutionAlgorithm] = [
     .narrowGroups, .taps, .gather, .column, .winograd, .direct,
   ]
 
@@ -11,29 +11,29 @@ enum Candidates {
 
   /// What an execution is expected to cost, in nanoseconds on one thread.
   static func cost(
-    _ kernel: any TileKernel, _ type: ScalarType, _ geometry: Conv2DGeometry
+    _ kernel: any TileKernel, _ type: ScalarType, _ map: ConvolutionMap
   ) -> Double {
     let model = CostModel(
       core: BLASRuntime.core, computeByteCount: type.computeByteCount)
     return kernel.cost(model)
-      + model.tensors(geometry, byteCount: type.byteCount)
+      + model.tensors(map, byteCount: type.byteCount)
   }
 
   /// The candidate that the model finds cheapest.
   static func cheapest<Scalar: StorageScalar>(
-    _ type: Scalar.Type, _ geometry: Conv2DGeometry, promise: WinogradPromise,
+    _ type: Scalar.Type, _ map: ConvolutionMap, promise: WinogradPromise,
     targets: TileTargets?
-  ) -> (InputGradientAlgorithm, any TileKernel) {
-    var best: (InputGradientAlgorithm, any TileKernel)?
+  ) -> (ConvolutionAlgorithm, any TileKernel) {
+    var best: (ConvolutionAlgorithm, any TileKernel)?
     var leastCost = Double.infinity
     for algorithm in order
-    where objection(to: geometry, algorithm, promise) == nil {
+    where objection(to: map, algorithm, promise) == nil {
       // A type may have objections of its own.
       guard
         let kernel = try? make(
-          algorithm, type, geometry, promise: promise, targets: targets)
+          algorithm, type, map, promise: promise, targets: targets)
       else { continue }
-      let cost = cost(kernel, Scalar.scalarType, geometry)
+      let cost = cost(kernel, Scalar.scalarType, map)
       if best == nil || cost < leastCost * margin {
         (best, leastCost) = ((algorithm, kernel), cost)
       }
@@ -42,82 +42,82 @@ enum Candidates {
     return best!
   }
 
-  /// Why an algorithm cannot serve a geometry, if so; the type has no say.
+  /// Why an algorithm cannot serve a map, if so; the type has no say.
   static func objection(
-    to geometry: Conv2DGeometry, _ algorithm: InputGradientAlgorithm,
+    to map: ConvolutionMap, _ algorithm: ConvolutionAlgorithm,
     _ promise: WinogradPromise
   ) -> String? {
     switch algorithm {
-    case .column: Column<Float>.objection(to: geometry)
-    case .taps: Taps<Float>.objection(to: geometry)
-    case .gather: Gather<Float>.objection(to: geometry)
+    case .column: Column<Float>.objection(to: map)
+    case .taps: Taps<Float>.objection(to: map)
+    case .gather: Gather<Float>.objection(to: map)
     case .narrowGroups:
-      vectorsOfChannels(geometry)
-        ? nil : NarrowGroupPlanes<Float>.objection(to: geometry)
+      vectorsOfChannels(map)
+        ? nil : NarrowGroupPlanes<Float>.objection(to: map)
     case .winograd:
-      Winograd<Float>.objection(to: geometry, promise: promise)
+      Winograd<Float>.objection(to: map, promise: promise)
     case .automatic, .direct, .reference: nil
     }
   }
 
   /// Whether narrow groups have channels as the vector dimension, or columns.
-  private static func vectorsOfChannels(_ geometry: Conv2DGeometry) -> Bool {
-    geometry.dataFormat == .nhwc
-      && NarrowGroups<Float>.objection(to: geometry) == nil
+  private static func vectorsOfChannels(_ map: ConvolutionMap) -> Bool {
+    map.dataFormat == .nhwc
+      && NarrowGroups<Float>.objection(to: map) == nil
   }
 
   /// The kernel of one algorithm, or the reason why it cannot serve.
   static func make<Scalar: StorageScalar>(
-    _ algorithm: InputGradientAlgorithm, _ type: Scalar.Type,
-    _ geometry: Conv2DGeometry, promise: WinogradPromise,
+    _ algorithm: ConvolutionAlgorithm, _ type: Scalar.Type,
+    _ map: ConvolutionMap, promise: WinogradPromise,
     targets: TileTargets? = nil
   ) throws(Conv2DError) -> any TileKernel {
     let core = BLASRuntime.core
     let computeByteCount = Scalar.scalarType.computeByteCount
-    if let reason = objection(to: geometry, algorithm, promise) {
+    if let reason = objection(to: map, algorithm, promise) {
       throw .unsupported(algorithm, reason: reason)
     }
-    if geometry.isDegenerate { return Zeros<Scalar>(geometry) }
+    if map.isDegenerate { return Zeros<Scalar>(map) }
     let targets =
       targets
       ?? TileTargets(
-        dataFormat: geometry.dataFormat, computeByteCount: computeByteCount)
+        dataFormat: map.dataFormat, computeByteCount: computeByteCount)
     switch algorithm {
     case .column:
       return Column<Scalar>(
-        geometry,
+        map,
         tiling: ColumnTiling(
-          geometry, core: core, computeByteCount: computeByteCount,
+          map, core: core, computeByteCount: computeByteCount,
           targets: targets.column),
         core: core)
     case .taps:
       return Taps<Scalar>(
-        geometry,
+        map,
         tiling: TapTiling(
-          geometry, core: core, computeByteCount: computeByteCount,
-          copies: OutBackpropTile<Scalar>.copies(geometry),
+          map, core: core, computeByteCount: computeByteCount,
+          copies: SourceTile<Scalar>.copies(map),
           targets: targets.taps),
         core: core)
     case .gather:
       return Gather<Scalar>(
-        geometry,
+        map,
         tiling: GatherTiling(
-          geometry, core: core, computeByteCount: computeByteCount),
+          map, core: core, computeByteCount: computeByteCount),
         core: core)
     case .narrowGroups:
-      return vectorsOfChannels(geometry)
-        ? NarrowGroups<Scalar>(geometry)
-        : NarrowGroupPlanes<Scalar>(geometry)
+      return vectorsOfChannels(map)
+        ? NarrowGroups<Scalar>(map)
+        : NarrowGroupPlanes<Scalar>(map)
     case .winograd:
       do throws(WinogradObjection) {
-        return try Winograd<Scalar>(geometry, promise: promise, core: core)
+        return try Winograd<Scalar>(map, promise: promise, core: core)
       } catch {
         throw .unsupported(algorithm, reason: error.reason)
       }
     case .direct, .automatic:
-      return Direct<Scalar>(geometry)
+      return Direct<Scalar>(map)
     case .reference:
-      return Reference<Scalar>(geometry)
+      return Reference<Scalar>(map)
     }
   }
 }

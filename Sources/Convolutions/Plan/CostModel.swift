@@ -79,9 +79,9 @@ struct CostModel: Sendable {
     return max(0, bytes * times * rate - work / 2)
   }
 
-  /// What every algorithm pays: out_backprop from memory, the result to it.
-  func tensors(_ geometry: Conv2DGeometry, byteCount: Int) -> Double {
-    Double(geometry.outBackpropCount + 2 * geometry.inputCount)
+  /// What every algorithm pays: the source from memory, the result to it.
+  func tensors(_ map: ConvolutionMap, byteCount: Int) -> Double {
+    Double(map.sourceCount + 2 * map.resultCount)
       * Double(byteCount) * 0.04
   }
 
@@ -93,7 +93,7 @@ struct CostModel: Sendable {
   }
 }
 
-extension Axis {
+extension MapAxis {
   /// Every pair of a window and a tap of it that lands inside: how many a tap.
   ///
   /// - Parameter body: told the windows of a tap and how many taps it stands
@@ -103,7 +103,7 @@ extension Axis {
     let weight = Double(kernel) / Double(samples)
     for index in 0..<samples {
       let tap = Int(Double(index) * weight)
-      body(Double(outputs(landingIn: 0..<input, tap: tap).count), weight)
+      body(Double(run(landingIn: 0..<result, tap: tap).count), weight)
     }
   }
 
@@ -122,7 +122,7 @@ extension Axis {
   }
 }
 
-extension Conv2DGeometry {
+extension ConvolutionMap {
   /// Weights of the taps of which a window lands inside.
   var usedWeights: Double {
     Double(filterCount) * vertical.usedTaps * horizontal.usedTaps

@@ -6,15 +6,15 @@ enum Verbose {
   static let isOn =
     ProcessInfo.processInfo.environment["CONVOLUTIONS_VERBOSE"] == "1"
 
-  static func report<Scalar>(
-    _ plan: InputGradientPlan<Scalar>, _ time: Duration
+  static func report<Operation, Scalar>(
+    _ plan: ConvolutionPlan<Operation, Scalar>, _ time: Duration
   ) {
     let geometry = plan.geometry
     let type = Scalar.scalarType.rawValue
     let layout = geometry.dataFormat == .nhwc ? "acdb" : "abcd"
     let fields = [
       "convolutions_verbose", "primitive", "exec", "cpu", "convolution",
-      plan.algorithm.rawValue, "backward_data",
+      plan.algorithm.rawValue, Operation.operation.propagation,
       "src_\(type)::blocked:\(layout)::f0 wei_\(type)::blocked:cdba::f0 "
         + "bia_undef::undef::: dst_\(type)::blocked:\(layout)::f0",
       "threads:\(plan.threads) workspace:\(plan.workspaceByteCount)",
@@ -22,5 +22,16 @@ enum Verbose {
       "\(time / .milliseconds(1))",
     ]
     print(fields.joined(separator: ","))
+  }
+}
+
+extension ConvolutionOperation {
+  /// oneDNN's name of it.
+  var propagation: String {
+    switch self {
+    case .inputGradient: "backward_data"
+    case .forward: "forward_training"
+    case .filterGradient: "backward_weights"
+    }
   }
 }

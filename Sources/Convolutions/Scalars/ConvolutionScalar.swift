@@ -183,6 +183,27 @@ extension StorageScalar {
     }
   }
 
+  /// `destination[p * phaseStride + q] = source[q * phases + p]`, exactly: the
+  /// columns of a row, in order, sorted by phase.
+  static func sortByPhase(
+    _ source: UnsafePointer<Self>, phases: Int,
+    to destination: UnsafeMutablePointer<Compute>, phaseStride: Int, count: Int
+  ) {
+    if phases == 1 {
+      widen(source, to: destination, count: count)
+      return
+    }
+    let (whole, rest) = count.quotientAndRemainder(dividingBy: phases)
+    widenTransposed(
+      source, rows: whole, columns: phases, stride: phases, to: destination,
+      stride: phaseStride)
+    if rest > 0 {
+      widenTransposed(
+        source + whole * phases, rows: 1, columns: rest, stride: phases,
+        to: destination + whole, stride: phaseStride)
+    }
+  }
+
   /// Whether sums are taken in the storage type itself.
   static var isCompute: Bool { Self.self == Compute.self }
 

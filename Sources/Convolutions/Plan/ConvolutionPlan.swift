@@ -1,15 +1,41 @@
-/// Everything about one input gradient that can be decided before its data are
-/// there: algorithm, tiles, workspace.
+/// An operation that plans are made for: ``InputGradient`` or ``Forward``.
+public protocol PlannedOperation: Sendable {
+  /// Which of them this is.
+  static var operation: ConvolutionOperation { get }
+}
+
+/// The gradient of a convolution with respect to its input.
+public enum InputGradient: PlannedOperation {
+  public static var operation: ConvolutionOperation { .inputGradient }
+}
+
+/// The convolution.
+public enum Forward: PlannedOperation {
+  public static var operation: ConvolutionOperation { .forward }
+}
+
+/// A plan of the gradient with respect to the input.
+public typealias InputGradientPlan<Scalar: ConvolutionScalar> =
+  ConvolutionPlan<InputGradient, Scalar>
+
+/// A plan of the convolution.
+public typealias ForwardPlan<Scalar: ConvolutionScalar> =
+  ConvolutionPlan<Forward, Scalar>
+
+/// Everything about one operation on one geometry that can be decided before its
+/// data are there: algorithm, tiles, workspace.
 ///
 /// A plan is immutable. Many threads may execute one plan at the same time,
 /// each with a workspace of its own.
-public struct InputGradientPlan<Scalar: ConvolutionScalar>: Sendable {
+public struct ConvolutionPlan<
+  Operation: PlannedOperation, Scalar: ConvolutionScalar
+>: Sendable {
   /// The problem.
   public let geometry: Conv2DGeometry
   /// What was asked for.
-  public let options: InputGradientOptions
+  public let options: ConvolutionOptions
   /// The algorithm taken; never `.automatic`.
-  public let algorithm: InputGradientAlgorithm
+  public let algorithm: ConvolutionAlgorithm
   /// Threads an execution runs on: those asked for, or fewer where there are
   /// fewer tasks or the workspace limit does not allow more.
   public let threads: Int
@@ -28,7 +54,7 @@ public struct InputGradientPlan<Scalar: ConvolutionScalar>: Sendable {
   /// What the cost model expects of an execution on one thread. Its numbers are
   /// of one machine; their ratios are what decides between algorithms.
   public var predictedTime: Duration {
-    let cost = Candidates.cost(kernel, Scalar.scalarType, geometry)
+    let cost = Candidates.cost(kernel, Scalar.scalarType, map)
     // A duration holds no more than some 1e20 seconds.
     return .nanoseconds(min(cost, 1e27))
   }
@@ -36,12 +62,13 @@ public struct InputGradientPlan<Scalar: ConvolutionScalar>: Sendable {
   /// Why the algorithm was taken.
   private var reason: String {
     if options.algorithm != .automatic { return "asked for" }
-    if geometry.isDegenerate { return "there is nothing to add up" }
+    if map.isDegenerate { return "there is nothing to add up" }
     return options.tuning == .measure
       ? "measured to be the fastest" : "expected to be the fastest"
   }
 
   let kernel: any TileKernel
+  let map: ConvolutionMap
 
   /// Work below which starting a second thread costs more than it saves, in
   /// operations.
@@ -55,33 +82,34 @@ public struct InputGradientPlan<Scalar: ConvolutionScalar>: Sendable {
   /// - Complexity: O(`kh + kw`) and at most some thousand phases of a strided
   ///   problem; with ``Tuning/measure`` some ten executions.
   public init(
-    _ geometry: Conv2DGeometry, options: InputGradientOptions = .init()
+    _ geometry: Conv2DGeometry, options: ConvolutionOptions = .init()
   ) throws(Conv2DError) {
     try self.init(geometry, options: options, targets: nil)
   }
 
   /// A plan that aims at other tile sizes, for measuring them.
   package init(
-    _ geometry: Conv2DGeometry, options: InputGradientOptions,
+    _ geometry: Conv2DGeometry, options: ConvolutionOptions,
     targets: TileTargets?
   ) throws(Conv2DError) {
     guard options.threads >= 1 else { throw .threads(options.threads) }
+    let map = ConvolutionMap(geometry, Operation.operation)
     var algorithm = options.algorithm
     if algorithm == .automatic, options.tuning == .measure,
-      !geometry.isDegenerate
+      !map.isDegenerate
     {
       algorithm = try Self.fastest(geometry, options: options)
     }
     func choose<Storage: StorageScalar>(
       _ type: Storage.Type
-    ) throws(Conv2DError) -> (InputGradientAlgorithm, any TileKernel) {
+    ) throws(Conv2DError) -> (ConvolutionAlgorithm, any TileKernel) {
       algorithm == .automatic
         ? Candidates.cheapest(
-          type, geometry, promise: options.winograd, targets: targets)
+          type, map, promise: options.winograd, targets: targets)
         : (
           algorithm,
           try Candidates.make(
-            algorithm, type, geometry, promise: options.winograd,
+            algorithm, type, map, promise: options.winograd,
             targets: targets)
         )
     }
@@ -103,6 +131,7 @@ public struct InputGradientPlan<Scalar: ConvolutionScalar>: Sendable {
       if perThread > 0 { threads = min(threads, limit / perThread) }
     }
     self.geometry = geometry
+    self.map = map
     self.options = options
     self.threads = threads
     workspaceByteCount = threads * perThread
@@ -114,7 +143,7 @@ public struct InputGradientPlan<Scalar: ConvolutionScalar>: Sendable {
   }
 }
 
-extension InputGradientPlan: CustomStringConvertible {
+extension ConvolutionPlan: CustomStringConvertible {
   /// The algorithm, how the work is cut, and why.
   public var description: String {
     "\(algorithm.rawValue) (\(reason)): \(kernel.summary); "
@@ -136,7 +165,7 @@ private func rounded(_ error: Double) -> String {
 
 // MARK: - Filter
 
-extension InputGradientPlan {
+extension ConvolutionPlan {
   /// Brings a filter into the order that executions read it in, once for many
   /// executions.
   ///
@@ -164,7 +193,8 @@ extension InputGradientPlan {
     filter: UnsafePointer<Scalar>?
   ) -> PreparedFilter<Scalar> {
     let prepared = PreparedFilter<Scalar>(
-      geometry: geometry, algorithm: algorithm, promise: options.winograd,
+      operation: Operation.operation, geometry: geometry,
+      algorithm: algorithm, promise: options.winograd,
       byteCount: kernel.filterByteCount)
     guard let filter else {
       precondition(geometry.filterCount == 0, "the filter has no address")
@@ -181,17 +211,19 @@ extension InputGradientPlan {
 
 /// A filter in the order that a plan's algorithm reads it in.
 public final class PreparedFilter<Scalar: ConvolutionScalar>: Sendable {
+  private let operation: ConvolutionOperation
   private let geometry: Conv2DGeometry
-  private let algorithm: InputGradientAlgorithm
+  private let algorithm: ConvolutionAlgorithm
   private let promise: WinogradPromise
   /// Memory held, in bytes.
   public let byteCount: Int
   nonisolated(unsafe) let memory: UnsafeMutableRawPointer
 
   init(
-    geometry: Conv2DGeometry, algorithm: InputGradientAlgorithm,
-    promise: WinogradPromise, byteCount: Int
+    operation: ConvolutionOperation, geometry: Conv2DGeometry,
+    algorithm: ConvolutionAlgorithm, promise: WinogradPromise, byteCount: Int
   ) {
+    self.operation = operation
     self.geometry = geometry
     self.algorithm = algorithm
     self.promise = promise
@@ -204,102 +236,10 @@ public final class PreparedFilter<Scalar: ConvolutionScalar>: Sendable {
   }
 
   /// Whether a plan reads it in that order.
-  func suits(_ plan: InputGradientPlan<Scalar>) -> Bool {
-    geometry == plan.geometry && algorithm == plan.algorithm
+  func suits<Operation>(_ plan: ConvolutionPlan<Operation, Scalar>) -> Bool {
+    operation == Operation.operation && geometry == plan.geometry
+      && algorithm == plan.algorithm
       // Another accuracy takes other points, and products of another number.
       && (algorithm != .winograd || promise == plan.options.winograd)
-  }
-}
-
-// MARK: - Execution
-
-extension InputGradientPlan {
-  /// Computes the gradient with respect to the input.
-  ///
-  /// Nothing is validated but the sizes of the buffers, which are preconditions,
-  /// and nothing is allocated here (`scripts/allocations.sh`); OpenBLAS's small
-  /// products allocate a buffer of their own for some odd shapes.
-  ///
-  /// - Parameters:
-  ///   - filter: from ``prepare(filter:)-(Span<Scalar>)`` of a plan of the same
-  ///     geometry and algorithm, and for Winograd of the same accuracy.
-  ///   - outBackprop: `[N, oh, ow, Cout]` or `[N, Cout, oh, ow]`.
-  ///   - result: `[N, H, W, Cin]` or `[N, Cin, H, W]`; overwritten whole.
-  ///   - workspace: at least ``workspaceByteCount`` bytes; its content does not
-  ///     matter.
-  /// - Complexity: O(``Conv2DGeometry/flops``) at most; windows over padding
-  ///   are skipped where a tile allows.
-  public func execute(
-    filter: PreparedFilter<Scalar>, outBackprop: Span<Scalar>,
-    into result: inout MutableSpan<Scalar>, workspace: inout Workspace
-  ) {
-    precondition(
-      outBackprop.count == geometry.outBackpropCount,
-      "out_backprop has \(outBackprop.count) scalars; the plan needs "
-        + "\(geometry.outBackpropCount)")
-    precondition(
-      result.count == geometry.inputCount,
-      "the result has \(result.count) scalars; the plan needs "
-        + "\(geometry.inputCount)")
-    outBackprop.withUnsafeBufferPointer { outBackprop in
-      result.withUnsafeMutableBufferPointer { result in
-        guard let destination = result.baseAddress else { return }
-        execute(
-          filter: filter, outBackprop: outBackprop.baseAddress,
-          into: destination, workspace: &workspace)
-      }
-    }
-  }
-
-  /// Computes the gradient with respect to the input, on bare pointers.
-  ///
-  /// - Parameters:
-  ///   - filter: from `prepare(filter:)` of a plan of the same geometry and
-  ///     algorithm; a precondition checks it.
-  ///   - outBackprop: `geometry.outBackpropCount` scalars; `nil` only where
-  ///     there are none.
-  ///   - result: room for `geometry.inputCount` scalars, apart from the other
-  ///     buffers. The caller answers for both.
-  ///   - workspace: at least ``workspaceByteCount`` bytes; a precondition checks
-  ///     it.
-  /// - Complexity: O(``Conv2DGeometry/flops``) at most.
-  public func execute(
-    filter: PreparedFilter<Scalar>, outBackprop: UnsafePointer<Scalar>?,
-    into result: UnsafeMutablePointer<Scalar>, workspace: inout Workspace
-  ) {
-    precondition(
-      filter.suits(self),
-      "the filter was prepared for another geometry, algorithm or accuracy")
-    precondition(
-      workspace.byteCount >= workspaceByteCount,
-      "the workspace has \(workspace.byteCount) bytes; the plan needs "
-        + "\(workspaceByteCount)")
-    if Verbose.isOn {
-      let time = ContinuousClock().measure {
-        run(filter, outBackprop, result, workspace.memory)
-      }
-      Verbose.report(self, time)
-    } else {
-      run(filter, outBackprop, result, workspace.memory)
-    }
-  }
-
-  private func run(
-    _ filter: PreparedFilter<Scalar>, _ outBackprop: UnsafePointer<Scalar>?,
-    _ result: UnsafeMutablePointer<Scalar>, _ workspace: UnsafeMutableRawPointer
-  ) {
-    precondition(
-      outBackprop != nil || geometry.outBackpropCount == 0,
-      "out_backprop has no address")
-    let prepared = UnsafeRawPointer(filter.memory)
-    // An empty out_backprop has no address, and is not read.
-    var source = prepared
-    if let outBackprop { source = UnsafeRawPointer(outBackprop) }
-    KernelCall(
-      kernel, filter: prepared, outBackprop: source,
-      result: UnsafeMutableRawPointer(result), workspace: workspace,
-      workspacePerThread: Workspace.padded(kernel.workspaceByteCount)
-    ).run(threads: threads)
-    withExtendedLifetime(filter) {}
   }
 }

@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 
 /// A way to compute the input gradient.
-public enum InputGradientAlgorithm: String, Sendable, Hashable, CaseIterable {
+public enum ConvolutionAlgorithm: String, Sendable, Hashable, CaseIterable {
   /// The plan chooses.
   case automatic = "auto"
   /// A matrix product a tap, added straight to the result; every geometry whose
@@ -46,9 +46,9 @@ public enum Tuning: String, Sendable, Hashable, CaseIterable {
 }
 
 /// What a caller asks of a plan.
-public struct InputGradientOptions: Sendable, Hashable {
+public struct ConvolutionOptions: Sendable, Hashable {
   /// The algorithm to take; the default lets the plan choose.
-  public var algorithm: InputGradientAlgorithm
+  public var algorithm: ConvolutionAlgorithm
   /// The error allowed.
   public var accuracy: Accuracy
   /// Threads to use, at least 1 (the plan checks); more than there is work for,
@@ -70,7 +70,7 @@ public struct InputGradientOptions: Sendable, Hashable {
 
   /// Options; each has a default. The plan checks them.
   public init(
-    algorithm: InputGradientAlgorithm = .automatic,
+    algorithm: ConvolutionAlgorithm = .automatic,
     accuracy: Accuracy = .standard,
     threads: Int = Self.availableProcessors,
     workspaceLimit: Int? = nil,

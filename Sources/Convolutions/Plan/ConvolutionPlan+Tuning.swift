@@ -1,24 +1,24 @@
-extension InputGradientPlan {
+extension ConvolutionPlan {
   /// The candidate that executes fastest, all of them timed in turn.
   static func fastest(
-    _ geometry: Conv2DGeometry, options: InputGradientOptions
-  ) throws(Conv2DError) -> InputGradientAlgorithm {
+    _ geometry: Conv2DGeometry, options: ConvolutionOptions
+  ) throws(Conv2DError) -> ConvolutionAlgorithm {
     let contenders = contenders(geometry, options: options)
     guard contenders.count > 1 else {
       return contenders.first?.plan.algorithm ?? .direct
     }
     let size = MemoryLayout<Scalar>.stride
+    let map = ConvolutionMap(geometry, Operation.operation)
     try checkMemory(
-      (geometry.filterCount + geometry.outBackpropCount + geometry.inputCount)
-        * size)
+      (map.filterCount + map.sourceCount + map.resultCount) * size)
     // All bits zero is 0 in every type; no kernel's time depends on values.
     let zeros = UnsafeMutablePointer<Scalar>.allocate(
-      capacity: max(geometry.outBackpropCount, geometry.filterCount))
+      capacity: max(map.sourceCount, map.filterCount))
     UnsafeMutableRawPointer(zeros).initializeMemory(
       as: UInt8.self, repeating: 0,
-      count: max(geometry.outBackpropCount, geometry.filterCount) * size)
+      count: max(map.sourceCount, map.filterCount) * size)
     let result = UnsafeMutablePointer<Scalar>.allocate(
-      capacity: geometry.inputCount)
+      capacity: map.resultCount)
     defer {
       zeros.deallocate()
       result.deallocate()
@@ -37,7 +37,7 @@ extension InputGradientPlan {
       where round == 0 || best[index] < least * hopeless {
         let time = ContinuousClock().measure {
           contender.plan.execute(
-            filter: filters[index], outBackprop: zeros, into: result,
+            filter: filters[index], source: zeros, into: result,
             workspace: &workspace)
         }
         // The first round warms up; it only shows who is hopeless.
@@ -51,12 +51,12 @@ extension InputGradientPlan {
   /// Plans of every algorithm that can serve, but for those that the model
   /// finds out of the question.
   private static func contenders(
-    _ geometry: Conv2DGeometry, options: InputGradientOptions
+    _ geometry: Conv2DGeometry, options: ConvolutionOptions
   ) -> [(plan: Self, time: Duration)] {
     var plans: [(plan: Self, time: Duration)] = []
+    let map = ConvolutionMap(geometry, Operation.operation)
     for algorithm in Candidates.order
-    where Candidates.objection(to: geometry, algorithm, options.winograd) == nil
-    {
+    where Candidates.objection(to: map, algorithm, options.winograd) == nil {
       var options = options
       options.algorithm = algorithm
       // A cap holds for the candidate that is taken.

@@ -1,23 +1,23 @@
 internal import CConvolutionKernels
 
-/// Pixels of out_backprop as a matrix operand: `[pixels, depth]` in NHWC and
+/// Pixels of the source as a matrix operand: `[pixels, depth]` in NHWC and
 /// `[depth, pixels]` in NCHW.
-struct OutBackpropTile<Scalar: StorageScalar> {
+struct SourceTile<Scalar: StorageScalar> {
   typealias Compute = Scalar.Compute
 
-  private let geometry: Conv2DGeometry
-  private let outBackprop: UnsafePointer<Scalar>
+  private let map: ConvolutionMap
+  private let scalars: UnsafePointer<Scalar>
 
-  init(_ geometry: Conv2DGeometry, _ outBackprop: UnsafePointer<Scalar>) {
-    self.geometry = geometry
-    self.outBackprop = outBackprop
+  init(_ map: ConvolutionMap, _ source: UnsafePointer<Scalar>) {
+    self.map = map
+    scalars = source
   }
 
   /// Whether ``load(first:count:image:group:into:)`` copies: half types, to
   /// widen them, and NCHW, whose rows of one big plane lie a power of two apart
   /// as likely as not, so that one evicts the next from the cache.
-  static func copies(_ geometry: Conv2DGeometry) -> Bool {
-    !Scalar.isCompute || geometry.dataFormat == .nchw
+  static func copies(_ map: ConvolutionMap) -> Bool {
+    !Scalar.isCompute || map.dataFormat == .nchw
   }
 
   /// The operand, in place or in `copy`, and the stride of its rows.
@@ -25,19 +25,19 @@ struct OutBackpropTile<Scalar: StorageScalar> {
     first: Int, count: Int, image: Int, group: Int,
     into copy: UnsafeMutablePointer<Compute>
   ) -> (UnsafePointer<Compute>, Int) {
-    let depth = geometry.depthPerGroup
-    let channels = geometry.outputChannels
-    let plane = geometry.outputHeight * geometry.outputWidth
-    if geometry.dataFormat == .nchw {
+    let depth = map.depthPerGroup
+    let channels = map.sourceChannels
+    let plane = map.sourceHeight * map.sourceWidth
+    if map.dataFormat == .nchw {
       let source =
-        outBackprop + (image * channels + group * depth) * plane + first
+        scalars + (image * channels + group * depth) * plane + first
       Scalar.widenRows(
         source, stride: plane, to: copy, stride: count, rows: depth,
         count: count)
       return (UnsafePointer(copy), count)
     }
     let source =
-      outBackprop + (image * plane + first) * channels + group * depth
+      scalars + (image * plane + first) * channels + group * depth
     if let direct = Scalar.asCompute(source) { return (direct, channels) }
     loadPixels(
       first: first, count: count, image: image, group: group, into: copy)
@@ -50,12 +50,12 @@ struct OutBackpropTile<Scalar: StorageScalar> {
     first: Int, count: Int, step: Int = 1, image: Int, group: Int,
     into copy: UnsafeMutablePointer<Compute>
   ) {
-    let depth = geometry.depthPerGroup
-    let channels = geometry.outputChannels
-    let plane = geometry.outputHeight * geometry.outputWidth
-    if geometry.dataFormat == .nchw {
+    let depth = map.depthPerGroup
+    let channels = map.sourceChannels
+    let plane = map.sourceHeight * map.sourceWidth
+    if map.dataFormat == .nchw {
       let source =
-        outBackprop + (image * channels + group * depth) * plane + first
+        scalars + (image * channels + group * depth) * plane + first
       if step == 1 {
         Scalar.widenTransposed(
           source, rows: depth, columns: count, stride: plane, to: copy,
@@ -70,13 +70,14 @@ struct OutBackpropTile<Scalar: StorageScalar> {
       return
     }
     let source =
-      outBackprop + (image * plane + first) * channels + group * depth
+      scalars + (image * plane + first) * channels + group * depth
     if depth == channels, step == 1 {
       Scalar.widen(source, to: copy, count: count * depth)
       return
     }
     Scalar.widenRows(
-      source, stride: step * channels, to: copy, stride: depth, rows: count,
+      source, stride: count > 1 ? step * channels : 0, to: copy, stride: depth,
+      rows: count,
       count: depth)
   }
 
@@ -84,11 +85,11 @@ struct OutBackpropTile<Scalar: StorageScalar> {
   /// the hardware to foresee. NHWC without groups; elsewhere rows are copied
   /// first, or skipped over.
   func prefetch(first: Int, count: Int, image: Int) {
-    guard geometry.dataFormat == .nhwc, geometry.groups == 1 else { return }
-    let channels = geometry.outputChannels
-    let plane = geometry.outputHeight * geometry.outputWidth
+    guard map.dataFormat == .nhwc, map.groups == 1 else { return }
+    let channels = map.sourceChannels
+    let plane = map.sourceHeight * map.sourceWidth
     conv_prefetch(
-      outBackprop + (image * plane + first) * channels,
+      scalars + (image * plane + first) * channels,
       count * channels * MemoryLayout<Scalar>.stride)
   }
 }

@@ -1,0 +1,78 @@
+/// What the algorithms compute: a result, each of whose positions sums what taps
+/// of a filter take there from positions of a source.
+///
+///     result[n, y, x, j] += source[n, o, p, k] * filter[t, j, k]
+///
+/// for every tap `t` whose rows and columns meet as ``MapAxis`` says. The input
+/// gradient is such a map from out_backprop; the convolution is one from the
+/// input, with its taps in reverse order. At stride 1 the two are the same map
+/// but for the order of the filter.
+struct ConvolutionMap: Sendable, Hashable {
+  let dataFormat: DataFormat
+  let batch: Int
+  let resultChannels: Int
+  let sourceChannels: Int
+  let groups: Int
+  /// Channels of the result in a group, at least 1.
+  let channelsPerGroup: Int
+  /// Channels of the source in a group: the depth of the sum over one tap.
+  let depthPerGroup: Int
+  let vertical: MapAxis
+  let horizontal: MapAxis
+  /// How the filter is stored.
+  let isForward: Bool
+
+  /// The map of one of the operations but the gradient of the filter, which is
+  /// none.
+  init(_ geometry: Conv2DGeometry, _ operation: ConvolutionOperation) {
+    precondition(operation != .filterGradient)
+    dataFormat = geometry.dataFormat
+    batch = geometry.batch
+    groups = geometry.groups
+    isForward = operation == .forward
+    if isForward {
+      resultChannels = geometry.outputChannels
+      sourceChannels = geometry.inputChannels
+      channelsPerGroup = max(1, geometry.depthPerGroup)
+      depthPerGroup = geometry.channelsPerGroup
+      vertical = MapAxis(forward: geometry.vertical)
+      horizontal = MapAxis(forward: geometry.horizontal)
+    } else {
+      resultChannels = geometry.inputChannels
+      sourceChannels = geometry.outputChannels
+      channelsPerGroup = geometry.channelsPerGroup
+      depthPerGroup = geometry.depthPerGroup
+      vertical = MapAxis(inputGradient: geometry.vertical)
+      horizontal = MapAxis(inputGradient: geometry.horizontal)
+    }
+  }
+
+  var resultHeight: Int { vertical.result }
+  var resultWidth: Int { horizontal.result }
+  var sourceHeight: Int { vertical.source }
+  var sourceWidth: Int { horizontal.source }
+  var kernelHeight: Int { vertical.kernel }
+  var kernelWidth: Int { horizontal.kernel }
+
+  /// Taps of the kernel.
+  var taps: Int { kernelHeight * kernelWidth }
+
+  /// Scalars of the result.
+  var resultCount: Int { batch * resultHeight * resultWidth * resultChannels }
+  /// Scalars of the source.
+  var sourceCount: Int { batch * sourceHeight * sourceWidth * sourceChannels }
+  /// Scalars of the filter.
+  var filterCount: Int { taps * channelsPerGroup * sourceChannels }
+
+  /// Nominal work, in floating-point operations; windows over padding included.
+  var flops: Double {
+    let windows =
+      isForward
+      ? Double(resultHeight) * Double(resultWidth)
+      : Double(sourceHeight) * Double(sourceWidth)
+    return 2 * Double(batch) * windows * Double(filterCount)
+  }
+
+  /// Nothing to add up: the result is empty or all zeros.
+  var isDegenerate: Bool { resultCount == 0 || sourceCount == 0 }
+}

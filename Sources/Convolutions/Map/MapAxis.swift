@@ -1,0 +1,147 @@
+/// One image axis of a ``ConvolutionMap``: which tap of which source position
+/// lands on which result position.
+///
+/// Source position `o` lands through tap `t` on result position `y` where
+///
+///     y * step == o * stride - pad + t * dilation
+///
+/// The input gradient has the windows as its source, `stride` apart, and step 1.
+/// The convolution itself has them as its result, `step` apart, and stride 1; it
+/// counts its taps from the last to the first. ``Conv2DGeometry`` has checked
+/// that no position overflows.
+struct MapAxis: Sendable, Hashable {
+  let result: Int
+  let source: Int
+  let kernel: Int
+  let stride: Int
+  let step: Int
+  let dilation: Int
+  /// May be negative.
+  let pad: Int
+
+  /// The axis of the input gradient.
+  init(inputGradient axis: Axis) {
+    result = axis.input
+    source = axis.output
+    kernel = axis.kernel
+    stride = axis.stride
+    step = 1
+    dilation = axis.dilation
+    pad = axis.padBefore
+  }
+
+  /// The axis of the convolution: `y = o * step - padBefore + tap * dilation`
+  /// with `tap = kernel - 1 - t`, for `o`.
+  init(forward axis: Axis) {
+    result = axis.output
+    source = axis.input
+    kernel = axis.kernel
+    stride = 1
+    step = axis.stride
+    dilation = axis.dilation
+    pad = (axis.kernel - 1) * axis.dilation - axis.padBefore
+  }
+
+  /// At most so many positions a tap takes to the result.
+  var longestRun: Int { step == 1 ? source : result }
+
+  /// The result position that tap `tap` of source position `source` lands on, or
+  /// falls beside. Of a map with step 1.
+  func position(source: Int, tap: Int) -> Int {
+    source * stride - pad + tap * dilation
+  }
+
+  /// Positions that a tap takes from the source to the result, `step` apart in
+  /// the source and `stride` apart in the result.
+  struct Run {
+    let result: Int
+    let source: Int
+    let count: Int
+
+    var isEmpty: Bool { count == 0 }
+  }
+
+  /// What tap `tap` takes to `results`.
+  func run(landingIn results: Range<Int>, tap: Int) -> Run {
+    let shift = pad - tap * dilation
+    if step == 1 {
+      let sources = sources(landingIn: results, tap: tap)
+      let first = sources.lowerBound
+      return Run(
+        result: sources.isEmpty ? 0 : first * stride - shift, source: first,
+        count: sources.count)
+    }
+    let lower = max(results.lowerBound, ceilDivide(-shift, step))
+    let upper = min(results.upperBound, ceilDivide(source - shift, step))
+    return lower < upper
+      ? Run(result: lower, source: lower * step + shift, count: upper - lower)
+      : Run(result: 0, source: 0, count: 0)
+  }
+
+  /// The source position that tap `tap` takes to `position`, if there is one.
+  func source(tap: Int, at position: Int) -> Int? {
+    let offset = position * step + pad - tap * dilation
+    guard offset >= 0, offset % stride == 0 else { return nil }
+    let place = offset / stride
+    return place < source ? place : nil
+  }
+
+  /// The smallest range that holds every source position that tap `tap` takes to
+  /// `results`; all of it does where the step is 1.
+  func sources(landingIn results: Range<Int>, tap: Int) -> Range<Int> {
+    clamped(reaching(results, taps: tap...tap))
+  }
+
+  /// The smallest range that holds every source position that touches `results`.
+  func sources(touching results: Range<Int>) -> Range<Int> {
+    clamped(touching(results))
+  }
+
+  /// The smallest range that holds every source position that touches
+  /// `results`, were there some before the first and behind the last.
+  func touching(_ results: Range<Int>) -> Range<Int> {
+    reaching(results, taps: 0...kernel - 1)
+  }
+
+  private func reaching(
+    _ results: Range<Int>, taps: ClosedRange<Int>
+  ) -> Range<Int> {
+    guard !results.isEmpty else { return 0..<0 }
+    let first = results.lowerBound * step + pad - taps.upperBound * dilation
+    let last =
+      (results.upperBound - 1) * step + pad - taps.lowerBound * dilation
+    let lower = ceilDivide(first, stride)
+    return lower..<max(lower, floorDivide(last, stride) + 1)
+  }
+
+  private func clamped(_ range: Range<Int>) -> Range<Int> {
+    let lower = min(max(0, range.lowerBound), source)
+    return lower..<min(max(lower, range.upperBound), source)
+  }
+
+  /// At most so many source positions touch `length` positions beside each other.
+  func mostSources(touching length: Int) -> Int {
+    let (reach, overflow) = ((kernel - 1) * dilation)
+      .addingReportingOverflow((length - 1).multipliedClamped(by: step))
+    return overflow ? source : min(source, reach / stride + 1)
+  }
+
+  /// The smallest range that holds every tap with which one of `sources` lands
+  /// in `results`; exact where there is one of them. Of a map with step 1.
+  func taps(landingIn results: Range<Int>, sources: Range<Int>) -> Range<Int> {
+    let first = pad - sources.lowerBound * stride
+    let last = pad - (sources.upperBound - 1) * stride
+    let start = ceilDivide(results.lowerBound + last, dilation)
+    let end = ceilDivide(results.upperBound + first, dilation)
+    let lower = min(max(0, start), kernel)
+    return lower..<min(max(lower, end), kernel)
+  }
+}
+
+extension Int {
+  /// The product of two numbers from 0 on, or `Int.max`.
+  func multipliedClamped(by other: Int) -> Int {
+    let (product, overflow) = multipliedReportingOverflow(by: other)
+    return overflow ? .max : product
+  }
+}

@@ -1,0 +1,63 @@
+/// A plan of an operation that is known at run time alone: for tools.
+package protocol AnyConvolutionPlan<Scalar>: Sendable, CustomStringConvertible {
+  associatedtype Scalar: ConvolutionScalar
+
+  var operation: ConvolutionOperation { get }
+  var geometry: Conv2DGeometry { get }
+  var algorithm: ConvolutionAlgorithm { get }
+  var threads: Int { get }
+  var workspaceByteCount: Int { get }
+  var preparedFilterByteCount: Int { get }
+  var summary: String { get }
+  var expectedError: Double? { get }
+  var errorGrowth: Double? { get }
+  var predictedTime: Duration { get }
+
+  func makeWorkspace() -> Workspace
+
+  /// The first operand as executions read it; `nil` where they read it as it is.
+  func prepared(_ first: Span<Scalar>) -> PreparedFilter<Scalar>?
+
+  /// Executes on the operands in the order of
+  /// ``ConvolutionOperation/operands``.
+  func execute(
+    _ first: Span<Scalar>, prepared: PreparedFilter<Scalar>?,
+    _ second: Span<Scalar>, into result: inout MutableSpan<Scalar>,
+    workspace: inout Workspace)
+}
+
+extension ConvolutionPlan: AnyConvolutionPlan {
+  package var operation: ConvolutionOperation { Operation.operation }
+
+  package func prepared(_ first: Span<Scalar>) -> PreparedFilter<Scalar>? {
+    prepare(filter: first)
+  }
+
+  package func execute(
+    _ first: Span<Scalar>, prepared: PreparedFilter<Scalar>?,
+    _ second: Span<Scalar>, into result: inout MutableSpan<Scalar>,
+    workspace: inout Workspace
+  ) {
+    execute(
+      filter: prepared!, source: second, into: &result, workspace: &workspace)
+  }
+}
+
+extension ConvolutionOperation {
+  /// Those that have plans.
+  package static let planned: [Self] = [.inputGradient, .forward]
+
+  /// A plan of the operation.
+  package func plan<Scalar: ConvolutionScalar>(
+    _ type: Scalar.Type, _ geometry: Conv2DGeometry,
+    options: ConvolutionOptions = .init()
+  ) throws(Conv2DError) -> any AnyConvolutionPlan<Scalar> {
+    switch self {
+    case .inputGradient:
+      try InputGradientPlan<Scalar>(geometry, options: options)
+    case .forward: try ForwardPlan<Scalar>(geometry, options: options)
+    case .filterGradient:
+      throw .unsupported(.automatic, reason: "there is no such plan yet")
+    }
+  }
+}
