@@ -45,12 +45,13 @@ struct SourceTile<Scalar: StorageScalar> {
   }
 
   /// A copy of pixels, `step` apart in the image, as `[pixels, depth]` in either
-  /// layout.
+  /// layout, `stride` from one pixel to the next, or the depth.
   func loadPixels(
     first: Int, count: Int, step: Int = 1, image: Int, group: Int,
-    into copy: UnsafeMutablePointer<Compute>
+    into copy: UnsafeMutablePointer<Compute>, stride: Int? = nil
   ) {
     let depth = map.depthPerGroup
+    let stride = stride ?? depth
     let channels = map.sourceChannels
     let plane = map.sourceHeight * map.sourceWidth
     if map.dataFormat == .nchw {
@@ -59,24 +60,24 @@ struct SourceTile<Scalar: StorageScalar> {
       if step == 1 {
         Scalar.widenTransposed(
           source, rows: depth, columns: count, stride: plane, to: copy,
-          stride: depth)
+          stride: stride)
         return
       }
       for pixel in 0..<count {
         Scalar.widenTransposed(
           source + pixel * step, rows: depth, columns: 1, stride: plane,
-          to: copy + pixel * depth, stride: depth)
+          to: copy + pixel * stride, stride: stride)
       }
       return
     }
     let source =
       scalars + (image * plane + first) * channels + group * depth
-    if depth == channels, step == 1 {
+    if depth == channels, step == 1, stride == depth {
       Scalar.widen(source, to: copy, count: count * depth)
       return
     }
     Scalar.widenRows(
-      source, stride: count > 1 ? step * channels : 0, to: copy, stride: depth,
+      source, stride: count > 1 ? step * channels : 0, to: copy, stride: stride,
       rows: count,
       count: depth)
   }

@@ -3,7 +3,8 @@
 /// transformed back; 3x3 taps cost 36 products for 16 pixels in place of 144.
 ///
 /// A strided problem is one with stride 1 a phase, each with its own taps and
-/// tiles. The filter is transformed once, in double precision.
+/// tiles; a strided convolution one with stride 1 of more channels, folded. The
+/// filter is transformed once, in double precision.
 ///
 /// A number that is not finite would spread over its tile, and a transform may
 /// overflow: so a row of a unit of tiles that is not all finite is computed again
@@ -17,6 +18,8 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   typealias Compute = Scalar.Compute
 
   let map: ConvolutionMap
+  /// The map with step 1, of which the products are.
+  let folded: ConvolutionMap
   let phases: [WinogradPhase]
   let core: BLASCore
   /// The filter as it is, for results that are not finite.
@@ -26,6 +29,9 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   private let layout: WinogradWorkspace
   private let firstTask: [Int]
   private let firstWeight: [Int]
+  /// Where zeros begin, in place of taps that are none, for each part of the
+  /// filter.
+  private let firstZero: Int
 
   private static var mostStride: Int { 4 }
 
@@ -38,6 +44,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     _ map: ConvolutionMap, promise: WinogradPromise, core: BLASCore
   ) throws(WinogradObjection) {
     self.map = map
+    folded = map.folded
     self.core = core
     channelBlock = Self.channelBlock(map, core)
     phases = try Self.phases(map, promise, core, channelBlock)
@@ -45,7 +52,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
       map, channelBlock: Self.filterBlock(map), tapsPerChunk: 1,
       byDepth: true)
     layout = WinogradWorkspace(
-      phases, depth: map.depthPerGroup,
+      phases, depth: folded.depthPerGroup,
       width: min(map.channelsPerGroup, Self.mostChannels),
       scatters: map.dataFormat == .nchw
         && phases.contains { $0.horizontal.spacing > 1 })
@@ -53,8 +60,15 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     firstTask = phases.reduce(into: [0]) {
       $0.append($0.last! + groups * $1.tasks)
     }
-    let weights = groups * map.depthPerGroup * map.channelsPerGroup
-    firstWeight = phases.reduce(into: [weights * map.taps]) {
+    let plainCount =
+      groups * map.depthPerGroup * map.channelsPerGroup * map.taps
+    let zeros =
+      map.classes > 1
+      ? groups * plain.blocksPerGroup * map.depthPerGroup * plain.channelBlock
+      : 0
+    firstZero = plainCount
+    let weights = groups * folded.depthPerGroup * map.channelsPerGroup
+    firstWeight = phases.reduce(into: [plainCount + zeros]) {
       $0.append($0.last! + weights * $1.products)
     }
   }
@@ -100,10 +114,16 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     guard BLASRuntime.isOpenBLAS || promise == .integers else {
       try object("its error is not known on a BLAS other than OpenBLAS")
     }
-    let axes = [map.vertical, map.horizontal]
-    guard axes.allSatisfy({ $0.step == 1 }) else {
-      try object("windows of the result lie a stride apart")
+    guard
+      [map.vertical, map.horizontal].allSatisfy({
+        $0.step == 1 || ($0.step <= $0.kernel && $0.dilation == 1)
+      })
+    else { try object("a stride is above the kernel, or dilated") }
+    guard max(map.vertical.step, map.horizontal.step) <= mostStride else {
+      try object("a stride is above \(mostStride)")
     }
+    let folded = map.folded
+    let axes = [folded.vertical, folded.horizontal]
     guard axes.allSatisfy({ $0.stride <= min($0.kernel, $0.result) }) else {
       try object("a stride is above the kernel, or the image")
     }
@@ -112,7 +132,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     guard axes.allSatisfy({ $0.stride <= mostStride }) else {
       try object("a stride is above \(mostStride)")
     }
-    guard map.depthPerGroup <= Int(Int32.max) else {
+    guard folded.depthPerGroup <= Int(Int32.max) else {
       try object(
         "a matrix dimension exceeds the 32 bits of the BLAS interface")
     }
@@ -133,11 +153,11 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
       })
     else { try object("stride and dilation leave a phase without taps") }
     var phases: [WinogradPhase] = []
-    for row in 0..<map.vertical.stride {
-      for column in 0..<map.horizontal.stride {
+    for row in 0..<folded.vertical.stride {
+      for column in 0..<folded.horizontal.stride {
         guard
           let phase = WinogradPhase(
-            map, rowPhase: row, columnPhase: column, promise: promise,
+            folded, rowPhase: row, columnPhase: column, promise: promise,
             core: core, channelBlock: channelBlock,
             computeByteCount: MemoryLayout<Compute>.stride)
         else { try object("no exact set of points has so many taps") }
@@ -145,7 +165,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
       }
     }
     let workspace = WinogradWorkspace(
-      phases, depth: map.depthPerGroup,
+      phases, depth: folded.depthPerGroup,
       width: min(map.channelsPerGroup, mostChannels), scatters: true)
     guard
       workspace.scalarCount * MemoryLayout<Compute>.stride <= mostWorkspace
@@ -166,7 +186,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
       })
     let rows = phases.map(\.tilesPerTask).max() ?? 0
     return "tiles of " + tiles.sorted().joined(separator: ", ")
-      + "; GEMM \(rows)x\(channelBlock)x\(map.depthPerGroup), "
+      + "; GEMM \(rows)x\(channelBlock)x\(folded.depthPerGroup), "
       + "\(taskCount) tasks"
   }
 
@@ -181,7 +201,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   }
 
   func cost(_ model: CostModel) -> Double {
-    let depth = Double(map.depthPerGroup)
+    let depth = Double(folded.depthPerGroup)
     let width = Double(map.channelsPerGroup)
     let blocks = (width / Double(channelBlock)).rounded(.up)
     var cost = 0.0
@@ -211,12 +231,13 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
         * Double(horizontal.products + horizontal.outputs)
         + Double(vertical.products + vertical.outputs) * outputs
       let pixels = units * Double(vertical.inputs) * columns
-      let areApart = horizontal.lattices > 1 || map.groups > 1
+      let areApart =
+        horizontal.lattices > 1 || map.groups > 1 || map.classes > 1
       cost +=
         products
         + model.transform(units * (forward * depth + inverse * width))
         + model.load(pixels * depth, map.dataFormat)
-        + (areApart ? model.runs(pixels, scalars: 0) : 0)
+        + (areApart ? model.runs(pixels * Double(map.classes), scalars: 0) : 0)
         + model.filter(
           Double(phase.products) * depth * width, times: tasks,
           behind: products)
@@ -237,7 +258,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
 
   // MARK: Filter
 
-  // The plain panels; then per phase, group and block of channels
+  // The plain panels, and zeros; then per phase, group and block of channels
   // `[products, depth, block channels]`.
 
   var filterByteCount: Int {
@@ -254,7 +275,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     let first = channel / channelBlock * channelBlock
     let channels = min(channelBlock, map.channelsPerGroup - first)
     let block =
-      phases[phase].products * map.depthPerGroup
+      phases[phase].products * folded.depthPerGroup
       * (group * map.channelsPerGroup + first)
     return (firstWeight[phase] + block + channel - first, channels)
   }
@@ -271,31 +292,64 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     let (group, block) = part.quotientAndRemainder(
       dividingBy: plain.blocksPerGroup)
     let channels = plain.channels(block: block)
-    let depth = map.depthPerGroup
     let numbers = prepared.assumingMemoryBound(to: Compute.self)
     let panels = numbers + plain.offset(group: group, block: block)
-    // What no cache holds.
-    let streams = filterByteCount > 16 << 20
+    let panelCount = map.depthPerGroup * channels.count
+    let zeros =
+      numbers + firstZero + part * map.depthPerGroup * plain.channelBlock
+    if map.classes > 1 { zeros.update(repeating: .zero, count: panelCount) }
     for (index, phase) in phases.enumerated() {
-      let weights = weights(
-        phase: index, group: group, channel: channels.lowerBound)
-      withUnsafeTemporaryAllocation(of: Int.self, capacity: phase.taps) {
-        let (rows, columns) = (phase.vertical.taps, phase.horizontal.taps)
-        for i in 0..<rows.count {
-          for j in 0..<columns.count {
-            $0[i * columns.count + j] =
-              (rows.tap(i) * map.kernelWidth + columns.tap(j)) * depth
-              * channels.count
-          }
+      for row in 0..<map.vertical.classes {
+        for column in 0..<map.horizontal.classes {
+          let weights = weights(
+            phase: index, group: group, channel: channels.lowerBound)
+          let rank = row * map.horizontal.classes + column
+          transform(
+            phase, rowClass: row, columnClass: column, panels,
+            zeros: zeros - panels, channels: channels.count,
+            to: numbers + weights.offset
+              + rank * map.depthPerGroup * weights.channels,
+            stride: weights.channels)
         }
-        Compute.winogradFilter(
-          panels, stride: channels.count, taps: $0.baseAddress!,
-          vertical: phase.vertical.transform,
-          horizontal: phase.horizontal.transform,
-          to: numbers + weights.offset, stride: weights.channels,
-          productStride: depth * weights.channels, depth: depth,
-          count: channels.count, streams: streams)
       }
+    }
+  }
+
+  /// Transforms the panels of one class of taps.
+  private func transform(
+    _ phase: WinogradPhase, rowClass: Int, columnClass: Int,
+    _ panels: UnsafePointer<Compute>, zeros: Int, channels: Int,
+    to destination: UnsafeMutablePointer<Compute>, stride: Int
+  ) {
+    let (rows, columns) = (phase.vertical.taps, phase.horizontal.taps)
+    let panelCount = map.depthPerGroup * channels
+    func tap(
+      _ axis: MapAxis, _ taps: PhaseTaps, _ index: Int, _ c: Int
+    ) -> Int? {
+      axis.step == 1 ? taps.tap(index) : axis.tap(folded: index, class: c)
+    }
+    withUnsafeTemporaryAllocation(of: Int.self, capacity: phase.taps) {
+      for i in 0..<rows.count {
+        for j in 0..<columns.count {
+          let place: Int
+          if let row = tap(map.vertical, rows, i, rowClass),
+            let column = tap(map.horizontal, columns, j, columnClass)
+          {
+            place = (row * map.kernelWidth + column) * panelCount
+          } else {
+            place = zeros
+          }
+          $0[i * columns.count + j] = place
+        }
+      }
+      Compute.winogradFilter(
+        panels, stride: channels, taps: $0.baseAddress!,
+        vertical: phase.vertical.transform,
+        horizontal: phase.horizontal.transform, to: destination,
+        stride: stride, productStride: folded.depthPerGroup * stride,
+        depth: map.depthPerGroup, count: channels,
+        // What no cache holds.
+        streams: filterByteCount > 16 << 20)
     }
   }
 

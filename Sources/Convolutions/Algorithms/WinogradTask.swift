@@ -16,7 +16,8 @@ struct WinogradTask<Scalar: StorageScalar> {
   let workspace: UnsafeMutablePointer<Compute>
 
   private var map: ConvolutionMap { kernel.map }
-  private var depth: Int { map.depthPerGroup }
+  /// Of the folded map.
+  private var depth: Int { kernel.folded.depthPerGroup }
 
   /// Tiles of the task before a unit.
   private func firstTile(_ unit: Int) -> Int {
@@ -96,31 +97,58 @@ struct WinogradTask<Scalar: StorageScalar> {
   private func load(
     _ unit: Unit, columns: Int, into source: UnsafeMutablePointer<Compute>
   ) {
+    for row in 0..<map.vertical.classes {
+      for column in 0..<map.horizontal.classes {
+        let rank = row * map.horizontal.classes + column
+        load(
+          unit, rowClass: row, columnClass: column, columns: columns,
+          into: source + rank * map.depthPerGroup)
+      }
+    }
+  }
+
+  /// The same of one class of pixels.
+  private func load(
+    _ unit: Unit, rowClass: Int, columnClass: Int, columns: Int,
+    into source: UnsafeMutablePointer<Compute>
+  ) {
     let (height, width) = (map.sourceHeight, map.sourceWidth)
     let (vertical, horizontal) = (phase.vertical, phase.horizontal)
-    let firstRow = unit.firstRow + vertical.taps.source(0)
-    let firstColumn = unit.firstColumn + horizontal.taps.source(0)
-    let step = horizontal.sourceStep
+    let firstColumn = map.horizontal.source(
+      folded: unit.firstColumn + horizontal.taps.source(0), class: columnClass)
+    let step = horizontal.sourceStep * map.horizontal.step
     func place(of column: Int) -> Int {
       min(columns, max(0, ceilDivide(column - firstColumn, step)))
     }
     let inside = place(of: 0)..<place(of: max(width, firstColumn))
     for index in 0..<vertical.inputs {
-      let row = firstRow + index * vertical.sourceStep
+      let row = map.vertical.source(
+        folded: unit.firstRow + vertical.taps.source(0)
+          + index * vertical.sourceStep, class: rowClass)
       let place = source + index * columns * depth
       guard (0..<height).contains(row), !inside.isEmpty else {
-        place.update(repeating: .zero, count: columns * depth)
+        clear(place, pixels: columns)
         continue
       }
-      let before = inside.lowerBound * depth
-      let count = inside.count * depth
-      place.update(repeating: .zero, count: before)
+      clear(place, pixels: inside.lowerBound)
       sourceTile.loadPixels(
         first: row * width + firstColumn + inside.lowerBound * step,
         count: inside.count, step: step, image: unit.image, group: group,
-        into: place + before)
-      (place + before + count).update(
-        repeating: .zero, count: columns * depth - before - count)
+        into: place + inside.lowerBound * depth, stride: depth)
+      clear(
+        place + inside.upperBound * depth, pixels: columns - inside.upperBound)
+    }
+  }
+
+  /// Zeros in place of the source, in pixels of one class.
+  private func clear(_ place: UnsafeMutablePointer<Compute>, pixels: Int) {
+    if map.classes == 1 {
+      place.update(repeating: .zero, count: pixels * depth)
+      return
+    }
+    for pixel in 0..<pixels {
+      (place + pixel * depth)
+        .update(repeating: .zero, count: map.depthPerGroup)
     }
   }
 
@@ -176,9 +204,9 @@ struct WinogradTask<Scalar: StorageScalar> {
     guard columns > 0 else { return }
     // Beyond them a tile has the rounding errors of its other positions.
     let reachedRows = vertical.reached(
-      from: unit.firstRow, count: rows, sources: map.sourceHeight)
+      from: unit.firstRow, count: rows, map.vertical)
     let reachedColumns = horizontal.reached(
-      from: unit.firstColumn, count: columns, sources: map.sourceWidth)
+      from: unit.firstColumn, count: columns, map.horizontal)
     for index in 0..<rows {
       let place = outputs + index * row
       let run = Run(
@@ -242,30 +270,27 @@ struct WinogradTask<Scalar: StorageScalar> {
       / block..<ceilDivide(
         run.channels.upperBound, block)
     sums.update(repeating: .zero, count: run.count * width)
-    let windowRows = vertical.taps.indices(
-      at: run.row, sources: map.sourceHeight)
-    for i in windowRows {
+    let y = vertical.first + run.row * vertical.stride
+    for r in (0..<map.kernelHeight).reversed() {
+      guard let row = map.vertical.source(tap: r, at: y) else { continue }
       for index in 0..<run.count {
         let q = run.column + index * horizontal.lattices
-        let windows = horizontal.taps.indices(
-          at: q, sources: map.sourceWidth)
-        for j in windows {
-          let window =
-            (run.row + vertical.taps.source(i)) * map.sourceWidth + q
-            + horizontal.taps.source(j)
+        let x = horizontal.first + q * horizontal.stride
+        for c in (0..<map.kernelWidth).reversed() {
+          guard let column = map.horizontal.source(tap: c, at: x) else {
+            continue
+          }
           sourceTile.loadPixels(
-            first: window, count: 1, image: run.image, group: group,
-            into: pixel)
-          let tap =
-            vertical.taps.tap(i) * map.kernelWidth
-            + horizontal.taps.tap(j)
+            first: row * map.sourceWidth + column, count: 1, image: run.image,
+            group: group, into: pixel)
+          let tap = r * map.kernelWidth + c
           for block in blocks {
             let part = kernel.plain.channels(block: block)
             Compute.addRowCombination(
               pixel,
               filter + kernel.plain.offset(group: group, block: block)
-                + tap * depth * part.count,
-              stride: part.count, depth: depth,
+                + tap * map.depthPerGroup * part.count,
+              stride: part.count, depth: map.depthPerGroup,
               to: sums + index * width + part.lowerBound
                 - run.channels.lowerBound,
               count: part.count)

@@ -31,11 +31,17 @@ struct WinogradPhaseAxis: Sendable, Hashable {
   }
 
   /// Those of `count` positions of a lattice from `q` on, by index, that a tap
-  /// of some window reaches; the dilation is not above `sources`, so there are
+  /// of some window reaches; the dilation is not above the source, so there are
   /// none between them that no tap does.
-  func reached(from q: Int, count: Int, sources: Int) -> Range<Int> {
-    let first = -taps.source(taps.count - 1)
-    let end = sources - taps.source(0)
+  func reached(from q: Int, count: Int, _ axis: MapAxis) -> Range<Int> {
+    // Of a folded axis some of the last taps are none.
+    let (first, end) =
+      axis.step == 1
+      ? (-taps.source(taps.count - 1), axis.source - taps.source(0))
+      : (
+        ceilDivide(-axis.pad, axis.step),
+        ceilDivide(axis.source - axis.pad + axis.kernel - 1, axis.step)
+      )
     let lower = min(max(0, ceilDivide(first - q, lattices)), count)
     return lower..<min(max(lower, ceilDivide(end - q, lattices)), count)
   }

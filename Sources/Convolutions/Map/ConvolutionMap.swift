@@ -11,14 +11,14 @@ struct ConvolutionMap: Sendable, Hashable {
   let dataFormat: DataFormat
   let batch: Int
   let resultChannels: Int
-  let sourceChannels: Int
+  private(set) var sourceChannels: Int
   let groups: Int
   /// Channels of the result in a group, at least 1.
   let channelsPerGroup: Int
   /// Channels of the source in a group: the depth of the sum over one tap.
-  let depthPerGroup: Int
-  let vertical: MapAxis
-  let horizontal: MapAxis
+  private(set) var depthPerGroup: Int
+  private(set) var vertical: MapAxis
+  private(set) var horizontal: MapAxis
   /// How the filter is stored.
   let isForward: Bool
 
@@ -75,4 +75,21 @@ struct ConvolutionMap: Sendable, Hashable {
 
   /// Nothing to add up: the result is empty or all zeros.
   var isDegenerate: Bool { resultCount == 0 || sourceCount == 0 }
+}
+
+// MARK: - Folding
+
+extension ConvolutionMap {
+  /// Classes of source pixels.
+  var classes: Int { vertical.classes * horizontal.classes }
+
+  /// The map with step 1, whose source has a channel for each class of one.
+  var folded: ConvolutionMap {
+    var folded = self
+    folded.sourceChannels *= classes
+    folded.depthPerGroup *= classes
+    folded.vertical = vertical.folded
+    folded.horizontal = horizontal.folded
+    return folded
+  }
 }

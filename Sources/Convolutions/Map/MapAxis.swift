@@ -19,6 +19,15 @@ struct MapAxis: Sendable, Hashable {
   /// May be negative.
   let pad: Int
 
+  init(
+    result: Int, source: Int, kernel: Int, stride: Int, step: Int,
+    dilation: Int, pad: Int
+  ) {
+    (self.result, self.source, self.kernel) = (result, source, kernel)
+    (self.stride, self.step) = (stride, step)
+    (self.dilation, self.pad) = (dilation, pad)
+  }
+
   /// The axis of the input gradient.
   init(inputGradient axis: Axis) {
     result = axis.input
