@@ -128,7 +128,8 @@ def make_contenders(options, ours, convbench, variables, peers, folder):
     def peer(name, threads):
         return contender(
             name, [sys.executable, "-m", "peerlib.worker", name, str(threads)],
-            environment.peer_environment(PEERS[name], threads), threads)
+            environment.peer_environment(PEERS[name], threads, variables),
+            threads)
 
     def own(name, threads):
         return contender(
@@ -198,7 +199,7 @@ def main():
     for name in set(options.peers) - set(peers):
         environment.say(f"without {name}: it cannot be installed here")
     convbench = options.convbench or environment.build()
-    variables = environment.own_environment(options.keep_openblas_env)
+    variables = environment.contenders_environment(options.keep_openblas_env)
 
     report, failures, whole = compare(
         options, os.path.abspath(convbench), variables, peers)

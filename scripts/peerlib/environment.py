@@ -83,10 +83,10 @@ def build():
     return os.path.join(folder, "convbench")
 
 
-def own_environment(keep_openblas):
-    """The variables for convbench: OpenBLAS picks the kernels for the CPU."""
+def contenders_environment(keep_openblas):
+    """The variables for all: OpenBLAS picks the kernels for the CPU."""
     variables = dict(os.environ)
-    # It would print into the answers.
+    # convbench would print into its answers.
     variables.pop("CONVOLUTIONS_VERBOSE", None)
     if not keep_openblas:
         variables.pop("OPENBLAS_CORETYPE", None)
@@ -94,11 +94,11 @@ def own_environment(keep_openblas):
     return variables
 
 
-def peer_environment(kind, threads):
-    """The variables for a peer's process: its threads, and no chatter."""
+def peer_environment(kind, threads, variables):
+    """Those for a peer's process besides: its threads, and no chatter."""
     count = str(threads)
-    path = [os.path.join(ROOT, "scripts"), os.environ.get("PYTHONPATH")]
-    return os.environ | {
+    path = [os.path.join(ROOT, "scripts"), variables.get("PYTHONPATH")]
+    return variables | {
         "PYTHONPATH": os.pathsep.join(filter(None, path)),
         "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count,
         "OPENBLAS_NUM_THREADS": count,
