@@ -4,6 +4,8 @@
     scripts/peers.py --threads 1,2
     scripts/peers.py mb8ic64ih56oc64oh56kh3ph1 --dtype f32,bf16 --rounds 3
 
+One operation is compared (--op), by default the gradient of the input.
+
 The peers are PyTorch (contiguous and channels last), TensorFlow (with and
 without oneDNN), JAX, OpenVINO and ONNX Runtime, each in its best form. They
 are installed into a virtual environment, and convbench is built. Every result
@@ -21,6 +23,7 @@ import tempfile
 
 from peerlib import environment
 from peerlib.contenders import PEER_NAMES, PEERS, variants
+from peerlib.operations import DEFAULT, OPERATIONS
 
 
 def words(text):
@@ -67,6 +70,8 @@ def parse_arguments():
     add("--problem", action="append", default=[], help="one more of them")
     add("--set", help="sets of problems (default: headline)")
     add("--file", help="file of descriptors, one a line")
+    add("--op", choices=OPERATIONS, default=DEFAULT,
+        help=f"what is computed (default: {DEFAULT})")
     add("--dtype", type=choices("f32", "f64", "f16", "bf16"), default=["f32"],
         help="types of the scalars (default: f32)")
     add("--threads", type=counts, default=[1, 2][:cores],
@@ -127,13 +132,16 @@ def make_contenders(options, ours, convbench, variables, peers, folder):
 
     def peer(name, threads):
         return contender(
-            name, [sys.executable, "-m", "peerlib.worker", name, str(threads)],
+            name, [sys.executable, "-m", "peerlib.worker", name, options.op,
+                   str(threads)],
             environment.peer_environment(PEERS[name], threads, variables),
             threads)
 
     def own(name, threads):
+        # The default is left out for a convbench that has no other.
+        operation = [] if options.op == DEFAULT else ["--op", options.op]
         return contender(
-            name, [convbench, "turns", "--threads", str(threads),
+            name, [convbench, "turns", *operation, "--threads", str(threads),
                    *ours[name].arguments], variables, threads)
 
     contenders = {
@@ -154,7 +162,8 @@ def compare(options, convbench, variables, peers):
     ours = variants(options.layout, options.accuracy, options.algorithm)
     packages = {package for name in ["truth", *peers]
                 for package in PEERS[name].packages}
-    facts = environment.facts(convbench, variables) | {
+    facts = {"operation": options.op} | environment.facts(
+        convbench, variables) | {
         "versions": environment.versions(packages),
         "date": datetime.datetime.now().astimezone().isoformat(
             timespec="seconds"),
@@ -170,7 +179,7 @@ def compare(options, convbench, variables, peers):
         contenders, truth = make_contenders(
             options, ours, convbench, variables, peers, folder)
         comparison = Comparison(
-            contenders, truth,
+            OPERATIONS[options.op], contenders, truth,
             {name: variant.layout for name, variant in ours.items()}, folder,
             options.rounds, options.turn_ms, options.seed)
         try:

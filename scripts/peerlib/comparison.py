@@ -7,7 +7,7 @@ import sys
 import numpy as np
 
 from peerlib.process import Died, OthersLoad, Refused
-from peerlib.problem import from_stored, to_stored
+from peerlib.problem import from_layout, from_stored, to_layout, to_stored
 
 # Relative Frobenius errors that no sound implementation reaches.
 TOLERANCES = {"f32": 1e-4, "f64": 1e-12, "f16": 2e-2, "bf16": 5e-2}
@@ -86,8 +86,9 @@ class Row:
 class Comparison:
     """Measures rows one by one; what is done so far is in `rows`."""
 
-    def __init__(self, contenders, truth, layouts, folder, rounds, turn_ms,
-                 seed):
+    def __init__(self, operation, contenders, truth, layouts, folder, rounds,
+                 turn_ms, seed):
+        self.operation = operation
         # By number of threads, then by name, in the order of the turns.
         self.contenders = contenders
         self.truth = truth
@@ -145,29 +146,25 @@ class Comparison:
         return os.path.join(self.folder, name)
 
     def _write_data(self, problem, dtype):
-        """Paths of filter and out_backprop; the latter by layout."""
-        filter, out_backprop = (
-            to_stored(values, dtype)
-            for values in problem.random_data(self.seed))
-        arrays = {
-            "filter": filter, "nhwc": out_backprop,
-            "nchw": np.ascontiguousarray(out_backprop.transpose(0, 3, 1, 2))}
-        files = {name: self._path(f"{name}.npy") for name in arrays}
-        for name, array in arrays.items():
-            np.save(files[name], array)
+        """The operands' paths, by layout and name."""
+        data = problem.random_data(self.operation.operands, self.seed)
+        files = {layout: {} for layout in ("nhwc", *self.layouts.values())}
+        for name, values in data.items():
+            stored = to_stored(values, dtype)
+            for layout, paths in files.items():
+                paths[name] = self._path(f"{name}-{layout}.npy")
+                np.save(paths[name], to_layout(stored, name, layout))
         return files
 
     def _load(self, contender, problem, dtype, files, layout="nhwc"):
         """The facts a contender tells of a problem, and its result, NHWC."""
         path = self._path("result.npy")
         facts = contender.request(
-            "load", problem=problem.descriptor, dtype=dtype,
-            filter=files["filter"], out_backprop=files[layout], result=path)
+            "load", problem=problem.descriptor, dtype=dtype, result=path,
+            **files[layout])
         result = np.load(path)
         os.remove(path)
-        if layout == "nchw":
-            result = result.transpose(0, 2, 3, 1)
-        return facts, result
+        return facts, from_layout(result, self.operation.result, layout)
 
     def _prepare(self, problem, dtype):
         """The files and the result to compare with; None without them."""

@@ -14,21 +14,23 @@ TYPES = {
 NUMBERS = ("NHWC", "HWIO", "NHWC")
 
 
-def transposed(problem, dtype):
-    """The transpose of the forward convolution, as jax.vjp makes it."""
+def convolution(problem):
+    """The forward convolution of a filter and an input."""
     pads = [(axis.before, axis.after) for axis in problem.axes]
-    input = jax.ShapeDtypeStruct(problem.result_shape, dtype)
 
-    def gradient(weights, out_backprop):
-        def forward(x):
-            return jax.lax.conv_general_dilated(
-                x, weights, problem.each("stride"), pads,
-                rhs_dilation=problem.each("dilation"),
-                dimension_numbers=NUMBERS,
-                feature_group_count=problem.groups)
-        return jax.linear_transpose(forward, input)(out_backprop)[0]
+    def forward(filter, input):
+        return jax.lax.conv_general_dilated(
+            input, filter, problem.each("stride"), pads,
+            rhs_dilation=problem.each("dilation"), dimension_numbers=NUMBERS,
+            feature_group_count=problem.groups)
 
-    return gradient
+    return forward
+
+
+def transpose(linear, shape, out_backprop):
+    """The gradient of a linear function's argument, as jax.vjp makes it."""
+    argument = jax.ShapeDtypeStruct(shape, out_backprop.dtype)
+    return jax.linear_transpose(linear, argument)(out_backprop)[0]
 
 
 def dilated(problem):
@@ -60,26 +62,31 @@ def rotated(problem, filter):
             kh, kw, depth, problem.cin)[::-1, ::-1])
 
 
+def execution(function, dtype, *operands):
+    function = jax.jit(function)
+    operands = [jnp.asarray(array, TYPES[dtype]) for array in operands]
+    return Execution(
+        lambda: function(*operands).block_until_ready(),
+        lambda value: np.asarray(
+            value if dtype == "f64" else value.astype(jnp.float32)))
+
+
 class JaxPeer(Peer):
     def __init__(self, threads):
         super().__init__(threads)
         jax.config.update("jax_platforms", "cpu")
         jax.config.update("jax_enable_x64", True)
 
-    def load(self, problem, dtype, filter, out_backprop):
-        dtype = TYPES[dtype]
-        gradient = jnp.asarray(out_backprop, dtype)
+    def input_gradient(self, problem, dtype, filter, out_backprop):
+        forward = convolution(problem)
 
-        def execution(function, weights):
-            function = jax.jit(function)
-            weights = jnp.asarray(weights, dtype)
-            return Execution(
-                lambda: function(weights, gradient).block_until_ready(),
-                lambda value: np.asarray(
-                    value if dtype == jnp.float64
-                    else value.astype(jnp.float32)))
+        def transposed(filter, out_backprop):
+            return transpose(
+                lambda input: forward(filter, input), problem.shapes["input"],
+                out_backprop)
 
         return fastest([
-            execution(transposed(problem, dtype), filter),
-            execution(dilated(problem), rotated(problem, filter)),
+            execution(transposed, dtype, filter, out_backprop),
+            execution(dilated(problem), dtype, rotated(problem, filter),
+                      out_backprop),
         ])

@@ -14,7 +14,7 @@ TYPES = {
 
 
 class ONNXRuntimePeer(Peer):
-    def load(self, problem, dtype, filter, out_backprop):
+    def input_gradient(self, problem, dtype, filter, out_backprop):
         if dtype not in TYPES:
             raise Unsupported(f"no {dtype}")
         element_type, numpy_type = TYPES[dtype]

@@ -25,7 +25,7 @@ class OpenVINOPeer(Peer):
         super().__init__(threads)
         self.core = ov.Core()
 
-    def load(self, problem, dtype, filter, out_backprop):
+    def input_gradient(self, problem, dtype, filter, out_backprop):
         if dtype not in TYPES:
             raise Unsupported(f"no {dtype}")
         element_type = TYPES[dtype]

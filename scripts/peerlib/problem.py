@@ -1,6 +1,7 @@
 """Problems: geometry, random data, types; shared by driver and workers."""
 
 import dataclasses
+import math
 import re
 
 import numpy as np
@@ -87,28 +88,51 @@ class Problem:
         return self.groups == self.cin == self.cout and self.groups > 1
 
     @property
-    def filter_shape(self):
-        return (*self.each("kernel"), self.cin // self.groups, self.cout)
+    def shapes(self):
+        """By the name of a tensor: the filter's is HWIO, an image's NHWC."""
+        output = (self.batch, *self.each("output"), self.cout)
+        return {
+            "filter": (
+                *self.each("kernel"), self.cin // self.groups, self.cout),
+            "input": (self.batch, *self.each("input"), self.cin),
+            "output": output,
+            "out_backprop": output,
+        }
 
     @property
-    def out_backprop_shape(self):
-        return (self.batch, *self.each("output"), self.cout)
-
-    @property
-    def result_shape(self):
-        return (self.batch, *self.each("input"), self.cin)
+    def padded(self):
+        """The same windows where the pads are pixels of the input."""
+        h, w = (
+            dataclasses.replace(
+                axis, input=axis.before + axis.input + axis.after, before=0)
+            for axis in self.axes)
+        return dataclasses.replace(self, h=h, w=w)
 
     @property
     def flops(self):
-        """Nominal: windows over padding count."""
-        return 2 * int(np.prod(self.out_backprop_shape)) * int(
-            np.prod(self.filter_shape[:3]))
+        """Nominal, of every operation: windows over padding count."""
+        return 2 * math.prod(self.shapes["output"]) * math.prod(
+            self.shapes["filter"][:3])
 
-    def random_data(self, seed):
-        """Filter and out_backprop in float64, NHWC."""
+    def random_data(self, names, seed):
+        """Tensors of these names in float64."""
         rng = np.random.default_rng(seed)
-        return (rng.standard_normal(self.filter_shape),
-                rng.standard_normal(self.out_backprop_shape))
+        return {name: rng.standard_normal(self.shapes[name])
+                for name in names}
+
+
+def to_layout(array, name, layout):
+    """A tensor in an order of the dimensions; a filter has but one."""
+    if name == "filter" or layout == "nhwc":
+        return array
+    return np.ascontiguousarray(array.transpose(0, 3, 1, 2))
+
+
+def from_layout(array, name, layout):
+    """The inverse."""
+    if name == "filter" or layout == "nhwc":
+        return array
+    return array.transpose(0, 2, 3, 1)
 
 
 # What NumPy stores of a type; it has no bfloat16, whose bits are kept as <u2.

@@ -13,6 +13,13 @@ TYPES = {
 }
 
 
+def attributes(problem):
+    return {
+        "strides": [1, *problem.each("stride"), 1],
+        "dilations": [1, *problem.each("dilation"), 1],
+    } | padding(problem)
+
+
 def padding(problem):
     """TensorFlow's word for the pads, or the pads themselves."""
     if not any(problem.each("before") + problem.each("after")):
@@ -29,19 +36,30 @@ def is_same(axis):
             and axis.before == need // 2)
 
 
+def tensor(array, dtype):
+    return tf.cast(tf.constant(array), TYPES[dtype])
+
+
+def to_numpy(value):
+    return (value if value.dtype == tf.float64
+            else tf.cast(value, tf.float32)).numpy()
+
+
+def executions(compute, *operands):
+    """Ways to call a function: op by op, and as a graph."""
+    graph = tf.function(compute).get_concrete_function(*operands)
+    return [
+        Execution(lambda function=function: function(*operands), to_numpy)
+        for function in (compute, graph)]
+
+
 class TensorFlowPeer(Peer):
     def __init__(self, threads):
         super().__init__(threads)
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
-    def load(self, problem, dtype, filter, out_backprop):
-        dtype = TYPES[dtype]
-        attributes = {
-            "strides": [1, *problem.each("stride"), 1],
-            "dilations": [1, *problem.each("dilation"), 1],
-        } | padding(problem)
-        sizes = tf.constant(problem.result_shape, tf.int32)
+    def input_gradient(self, problem, dtype, filter, out_backprop):
         if problem.is_depthwise:
             operation = tf.raw_ops.DepthwiseConv2dNativeBackpropInput
             filter = filter.transpose(0, 1, 3, 2)
@@ -49,20 +67,13 @@ class TensorFlowPeer(Peer):
             raise Unsupported("groups")
         else:
             operation = tf.raw_ops.Conv2DBackpropInput
-        weights = tf.cast(tf.constant(filter), dtype)
-        gradient = tf.cast(tf.constant(out_backprop), dtype)
+        sizes = tf.constant(problem.shapes["input"], tf.int32)
+        options = attributes(problem)
 
-        def compute(weights, gradient):
+        def compute(filter, out_backprop):
             return operation(
-                input_sizes=sizes, filter=weights, out_backprop=gradient,
-                **attributes)
+                input_sizes=sizes, filter=filter, out_backprop=out_backprop,
+                **options)
 
-        def result(value):
-            return (value if dtype == tf.float64
-                    else tf.cast(value, tf.float32)).numpy()
-
-        graph = tf.function(compute).get_concrete_function(weights, gradient)
-        return fastest(
-            Execution(lambda function=function: function(weights, gradient),
-                      result)
-            for function in (compute, graph))
+        return fastest(executions(
+            compute, tensor(filter, dtype), tensor(out_backprop, dtype)))

@@ -1,5 +1,6 @@
 """PyTorch: ATen's convolution_backward, for the input alone."""
 
+import numpy as np
 import torch
 
 from peerlib.worker import Execution, Peer, Unsupported
@@ -10,21 +11,21 @@ TYPES = {
 }
 
 
-def backward(out_backprop, input, filter, problem, pads):
-    return torch.ops.aten.convolution_backward(
-        out_backprop, input, filter, None, problem.each("stride"), pads,
-        problem.each("dilation"), False, [0, 0], problem.groups,
-        (True, False, False))[0]
+def attributes(problem):
+    """What ATen's convolutions take after the bias of none."""
+    if not all(axis.is_symmetric for axis in problem.axes):
+        raise Unsupported("asymmetric padding")
+    return (problem.each("stride"), problem.each("before"),
+            problem.each("dilation"), False, [0, 0], problem.groups)
 
 
-def from_nhwc(array, dtype, memory_format=torch.contiguous_format):
-    return torch.from_numpy(array.transpose(0, 3, 1, 2)).to(dtype).contiguous(
-        memory_format=memory_format)
+def nhwc(value):
+    """NumPy's array of a result in NCHW."""
+    return to_numpy(value.permute(0, 2, 3, 1))
 
 
-def from_hwio(array, dtype, memory_format=torch.contiguous_format):
-    return torch.from_numpy(array.transpose(3, 2, 0, 1)).to(dtype).contiguous(
-        memory_format=memory_format)
+def to_numpy(value):
+    return (value if value.dtype == torch.float64 else value.float()).numpy()
 
 
 class TorchPeer(Peer):
@@ -36,27 +37,25 @@ class TorchPeer(Peer):
         torch.set_num_interop_threads(1)
         torch.set_grad_enabled(False)
 
-    def load(self, problem, dtype, filter, out_backprop):
-        if not all(axis.is_symmetric for axis in problem.axes):
-            raise Unsupported("asymmetric padding")
-        dtype = TYPES[dtype]
-        pads = problem.each("before")
-        gradient = from_nhwc(out_backprop, dtype, self.memory_format)
-        weights = from_hwio(filter, dtype, self.memory_format)
-        # Only its shape and format are read.
-        input = torch.zeros(
-            (problem.batch, problem.cin, *problem.each("input")), dtype=dtype
-        ).contiguous(memory_format=self.memory_format)
+    def image(self, array, dtype):
+        return self._tensor(array.transpose(0, 3, 1, 2), dtype)
 
-        def run():
-            return backward(gradient, input, weights, problem, pads)
+    def filter(self, array, dtype):
+        return self._tensor(array.transpose(3, 2, 0, 1), dtype)
 
-        def result(value):
-            value = value.permute(0, 2, 3, 1)
-            return (value if value.dtype == torch.float64
-                    else value.float()).numpy()
+    def _tensor(self, array, dtype):
+        return torch.from_numpy(array).to(TYPES[dtype]).contiguous(
+            memory_format=self.memory_format)
 
-        return Execution(run, result)
+    def input_gradient(self, problem, dtype, filter, out_backprop):
+        arguments = (
+            self.image(out_backprop, dtype),
+            # Only its shape and format are read.
+            self.image(np.zeros(problem.shapes["input"]), dtype),
+            self.filter(filter, dtype), None, *attributes(problem),
+            (True, False, False))
+        return Execution(
+            lambda: torch.ops.aten.convolution_backward(*arguments)[0], nhwc)
 
 
 class ChannelsLastPeer(TorchPeer):
@@ -64,21 +63,14 @@ class ChannelsLastPeer(TorchPeer):
 
 
 class TruthPeer(TorchPeer):
-    """The gradient in float64, by padding the input itself: any pads work."""
+    """In float64, with the pads as pixels of the input: any pads work."""
 
-    def load(self, problem, dtype, filter, out_backprop):
-        gradient = from_nhwc(out_backprop, torch.float64)
-        weights = from_hwio(filter, torch.float64)
-        sizes = [axis.input + axis.before + axis.after for axis in problem.axes]
-        input = torch.zeros(
-            (problem.batch, problem.cin, *sizes), dtype=torch.float64)
+    def input_gradient(self, problem, dtype, filter, out_backprop):
+        execution = super().input_gradient(
+            problem.padded, "f64", filter, out_backprop)
         height, width = (
             slice(axis.before, axis.before + axis.input)
             for axis in problem.axes)
-
-        def run():
-            return backward(gradient, input, weights, problem, [0, 0])
-
         return Execution(
-            run, lambda value: value[:, :, height, width].permute(
-                0, 2, 3, 1).numpy())
+            execution.run,
+            lambda value: execution.result(value)[:, height, width])

@@ -1,6 +1,6 @@
 """The other end of a peer's process: one peer, one problem at a time.
 
-    python -m peerlib.worker NAME THREADS
+    python -m peerlib.worker NAME OPERATION THREADS
 
 Requests are lines of JSON on standard input, answers lines on standard output;
 `convbench turns` speaks the same.
@@ -17,6 +17,7 @@ import time
 import numpy as np
 
 from peerlib.contenders import PEERS
+from peerlib.operations import OPERATIONS
 from peerlib.problem import Problem, from_stored
 
 # A problem whose first call takes longer, in seconds, needs no second one to
@@ -41,17 +42,18 @@ class Execution:
 
 
 class Peer:
-    """A library. Its package is imported when the peer is made, not before."""
+    """A library. Its package is imported when the peer is made, not before.
+
+    Each operation is a method, which makes an execution, or raises Unsupported
+    or the library's error. The operands are HWIO and NHWC; bfloat16 comes as
+    float32.
+    """
 
     def __init__(self, threads):
         self.threads = threads
 
-    def load(self, problem, dtype, filter, out_backprop):
-        """Makes an execution, or raises Unsupported or the library's error.
-
-        The arrays are HWIO and NHWC; bfloat16 comes as float32.
-        """
-        raise NotImplementedError
+    def input_gradient(self, problem, dtype, filter, out_backprop):
+        raise Unsupported("no gradient of the input")
 
 
 def fastest(executions):
@@ -81,8 +83,9 @@ def brief(error):
 
 
 class Session:
-    def __init__(self, peer):
-        self.peer = peer
+    def __init__(self, peer, operation):
+        self.operation = OPERATIONS[operation]
+        self.make = getattr(peer, operation.replace("-", "_"))
         self.execution = None
 
     def answer(self, request):
@@ -99,16 +102,15 @@ class Session:
     def load(self, request):
         self.execution = None
         problem = Problem.parse(request["problem"])
-        filter, out_backprop = (
-            from_stored(np.load(request[key]))
-            for key in ("filter", "out_backprop"))
-        execution = self.peer.load(
-            problem, request["dtype"], filter, out_backprop)
+        operands = {
+            name: from_stored(np.load(request[name]))
+            for name in self.operation.operands}
+        execution = self.make(problem, request["dtype"], **operands)
         start = time.perf_counter()
         result = execution.run()
         warm = time.perf_counter() - start
         values = np.asarray(execution.result(result))
-        if values.shape != problem.result_shape:
+        if values.shape != problem.shapes[self.operation.result]:
             raise Unsupported(f"its result has the shape {values.shape}")
         if values.dtype != np.float64:
             values = values.astype(np.float32)
@@ -137,7 +139,7 @@ class Session:
                 return {"best_ms": 1e3 * best, "calls": calls}
 
 
-def serve(make_peer):
+def serve(make_session):
     # Libraries print to standard output; the protocol has a copy to itself.
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -145,7 +147,7 @@ def serve(make_peer):
     for line in sys.stdin:
         try:
             if session is None:
-                session = Session(make_peer())
+                session = make_session()
                 # What an import made lives on; collections need not look at it.
                 gc.freeze()
             reply = {"ok": True} | session.answer(json.loads(line))
@@ -155,10 +157,15 @@ def serve(make_peer):
 
 
 def main():
-    name, threads = sys.argv[1], int(sys.argv[2])
+    name, operation, threads = sys.argv[1:]
     module, _, peer_class = PEERS[name].implementation.partition(":")
-    serve(lambda: getattr(
-        importlib.import_module(f"peerlib.{module}"), peer_class)(threads))
+
+    def make_session():
+        peer = getattr(
+            importlib.import_module(f"peerlib.{module}"), peer_class)
+        return Session(peer(int(threads)), operation)
+
+    serve(make_session)
 
 
 if __name__ == "__main__":
