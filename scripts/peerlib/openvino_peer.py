@@ -1,4 +1,4 @@
-"""OpenVINO: ConvolutionBackpropData, NCHW, the filter a constant."""
+"""OpenVINO: its convolutions, forward and back, the filter a constant."""
 
 import numpy as np
 import openvino as ov
@@ -20,17 +20,55 @@ def tensor(array, element_type):
     return tensor
 
 
+def to_numpy(value):
+    """The inverse, NHWC of NCHW."""
+    data = value.data
+    if value.element_type == ov.Type.bf16:
+        bits = data.view(np.uint16).astype(np.uint32) << 16
+        data = bits.view(np.float32)
+    return data.transpose(0, 2, 3, 1)
+
+
+def weights(problem, filter):
+    """OIHW of HWIO, and with groups GOIHW."""
+    filter = filter.transpose(3, 2, 0, 1)
+    if problem.groups == 1:
+        return filter
+    return filter.reshape(
+        problem.groups, problem.cout // problem.groups, *filter.shape[1:])
+
+
 class OpenVINOPeer(Peer):
     def __init__(self, threads):
         super().__init__(threads)
         self.core = ov.Core()
 
+    def forward(self, problem, dtype, filter, input):
+        return self._execution(
+            ops.convolution if problem.groups == 1 else ops.group_convolution,
+            problem, dtype, filter, input)
+
     def input_gradient(self, problem, dtype, filter, out_backprop):
+        return self._execution(
+            ops.convolution_backprop_data if problem.groups == 1
+            else ops.group_convolution_backprop_data,
+            problem, dtype, filter, out_backprop,
+            output_padding=problem.each("unreached"))
+
+    def _execution(self, operation, problem, dtype, filter, image,
+                   **attributes):
         if dtype not in TYPES:
             raise Unsupported(f"no {dtype}")
         element_type = TYPES[dtype]
-        model = self.model(problem, filter, element_type)
-        compiled = self.core.compile_model(model, "CPU", {
+        source = tensor(image.transpose(0, 3, 1, 2), element_type)
+        data = ops.parameter(source.shape, element_type)
+        node = operation(
+            data, ops.constant(tensor(weights(problem, filter), element_type)),
+            strides=problem.each("stride"),
+            pads_begin=problem.each("before"),
+            pads_end=problem.each("after"),
+            dilations=problem.each("dilation"), **attributes)
+        compiled = self.core.compile_model(ov.Model([node], [data]), "CPU", {
             "INFERENCE_PRECISION_HINT": dtype,
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
@@ -38,43 +76,13 @@ class OpenVINOPeer(Peer):
             # The process has its cores already.
             "ENABLE_CPU_PINNING": False,
         })
+        target = ov.Tensor(element_type, compiled.output(0).shape)
         request = compiled.create_infer_request()
-        gradient = tensor(out_backprop.transpose(0, 3, 1, 2), element_type)
-        output = ov.Tensor(
-            element_type, ov.Shape(
-                [problem.batch, problem.cin, *problem.each("input")]))
-        request.set_input_tensor(gradient)
-        request.set_output_tensor(output)
+        request.set_input_tensor(source)
+        request.set_output_tensor(target)
 
         def run():
             request.infer(share_outputs=True)
-            return output
+            return target
 
-        def result(value):
-            data = value.data
-            if element_type == ov.Type.bf16:
-                bits = data.view(np.uint16).astype(np.uint32) << 16
-                data = bits.view(np.float32)
-            return data.transpose(0, 2, 3, 1)
-
-        return Execution(run, result)
-
-    def model(self, problem, filter, element_type):
-        data = ops.parameter(
-            [problem.batch, problem.cout, *problem.each("output")],
-            element_type)
-        weights = filter.transpose(3, 2, 0, 1)
-        operation = ops.convolution_backprop_data
-        if problem.groups > 1:
-            operation = ops.group_convolution_backprop_data
-            weights = weights.reshape(
-                problem.groups, problem.cout // problem.groups,
-                *weights.shape[1:])
-        node = operation(
-            data, ops.constant(tensor(weights, element_type)),
-            strides=problem.each("stride"),
-            pads_begin=problem.each("before"),
-            pads_end=problem.each("after"),
-            dilations=problem.each("dilation"),
-            output_padding=problem.each("unreached"))
-        return ov.Model([node], [data])
+        return Execution(run, to_numpy)

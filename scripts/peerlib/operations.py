@@ -16,6 +16,7 @@ class Operation:
 
 OPERATIONS = {
     "input-gradient": Operation(("filter", "out_backprop"), "input"),
+    "forward": Operation(("filter", "input"), "output"),
 }
 
 DEFAULT = "input-gradient"

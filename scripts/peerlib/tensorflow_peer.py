@@ -1,4 +1,4 @@
-"""TensorFlow: Conv2DBackpropInput and its depthwise sister, in NHWC.
+"""TensorFlow: Conv2D and its gradients, and the depthwise ones, in NHWC.
 
 Whether oneDNN serves them is decided by the environment, before the import.
 """
@@ -36,6 +36,11 @@ def is_same(axis):
             and axis.before == need // 2)
 
 
+def depthwise(filter):
+    """The filter of a depthwise problem as TensorFlow has it."""
+    return filter.transpose(0, 1, 3, 2)
+
+
 def tensor(array, dtype):
     return tf.cast(tf.constant(array), TYPES[dtype])
 
@@ -45,12 +50,13 @@ def to_numpy(value):
             else tf.cast(value, tf.float32)).numpy()
 
 
-def executions(compute, *operands):
-    """Ways to call a function: op by op, and as a graph."""
-    graph = tf.function(compute).get_concrete_function(*operands)
-    return [
-        Execution(lambda function=function: function(*operands), to_numpy)
-        for function in (compute, graph)]
+def eager(compute, *operands):
+    return Execution(lambda: compute(*operands), to_numpy)
+
+
+def graph(compute, *operands):
+    return eager(
+        tf.function(compute).get_concrete_function(*operands), *operands)
 
 
 class TensorFlowPeer(Peer):
@@ -59,10 +65,29 @@ class TensorFlowPeer(Peer):
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
+    def forward(self, problem, dtype, filter, input):
+        operation = tf.raw_ops.Conv2D
+        if problem.is_depthwise:
+            operation = tf.raw_ops.DepthwiseConv2dNative
+            filter = depthwise(filter)
+        options = attributes(problem)
+
+        def compute(input, filter):
+            return operation(input=input, filter=filter, **options)
+
+        def frozen(input):
+            """oneDNN keeps the filter of a constant in its own layout."""
+            return compute(input, tensor(filter, dtype))
+
+        operands = tensor(input, dtype), tensor(filter, dtype)
+        return fastest([
+            eager(compute, *operands), graph(compute, *operands),
+            graph(frozen, operands[0])])
+
     def input_gradient(self, problem, dtype, filter, out_backprop):
         if problem.is_depthwise:
             operation = tf.raw_ops.DepthwiseConv2dNativeBackpropInput
-            filter = filter.transpose(0, 1, 3, 2)
+            filter = depthwise(filter)
         elif problem.groups > 1:
             raise Unsupported("groups")
         else:
@@ -75,5 +100,6 @@ class TensorFlowPeer(Peer):
                 input_sizes=sizes, filter=filter, out_backprop=out_backprop,
                 **options)
 
-        return fastest(executions(
-            compute, tensor(filter, dtype), tensor(out_backprop, dtype)))
+        operands = tensor(filter, dtype), tensor(out_backprop, dtype)
+        return fastest(
+            [eager(compute, *operands), graph(compute, *operands)])

@@ -1,9 +1,9 @@
-"""PyTorch: ATen's convolution_backward, for the input alone."""
+"""PyTorch: ATen's convolution, and its backward for one gradient alone."""
 
 import numpy as np
 import torch
 
-from peerlib.worker import Execution, Peer, Unsupported
+from peerlib.worker import Execution, Peer, Unsupported, fastest
 
 TYPES = {
     "f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32,
@@ -28,6 +28,15 @@ def to_numpy(value):
     return (value if value.dtype == torch.float64 else value.float()).numpy()
 
 
+def can_prepare(dtype):
+    """Whether oneDNN has the type on this CPU."""
+    return torch.backends.mkldnn.is_available() and {
+        "f32": True, "f64": False,
+        "bf16": torch.ops.mkldnn._is_mkldnn_bf16_supported(),
+        "f16": torch.ops.mkldnn._is_mkldnn_fp16_supported(),
+    }[dtype]
+
+
 class TorchPeer(Peer):
     memory_format = torch.contiguous_format
 
@@ -47,6 +56,12 @@ class TorchPeer(Peer):
         return torch.from_numpy(array).to(TYPES[dtype]).contiguous(
             memory_format=self.memory_format)
 
+    def forward(self, problem, dtype, filter, input):
+        arguments = (self.image(input, dtype), self.filter(filter, dtype),
+                     None, *attributes(problem))
+        return Execution(
+            lambda: torch.ops.aten.convolution(*arguments), nhwc)
+
     def input_gradient(self, problem, dtype, filter, out_backprop):
         arguments = (
             self.image(out_backprop, dtype),
@@ -61,9 +76,33 @@ class TorchPeer(Peer):
 class ChannelsLastPeer(TorchPeer):
     memory_format = torch.channels_last
 
+    def forward(self, problem, dtype, filter, input):
+        plain = super().forward(problem, dtype, filter, input)
+        if not can_prepare(dtype):
+            return plain
+        return fastest([plain, self._prepared(problem, dtype, filter, input)])
+
+    def _prepared(self, problem, dtype, filter, input):
+        """What torch.compile makes of a frozen model: the filter's layout is
+        the one that oneDNN likes best."""
+        image = self.image(input, dtype)
+        options = (problem.each("before"), problem.each("stride"),
+                   problem.each("dilation"), problem.groups)
+        weights = torch._C._nn.mkldnn_reorder_conv2d_weight(
+            self.filter(filter, dtype).to_mkldnn(), *options, image.shape)
+        return Execution(
+            lambda: torch.ops.mkldnn._convolution_pointwise(
+                image, weights, None, *options, "none", [], ""), nhwc)
+
 
 class TruthPeer(TorchPeer):
     """In float64, with the pads as pixels of the input: any pads work."""
+
+    def forward(self, problem, dtype, filter, input):
+        pads = [(axis.before, axis.after) for axis in problem.axes]
+        return super().forward(
+            problem.padded, "f64", filter,
+            np.pad(input, [(0, 0), *pads, (0, 0)]))
 
     def input_gradient(self, problem, dtype, filter, out_backprop):
         execution = super().input_gradient(

@@ -52,6 +52,9 @@ class Peer:
     def __init__(self, threads):
         self.threads = threads
 
+    def forward(self, problem, dtype, filter, input):
+        raise Unsupported("no convolution")
+
     def input_gradient(self, problem, dtype, filter, out_backprop):
         raise Unsupported("no gradient of the input")
 
