@@ -1,4 +1,4 @@
-"""JAX: XLA's CPU back end, NHWC; gradients are said in two ways."""
+"""JAX: XLA's CPU back end, NHWC; the input's gradient is said in two ways."""
 
 import jax
 import jax.numpy as jnp
@@ -93,3 +93,13 @@ class JaxPeer(Peer):
             execution(dilated(problem), dtype, rotated(problem, filter),
                       out_backprop),
         ])
+
+    def filter_gradient(self, problem, dtype, input, out_backprop):
+        forward = convolution(problem)
+
+        def transposed(input, out_backprop):
+            return transpose(
+                lambda filter: forward(filter, input),
+                problem.shapes["filter"], out_backprop)
+
+        return execution(transposed, dtype, input, out_backprop)

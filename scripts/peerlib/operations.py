@@ -17,6 +17,7 @@ class Operation:
 OPERATIONS = {
     "input-gradient": Operation(("filter", "out_backprop"), "input"),
     "forward": Operation(("filter", "input"), "output"),
+    "filter-gradient": Operation(("input", "out_backprop"), "filter"),
 }
 
 DEFAULT = "input-gradient"

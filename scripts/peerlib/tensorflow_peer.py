@@ -59,6 +59,10 @@ def graph(compute, *operands):
         tf.function(compute).get_concrete_function(*operands), *operands)
 
 
+def ways(compute, *operands):
+    return [eager(compute, *operands), graph(compute, *operands)]
+
+
 class TensorFlowPeer(Peer):
     def __init__(self, threads):
         super().__init__(threads)
@@ -80,9 +84,8 @@ class TensorFlowPeer(Peer):
             return compute(input, tensor(filter, dtype))
 
         operands = tensor(input, dtype), tensor(filter, dtype)
-        return fastest([
-            eager(compute, *operands), graph(compute, *operands),
-            graph(frozen, operands[0])])
+        return fastest(
+            [*ways(compute, *operands), graph(frozen, operands[0])])
 
     def input_gradient(self, problem, dtype, filter, out_backprop):
         if problem.is_depthwise:
@@ -100,6 +103,26 @@ class TensorFlowPeer(Peer):
                 input_sizes=sizes, filter=filter, out_backprop=out_backprop,
                 **options)
 
-        operands = tensor(filter, dtype), tensor(out_backprop, dtype)
-        return fastest(
-            [eager(compute, *operands), graph(compute, *operands)])
+        return fastest(ways(
+            compute, tensor(filter, dtype), tensor(out_backprop, dtype)))
+
+    def filter_gradient(self, problem, dtype, input, out_backprop):
+        operation = tf.raw_ops.Conv2DBackpropFilter
+        kh, kw, depth, channels = sizes = problem.shapes["filter"]
+        if problem.is_depthwise:
+            operation = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter
+            sizes = kh, kw, channels, depth
+        sizes = tf.constant(sizes, tf.int32)
+        options = attributes(problem)
+
+        def compute(input, out_backprop):
+            return operation(
+                input=input, filter_sizes=sizes, out_backprop=out_backprop,
+                **options)
+
+        execution = fastest(ways(
+            compute, tensor(input, dtype), tensor(out_backprop, dtype)))
+        if problem.is_depthwise:
+            return Execution(
+                execution.run, lambda value: depthwise(to_numpy(value)))
+        return execution

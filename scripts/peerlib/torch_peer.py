@@ -24,8 +24,18 @@ def nhwc(value):
     return to_numpy(value.permute(0, 2, 3, 1))
 
 
+def hwio(value):
+    """NumPy's array of a result in OIHW."""
+    return to_numpy(value.permute(2, 3, 1, 0))
+
+
 def to_numpy(value):
     return (value if value.dtype == torch.float64 else value.float()).numpy()
+
+
+def padded(problem, input):
+    pads = [(axis.before, axis.after) for axis in problem.axes]
+    return np.pad(input, [(0, 0), *pads, (0, 0)])
 
 
 def can_prepare(dtype):
@@ -72,6 +82,15 @@ class TorchPeer(Peer):
         return Execution(
             lambda: torch.ops.aten.convolution_backward(*arguments)[0], nhwc)
 
+    def filter_gradient(self, problem, dtype, input, out_backprop):
+        arguments = (
+            self.image(out_backprop, dtype), self.image(input, dtype),
+            # Only its shape and format are read.
+            self.filter(np.zeros(problem.shapes["filter"]), dtype),
+            None, *attributes(problem), (False, True, False))
+        return Execution(
+            lambda: torch.ops.aten.convolution_backward(*arguments)[1], hwio)
+
 
 class ChannelsLastPeer(TorchPeer):
     memory_format = torch.channels_last
@@ -99,10 +118,8 @@ class TruthPeer(TorchPeer):
     """In float64, with the pads as pixels of the input: any pads work."""
 
     def forward(self, problem, dtype, filter, input):
-        pads = [(axis.before, axis.after) for axis in problem.axes]
         return super().forward(
-            problem.padded, "f64", filter,
-            np.pad(input, [(0, 0), *pads, (0, 0)]))
+            problem.padded, "f64", filter, padded(problem, input))
 
     def input_gradient(self, problem, dtype, filter, out_backprop):
         execution = super().input_gradient(
@@ -113,3 +130,7 @@ class TruthPeer(TorchPeer):
         return Execution(
             execution.run,
             lambda value: execution.result(value)[:, height, width])
+
+    def filter_gradient(self, problem, dtype, input, out_backprop):
+        return super().filter_gradient(
+            problem.padded, "f64", padded(problem, input), out_backprop)

@@ -58,6 +58,9 @@ class Peer:
     def input_gradient(self, problem, dtype, filter, out_backprop):
         raise Unsupported("no gradient of the input")
 
+    def filter_gradient(self, problem, dtype, input, out_backprop):
+        raise Unsupported("no gradient of the filter")
+
 
 def fastest(executions):
     """The fastest of ways to compute the same, after a warm-up each."""
