@@ -5,7 +5,7 @@ Whether oneDNN serves them is decided by the environment, before the import.
 
 import tensorflow as tf
 
-from peerlib.worker import Execution, Peer, Unsupported, fastest
+from peerlib.worker import Execution, Peer, fastest
 
 TYPES = {
     "f16": tf.float16, "bf16": tf.bfloat16, "f32": tf.float32,
@@ -88,13 +88,10 @@ class TensorFlowPeer(Peer):
             [*ways(compute, *operands), graph(frozen, operands[0])])
 
     def input_gradient(self, problem, dtype, filter, out_backprop):
+        operation = tf.raw_ops.Conv2DBackpropInput
         if problem.is_depthwise:
             operation = tf.raw_ops.DepthwiseConv2dNativeBackpropInput
             filter = depthwise(filter)
-        elif problem.groups > 1:
-            raise Unsupported("groups")
-        else:
-            operation = tf.raw_ops.Conv2DBackpropInput
         sizes = tf.constant(problem.shapes["input"], tf.int32)
         options = attributes(problem)
 
