@@ -84,6 +84,7 @@ def parse_arguments():
         help="our algorithms (default: auto)")
     add("--peers", type=choices(*PEER_NAMES), default=PEER_NAMES,
         help=f"who takes part (default: {','.join(PEER_NAMES)})")
+    add("--peers-only", action="store_true", help="without convbench's times")
     add("--rounds", type=count, default=7,
         help="turns of each contender (default: 7)")
     add("--retries", type=int, default=1,
@@ -159,7 +160,8 @@ def compare(options, convbench, variables, peers):
     from peerlib.comparison import Comparison
     from peerlib.report import Report, header
     problems = chosen_problems(options, convbench)
-    ours = variants(options.layout, options.accuracy, options.algorithm)
+    ours = {} if options.peers_only else variants(
+        options.layout, options.accuracy, options.algorithm)
     packages = {package for name in ["truth", *peers]
                 for package in PEERS[name].packages}
     facts = {"operation": options.op} | environment.facts(

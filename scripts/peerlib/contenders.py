@@ -48,6 +48,10 @@ class Variant:
                 "--algorithm", self.algorithm]
 
 
+# What stands for the engine where only the peers take part.
+NOBODY = Variant(None, None, None)
+
+
 def variants(layouts, accuracies, algorithms):
     """Every combination under its name: `ours`, with what differs."""
     choices = (layouts, accuracies, algorithms)

@@ -3,7 +3,8 @@
 import json
 import math
 
-from peerlib.comparison import QUIET
+from peerlib.comparison import QUIET, Side
+from peerlib.contenders import NOBODY
 
 # Titles of the columns that hold words.
 TEXTS = ("name", "type", "layout", "accuracy", "request", "algorithm",
@@ -18,7 +19,7 @@ class Line:
     def __init__(self, row, ours, variant, peers):
         self.row = row
         self.variant = variant
-        self.side = row.sides[ours]
+        self.side = row.sides.get(ours) or Side()
         times = {name: row.sides[name].best for name in peers
                  if row.sides[name].best is not None}
         self.best_peer = min(times, key=times.get, default=None)
@@ -41,7 +42,8 @@ class Line:
 
     @property
     def gflops(self):
-        time = self.side.best
+        """Ours, or where only the peers take part, the best one's."""
+        time = self.peer_time if self.variant is NOBODY else self.side.best
         return self.row.problem.flops / (time * 1e6) if time else None
 
 
@@ -53,7 +55,8 @@ class Report:
         self.environment = environment
         self.lines = [
             Line(row, ours, variant, peers)
-            for row in rows for ours, variant in variants.items()]
+            for row in rows
+            for ours, variant in (variants or {None: NOBODY}).items()]
 
     @property
     def disturbed(self):
@@ -72,6 +75,8 @@ class Report:
         columns, common = [], []
         for title, value in fields:
             values = {value(line) for line in self.lines}
+            if values == {None}:
+                continue
             if len(values) == 1:
                 common.append(f"{title} {values.pop()}")
             else:
@@ -269,9 +274,9 @@ def header(environment):
 
 
 def figure(summary):
-    name = (f"{summary['dtype']}, {summary['threads']} thr, "
-            + ", ".join(summary[key] for key in (
-                "layout", "accuracy", "request")))
+    name = ", ".join(filter(None, [
+        summary["dtype"], f"{summary['threads']} thr", summary["layout"],
+        summary["accuracy"], summary["request"]]))
     if not summary["rows"]:
         return f"{name}: no ratio"
     peers = ", ".join(
