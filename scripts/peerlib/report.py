@@ -282,9 +282,13 @@ def figure(summary):
     peers = ", ".join(
         f"{peer} {mean:.2f}x" for peer, mean
         in summary["geometric_mean_by_peer"].items())
+    mean = summary["geometric_mean"]
+    prepared = summary["geometric_mean_with_preparation"]
+    # The gradient of a filter has none to prepare.
+    preparation = "" if prepared == mean else (
+        f", {prepared:.3f}x with our filter prepared in each call")
     return (
-        f"{name}: geometric mean {summary['geometric_mean']:.3f}x the best "
-        f"peer, {summary['geometric_mean_with_preparation']:.3f}x with our "
-        f"filter prepared in each call; least {summary['least_ratio']:.2f} "
+        f"{name}: geometric mean {mean:.3f}x the best peer{preparation}; "
+        f"least {summary['least_ratio']:.2f} "
         f"({summary['least_ratio_layer']}, {summary['least_ratio_peer']}); "
         f"behind in {summary['behind']} of {summary['rows']}; by peer: {peers}")
