@@ -3,6 +3,7 @@
 
     scripts/peers.py --threads 1,2
     scripts/peers.py mb8ic64ih56oc64oh56kh3ph1 --dtype f32,bf16 --rounds 3
+    scripts/peers.py --op filter-gradient
 
 One operation is compared (--op), by default the gradient of the input.
 

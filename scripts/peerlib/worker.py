@@ -3,7 +3,14 @@
     python -m peerlib.worker NAME OPERATION THREADS
 
 Requests are lines of JSON on standard input, answers lines on standard output;
-`convbench turns` speaks the same.
+`convbench turns` speaks the same:
+
+    {"op": "load", "problem": DESCRIPTOR, "dtype": "f32", "filter": FILE,
+     "out_backprop": FILE, "result": FILE}
+    {"op": "time", "milliseconds": 30}
+    {"op": "drop"}
+
+The operation's operands are files under their names; its result is written.
 """
 
 import gc
