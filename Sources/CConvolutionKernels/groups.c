@@ -12,31 +12,10 @@
 
 #include "CConvolutionKernels.h"
 #include "dispatch.h"
+#include "spread.h"
 #include "vectors.h"
 
-#define UNROLLED _Pragma("clang loop unroll(full)")
-
 enum { POSITIONS = 4, LONGEST_RUN = 3 };
-
-// Channel k of each group, in the place of every channel of the group.
-#define SPREAD1(v, k) (v)
-#define SPREAD2(v, k)                                                        \
-  __builtin_shufflevector(                                                   \
-      v, v, k, k, 2 + k, 2 + k, 4 + k, 4 + k, 6 + k, 6 + k, 8 + k, 8 + k,    \
-      10 + k, 10 + k, 12 + k, 12 + k, 14 + k, 14 + k)
-#define SPREAD4(v, k)                                                        \
-  __builtin_shufflevector(                                                   \
-      v, v, k, k, k, k, 4 + k, 4 + k, 4 + k, 4 + k, 8 + k, 8 + k, 8 + k,     \
-      8 + k, 12 + k, 12 + k, 12 + k, 12 + k)
-#define SPREAD8(v, k)                                                        \
-  __builtin_shufflevector(                                                   \
-      v, v, k, k, k, k, k, k, k, k, 8 + k, 8 + k, 8 + k, 8 + k, 8 + k,       \
-      8 + k, 8 + k, 8 + k)
-#define EACH1(STEP, W) STEP(W, 0)
-#define EACH2(STEP, W) EACH1(STEP, W) STEP(W, 1)
-#define EACH4(STEP, W) EACH2(STEP, W) STEP(W, 2) STEP(W, 3)
-#define EACH8(STEP, W)                                                       \
-  EACH4(STEP, W) STEP(W, 4) STEP(W, 5) STEP(W, 6) STEP(W, 7)
 
 // A weight for each channel from channel k of its group.
 #define MULTIPLY_CHANNELS(W, k)                                              \

@@ -31,7 +31,7 @@ package struct ResultTerms: Sendable {
     rows = Self.meetings(operation, geometry, axis: 0)
     columns = Self.meetings(operation, geometry, axis: 1)
     nhwc = geometry.dataFormat == .nhwc
-    cinPerGroup = geometry.inputChannels / geometry.groups
+    cinPerGroup = geometry.filterSizes[2]
     coutPerGroup = geometry.outputChannels / geometry.groups
   }
 
@@ -77,8 +77,8 @@ package struct ResultTerms: Sendable {
     let hasChannels =
       switch operation {
       case .inputGradient: coutPerGroup > 0
-      case .forward: cinPerGroup > 0
-      case .filterGradient: geometry.batch > 0
+      case .forward: geometry.inputChannels > 0
+      case .filterGradient: geometry.batch * geometry.inputChannels > 0
       }
     return hasChannels && !rows[row].isEmpty && !columns[column].isEmpty
   }
@@ -163,6 +163,7 @@ package struct ResultTerms: Sendable {
         }
       }
     case .filterGradient:
+      guard g.inputChannels > 0 else { return }
       let co = place % g.outputChannels
       let k = place / g.outputChannels % cinPerGroup
       let ci = co / coutPerGroup * cinPerGroup + k

@@ -7,7 +7,8 @@ struct ApplyCommand: ParsableCommand {
     abstract: "Computes an operation from and to NumPy's .npy files.",
     discussion: """
       input-gradient takes --input-sizes, --filter and --out-backprop; forward \
-      --input and --filter.
+      --input and --filter; filter-gradient --input, --filter-sizes and \
+      --out-backprop.
 
       The files hold <f2, <f4 or <f8, or bfloat16 as <u2 or <V2 with --dtype \
       bfloat16, in C order. The result has the operands' type. If anything is \
@@ -20,6 +21,9 @@ struct ApplyCommand: ParsableCommand {
   @Option(
     help: "Sizes of the input gradient: 4 in data-format order, or H,W.")
   var inputSizes: CommaList<Int>?
+
+  @Option(help: "Sizes of the filter gradient: kh,kw,Cin/groups,Cout.")
+  var filterSizes: CommaList<Int>?
 
   @Option(help: ArgumentHelp("The input.", valueName: "file.npy"))
   var input: String?
@@ -91,21 +95,35 @@ struct ApplyCommand: ParsableCommand {
           "'--\(option)' is no operand of \(operation.rawValue).")
       }
     }
-    if operation == .inputGradient {
-      guard let inputSizes else {
-        throw ValidationError("'--input-sizes' is missing.")
-      }
-      guard [2, 4].contains(inputSizes.values.count) else {
-        throw ValidationError("'--input-sizes' takes 2 or 4 numbers.")
-      }
-    } else if inputSizes != nil {
-      throw ValidationError("'--input-sizes' goes with input-gradient only.")
-    }
+    try check(
+      inputSizes, "input-sizes", of: .inputGradient, counts: [2, 4],
+      "2 or 4 numbers")
+    try check(
+      filterSizes, "filter-sizes", of: .filterGradient, counts: [4],
+      "4 numbers")
     for (name, list) in [("strides", strides), ("dilations", dilations)]
     where list.values.count != 4 {
       throw ValidationError("'--\(name)' takes 4 numbers.")
     }
     try checkThreads([threads])
+  }
+
+  /// Sizes that one operation needs, and no other takes.
+  private func check(
+    _ sizes: CommaList<Int>?, _ option: String, of owner: ConvolutionOperation,
+    counts: [Int], _ words: String
+  ) throws {
+    guard operation == owner else {
+      guard sizes == nil else {
+        throw ValidationError(
+          "'--\(option)' goes with \(owner.rawValue) only.")
+      }
+      return
+    }
+    guard let sizes else { throw ValidationError("'--\(option)' is missing.") }
+    guard counts.contains(sizes.values.count) else {
+      throw ValidationError("'--\(option)' takes \(words).")
+    }
   }
 
   private var filterPath: String? { filter ?? filters }
@@ -170,7 +188,11 @@ struct ApplyCommand: ParsableCommand {
           padding: padding.padding, dataFormat: dataFormat,
           dilations: dilations.values, options: options)
       case .filterGradient:
-        throw Failure.failed("the filter gradient is not there yet")
+        try conv2DBackpropFilter(
+          input: first, filterSizes: filterSizes!.values, outBackprop: second,
+          strides: strides.values, padding: padding.padding,
+          dataFormat: dataFormat, dilations: dilations.values,
+          options: options)
       }
     try NumPyFile.write(
       result, typeDescriptor: firstFile.typeDescriptor, path: output)

@@ -93,7 +93,7 @@ struct VerifyCommand: ParsableCommand {
     let types = types?.values ?? ScalarType.allCases
     let clock = ContinuousClock()
     var summary = VerificationSummary()
-    let operations = operations?.values ?? ConvolutionOperation.planned
+    let operations = operations?.values ?? ConvolutionOperation.allCases
     for suite in suites.values {
       for operation in operations
       where suite != .algebra || operation == .inputGradient {

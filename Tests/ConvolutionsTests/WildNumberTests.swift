@@ -129,7 +129,7 @@ import Testing
   }
 
   private static func expectRight(_ geometry: Conv2DGeometry) throws {
-    for operation in ConvolutionOperation.planned {
+    for operation in ConvolutionOperation.allCases {
       let problem = ExactProblem<Float>(operation, geometry, seed: 9)
       for algorithm in forcedAlgorithms {
         let test = VerificationCase(

@@ -157,6 +157,60 @@ CONV_DECLARE(float, f32)
 CONV_DECLARE(double, f64)
 #undef CONV_DECLARE
 
+// A transform with any matrix along one axis, of `runs` runs of `count` numbers,
+// each from `taps` (1 to 8) that lie source_stride apart:
+//
+//   destination[i*ds + r*dstep + j] = sum over l of
+//       matrix[i*taps + l] * source[l*ss + r*sstep + j]
+//
+// for i below `products`.
+#define CONV_DECLARE(type, suffix)                                            \
+  void conv_winograd_gradient_##suffix(                                       \
+      type *destination, ptrdiff_t destination_stride,                        \
+      ptrdiff_t destination_step, const type *source,                         \
+      ptrdiff_t source_stride, ptrdiff_t source_step, const double *matrix,   \
+      ptrdiff_t products, ptrdiff_t taps, ptrdiff_t runs, ptrdiff_t count);
+
+CONV_DECLARE(float, f32)
+CONV_DECLARE(double, f64)
+#undef CONV_DECLARE
+
+// Outer products, summed over the depth:
+//
+//   sums[i*ss + j] += sum over k of left[k*ls + i] * right[k*rs + j]
+//
+// for i below `rows` and j below `columns`.
+#define CONV_DECLARE(type, suffix)                                            \
+  void conv_add_outer_products_##suffix(                                      \
+      type *sums, ptrdiff_t sums_stride, const type *left,                    \
+      ptrdiff_t left_stride, const type *right, ptrdiff_t right_stride,       \
+      ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t depth);
+
+CONV_DECLARE(float, f32)
+CONV_DECLARE(double, f64)
+#undef CONV_DECLARE
+
+// The gradient of some taps of a filter in groups of `width` (1, 2, 4 or 8)
+// channels in and out, over a box of pixels:
+//
+//   sums[(t*width + k)*channels + c] += sum over rows y, pixels p of
+//       input[taps[t] + y*input_row + p*input_pixel + c/width*width + k]
+//       * gradients[y*gradient_row + p*gradient_pixel + c]
+//
+// There are 1 to 3 taps, or 9 where the width is 1. `width` divides
+// `channels`.
+#define CONV_DECLARE(type, suffix)                                            \
+  void conv_add_tap_products_##suffix(                                        \
+      ptrdiff_t width, type *sums, const ptrdiff_t *taps,                     \
+      ptrdiff_t tap_count, const type *input, ptrdiff_t input_row,            \
+      ptrdiff_t input_pixel, const type *gradients, ptrdiff_t gradient_row,   \
+      ptrdiff_t gradient_pixel, ptrdiff_t rows, ptrdiff_t pixels,             \
+      ptrdiff_t channels);
+
+CONV_DECLARE(float, f32)
+CONV_DECLARE(double, f64)
+#undef CONV_DECLARE
+
 // Copies bytes past the caches; `conv_finish_streams` is to follow.
 void conv_stream(void *destination, const void *source, ptrdiff_t byte_count);
 

@@ -38,6 +38,14 @@ protocol TileKernel: Sendable {
   /// that of a plain sum.
   var expectedError: Double? { get }
 
+  /// What adds up partial sums that the tasks leave instead of a result, if they
+  /// do: it takes them in place of the filter and of the source.
+  var secondStage: (any TileKernel)? { get }
+
+  /// Bytes of the partial sums, which all threads share; 0 without a second
+  /// stage.
+  var partialByteCount: Int { get }
+
   /// What bounds how rounding errors grow against those of a plain sum of the
   /// largest terms, where terms are mixed.
   var errorGrowth: Double? { get }
@@ -56,6 +64,8 @@ protocol TileKernel: Sendable {
 extension TileKernel {
   var expectedError: Double? { nil }
   var errorGrowth: Double? { nil }
+  var secondStage: (any TileKernel)? { nil }
+  var partialByteCount: Int { 0 }
 }
 
 extension Range<Int> {

@@ -3,8 +3,9 @@
 struct Zeros<Scalar: StorageScalar>: TileKernel {
   private let byteCount: Int
 
-  init(_ map: ConvolutionMap) {
-    byteCount = map.resultCount * MemoryLayout<Scalar>.stride
+  /// - Parameter count: scalars of the result.
+  init(count: Int) {
+    byteCount = count * MemoryLayout<Scalar>.stride
   }
 
   var taskCount: Int { 1 }

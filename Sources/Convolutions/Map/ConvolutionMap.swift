@@ -22,10 +22,9 @@ struct ConvolutionMap: Sendable, Hashable {
   /// How the filter is stored.
   let isForward: Bool
 
-  /// The map of one of the operations but the gradient of the filter, which is
-  /// none.
-  init(_ geometry: Conv2DGeometry, _ operation: ConvolutionOperation) {
-    precondition(operation != .filterGradient)
+  /// The map of an operation; the gradient of the filter is none.
+  init?(_ geometry: Conv2DGeometry, _ operation: ConvolutionOperation) {
+    guard operation != .filterGradient else { return nil }
     dataFormat = geometry.dataFormat
     batch = geometry.batch
     groups = geometry.groups

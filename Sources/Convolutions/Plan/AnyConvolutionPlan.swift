@@ -30,7 +30,7 @@ extension ConvolutionPlan: AnyConvolutionPlan {
   package var operation: ConvolutionOperation { Operation.operation }
 
   package func prepared(_ first: Span<Scalar>) -> PreparedFilter<Scalar>? {
-    prepare(filter: first)
+    Operation.operation == .filterGradient ? nil : prepared(filter: first)
   }
 
   package func execute(
@@ -38,15 +38,15 @@ extension ConvolutionPlan: AnyConvolutionPlan {
     _ second: Span<Scalar>, into result: inout MutableSpan<Scalar>,
     workspace: inout Workspace
   ) {
-    execute(
-      filter: prepared!, source: second, into: &result, workspace: &workspace)
+    first.withUnsafeBufferPointer { first in
+      run(
+        prepared, UnsafeRawPointer(first.baseAddress), second, into: &result,
+        workspace: &workspace)
+    }
   }
 }
 
 extension ConvolutionOperation {
-  /// Those that have plans.
-  package static let planned: [Self] = [.inputGradient, .forward]
-
   /// A plan of the operation.
   package func plan<Scalar: ConvolutionScalar>(
     _ type: Scalar.Type, _ geometry: Conv2DGeometry,
@@ -57,7 +57,7 @@ extension ConvolutionOperation {
       try InputGradientPlan<Scalar>(geometry, options: options)
     case .forward: try ForwardPlan<Scalar>(geometry, options: options)
     case .filterGradient:
-      throw .unsupported(.automatic, reason: "there is no such plan yet")
+      try FilterGradientPlan<Scalar>(geometry, options: options)
     }
   }
 }

@@ -16,7 +16,8 @@ enum Candidates {
     let model = CostModel(
       core: BLASRuntime.core, computeByteCount: type.computeByteCount)
     return kernel.cost(model)
-      + model.tensors(map, byteCount: type.byteCount)
+      + model.operands(
+        map.sourceCount, results: map.resultCount, byteCount: type.byteCount)
   }
 
   /// The candidate that the model finds cheapest.
@@ -77,7 +78,7 @@ enum Candidates {
     if let reason = objection(to: map, algorithm, promise) {
       throw .unsupported(algorithm, reason: reason)
     }
-    if map.isDegenerate { return Zeros<Scalar>(map) }
+    if map.isDegenerate { return Zeros<Scalar>(count: map.resultCount) }
     let targets =
       targets
       ?? TileTargets(

@@ -21,9 +21,7 @@ extension ConvolutionPlan where Operation == InputGradient {
     filter: PreparedFilter<Scalar>, outBackprop: Span<Scalar>,
     into result: inout MutableSpan<Scalar>, workspace: inout Workspace
   ) {
-    execute(
-      filter: filter, source: outBackprop, into: &result,
-      workspace: &workspace)
+    run(filter, nil, outBackprop, into: &result, workspace: &workspace)
   }
 
   /// Computes the gradient with respect to the input, on bare pointers.
@@ -42,9 +40,7 @@ extension ConvolutionPlan where Operation == InputGradient {
     filter: PreparedFilter<Scalar>, outBackprop: UnsafePointer<Scalar>?,
     into result: UnsafeMutablePointer<Scalar>, workspace: inout Workspace
   ) {
-    execute(
-      filter: filter, source: outBackprop, into: result,
-      workspace: &workspace)
+    run(filter, nil, outBackprop, into: result, workspace: &workspace)
   }
 }
 
@@ -68,8 +64,7 @@ extension ConvolutionPlan where Operation == Forward {
     filter: PreparedFilter<Scalar>, input: Span<Scalar>,
     into result: inout MutableSpan<Scalar>, workspace: inout Workspace
   ) {
-    execute(
-      filter: filter, source: input, into: &result, workspace: &workspace)
+    run(filter, nil, input, into: &result, workspace: &workspace)
   }
 
   /// Computes the convolution, on bare pointers.
@@ -87,81 +82,150 @@ extension ConvolutionPlan where Operation == Forward {
     filter: PreparedFilter<Scalar>, input: UnsafePointer<Scalar>?,
     into result: UnsafeMutablePointer<Scalar>, workspace: inout Workspace
   ) {
-    execute(
-      filter: filter, source: input, into: result, workspace: &workspace)
+    run(filter, nil, input, into: result, workspace: &workspace)
+  }
+}
+
+extension ConvolutionPlan where Operation == FilterGradient {
+  /// Computes the gradient with respect to the filter.
+  ///
+  /// Nothing is validated but the sizes of the buffers, which are preconditions,
+  /// and nothing is allocated here (`scripts/allocations.sh`).
+  ///
+  /// - Parameters:
+  ///   - input: `[N, H, W, Cin]` or `[N, Cin, H, W]`.
+  ///   - outBackprop: `[N, oh, ow, Cout]` or `[N, Cout, oh, ow]`.
+  ///   - result: `[kh, kw, Cin / groups, Cout]`; overwritten whole.
+  ///   - workspace: at least ``ConvolutionPlan/workspaceByteCount`` bytes; its
+  ///     content does not matter.
+  /// - Complexity: O(``Conv2DGeometry/flops``) at most; windows over padding
+  ///   are skipped where a tile allows.
+  public func execute(
+    input: Span<Scalar>, outBackprop: Span<Scalar>,
+    into result: inout MutableSpan<Scalar>, workspace: inout Workspace
+  ) {
+    check(input.count, 0)
+    input.withUnsafeBufferPointer { input in
+      run(
+        nil, UnsafeRawPointer(input.baseAddress), outBackprop, into: &result,
+        workspace: &workspace)
+    }
+  }
+
+  /// Computes the gradient with respect to the filter, on bare pointers.
+  ///
+  /// - Parameters:
+  ///   - input: `geometry.inputCount` scalars; `nil` only where there are none.
+  ///   - outBackprop: `geometry.outBackpropCount` scalars; `nil` only where
+  ///     there are none.
+  ///   - result: room for `geometry.filterCount` scalars, apart from the other
+  ///     buffers. The caller answers for all three.
+  ///   - workspace: at least ``ConvolutionPlan/workspaceByteCount`` bytes; a
+  ///     precondition checks it.
+  /// - Complexity: O(``Conv2DGeometry/flops``) at most.
+  public func execute(
+    input: UnsafePointer<Scalar>?, outBackprop: UnsafePointer<Scalar>?,
+    into result: UnsafeMutablePointer<Scalar>, workspace: inout Workspace
+  ) {
+    run(
+      nil, UnsafeRawPointer(input), outBackprop, into: result,
+      workspace: &workspace)
   }
 }
 
 // MARK: - Any operation
 
 extension ConvolutionPlan {
-  /// Scalars of what a prepared filter is applied to.
-  var sourceCount: Int { map.sourceCount }
-
   /// Scalars of the result.
-  var resultCount: Int { map.resultCount }
+  var resultCount: Int { geometry.count(of: Operation.operation.result) }
 
-  private var sourceName: String { Operation.operation.operands[1].rawValue }
-
-  func execute(
-    filter: PreparedFilter<Scalar>, source: Span<Scalar>,
-    into result: inout MutableSpan<Scalar>, workspace: inout Workspace
-  ) {
+  private func check(_ count: Int, _ operand: Int) {
+    let tensor = Operation.operation.operands[operand]
+    let needed = geometry.count(of: tensor)
     precondition(
-      source.count == sourceCount,
-      "\(sourceName) has \(source.count) scalars; the plan needs "
-        + "\(sourceCount)")
+      count == needed,
+      "\(tensor.rawValue) has \(count) scalars; the plan needs \(needed)")
+  }
+
+  /// - Parameters:
+  ///   - filter: the first operand where it is a filter.
+  ///   - first: the first operand where it is none.
+  func run(
+    _ filter: PreparedFilter<Scalar>?, _ first: UnsafeRawPointer?,
+    _ second: Span<Scalar>, into result: inout MutableSpan<Scalar>,
+    workspace: inout Workspace
+  ) {
+    check(second.count, 1)
     precondition(
       result.count == resultCount,
       "the result has \(result.count) scalars; the plan needs \(resultCount)")
-    source.withUnsafeBufferPointer { source in
+    second.withUnsafeBufferPointer { second in
       result.withUnsafeMutableBufferPointer { result in
         guard let destination = result.baseAddress else { return }
-        execute(
-          filter: filter, source: source.baseAddress, into: destination,
+        run(
+          filter, first, second.baseAddress, into: destination,
           workspace: &workspace)
       }
     }
   }
 
-  func execute(
-    filter: PreparedFilter<Scalar>, source: UnsafePointer<Scalar>?,
-    into result: UnsafeMutablePointer<Scalar>,
-    workspace: inout Workspace
+  func run(
+    _ filter: PreparedFilter<Scalar>?, _ first: UnsafeRawPointer?,
+    _ second: UnsafePointer<Scalar>?,
+    into result: UnsafeMutablePointer<Scalar>, workspace: inout Workspace
   ) {
+    let operands = Operation.operation.operands
+    if operands[0] == .filter {
+      precondition(
+        filter?.suits(self) == true,
+        "the filter was prepared for another operation, geometry, algorithm or "
+          + "accuracy")
+    } else {
+      precondition(
+        first != nil || geometry.count(of: operands[0]) == 0,
+        "\(operands[0].rawValue) has no address")
+    }
     precondition(
-      filter.suits(self),
-      "the filter was prepared for another operation, geometry, algorithm or "
-        + "accuracy")
+      second != nil || geometry.count(of: operands[1]) == 0,
+      "\(operands[1].rawValue) has no address")
     precondition(
       workspace.byteCount >= workspaceByteCount,
       "the workspace has \(workspace.byteCount) bytes; the plan needs "
         + "\(workspaceByteCount)")
-    precondition(
-      source != nil || sourceCount == 0, "\(sourceName) has no address")
     let memory = workspace.memory
+    // Empty operands have no address, and are not read.
+    let first =
+      filter.map { UnsafeRawPointer($0.memory) } ?? first
+      ?? UnsafeRawPointer(memory)
+    let second = UnsafeRawPointer(second) ?? first
+    let result = UnsafeMutableRawPointer(result)
     if Verbose.isOn {
       let time = ContinuousClock().measure {
-        run(filter, source, result, memory)
+        run(first, second, result, memory)
       }
       Verbose.report(self, time)
     } else {
-      run(filter, source, result, memory)
+      run(first, second, result, memory)
     }
+    withExtendedLifetime(filter) {}
   }
 
   private func run(
-    _ filter: PreparedFilter<Scalar>, _ source: UnsafePointer<Scalar>?,
-    _ result: UnsafeMutablePointer<Scalar>, _ workspace: UnsafeMutableRawPointer
+    _ first: UnsafeRawPointer, _ second: UnsafeRawPointer,
+    _ result: UnsafeMutableRawPointer, _ workspace: UnsafeMutableRawPointer
   ) {
-    let prepared = UnsafeRawPointer(filter.memory)
-    // An empty source has no address, and is not read.
+    let secondStage = kernel.secondStage
+    let perThread = Self.workspacePerThread(kernel)
+    let scratch = workspace + Workspace.padded(kernel.partialByteCount)
     KernelCall(
-      kernel, filter: prepared,
-      source: source.map { UnsafeRawPointer($0) } ?? prepared,
-      result: UnsafeMutableRawPointer(result), workspace: workspace,
-      workspacePerThread: Workspace.padded(kernel.workspaceByteCount)
+      kernel, filter: first, source: second,
+      result: secondStage == nil ? result : workspace, workspace: scratch,
+      workspacePerThread: perThread
     ).run(threads: threads)
-    withExtendedLifetime(filter) {}
+    guard let secondStage else { return }
+    KernelCall(
+      secondStage, filter: workspace, source: workspace, result: result,
+      workspace: scratch, workspacePerThread: perThread
+    ).run(threads: threads)
   }
 }

@@ -1,6 +1,6 @@
 // Plans on whole tensors.
 
-extension ConvolutionPlan {
+extension ConvolutionPlan where Operation: FilteringOperation {
   /// Brings a filter into the order that executions read it in.
   ///
   /// - Parameter filter: of shape ``Conv2DGeometry/filterSizes``; a precondition
@@ -22,9 +22,7 @@ extension ConvolutionPlan {
       result.shape == geometry.sizes(of: Operation.operation.result),
       "shape of the result")
     result.withMutableSpan { span in
-      execute(
-        filter: filter, source: source.scalars.span, into: &span,
-        workspace: &workspace)
+      run(filter, nil, source.scalars.span, into: &span, workspace: &workspace)
     }
   }
 
@@ -41,8 +39,8 @@ extension ConvolutionPlan {
       uncheckedShape: geometry.sizes(of: Operation.operation.result),
       count: resultCount
     ) { result in
-      execute(
-        filter: prepared, source: source.scalars.span, into: &result,
+      run(
+        prepared, nil, source.scalars.span, into: &result,
         workspace: &workspace)
     }
   }
@@ -88,5 +86,48 @@ extension ConvolutionPlan where Operation == Forward {
   ) {
     execute(
       filter: filter, source: input, into: &result, workspace: &workspace)
+  }
+}
+
+extension ConvolutionPlan where Operation == FilterGradient {
+  /// Computes the gradient with respect to the filter into a tensor.
+  ///
+  /// Preconditions check the shapes.
+  ///
+  /// - Parameters:
+  ///   - input: of shape ``Conv2DGeometry/inputSizes``.
+  ///   - outBackprop: of shape ``Conv2DGeometry/outBackpropSizes``.
+  ///   - result: of shape ``Conv2DGeometry/filterSizes``; overwritten whole.
+  ///   - workspace: at least ``ConvolutionPlan/workspaceByteCount`` bytes.
+  /// - Complexity: O(``Conv2DGeometry/flops``) at most.
+  public func execute(
+    input: Tensor<Scalar>, outBackprop: Tensor<Scalar>,
+    into result: inout Tensor<Scalar>, workspace: inout Workspace
+  ) {
+    precondition(input.shape == geometry.inputSizes, "shape of input")
+    precondition(
+      outBackprop.shape == geometry.outBackpropSizes, "shape of out_backprop")
+    precondition(result.shape == geometry.filterSizes, "shape of the result")
+    result.withMutableSpan { span in
+      execute(
+        input: input.scalars.span, outBackprop: outBackprop.scalars.span,
+        into: &span, workspace: &workspace)
+    }
+  }
+
+  /// One call on tensors whose shapes the geometry is of.
+  func result(
+    _ input: Tensor<Scalar>, _ outBackprop: Tensor<Scalar>
+  ) throws(Conv2DError) -> Tensor<Scalar> {
+    try checkMemory(
+      resultCount * MemoryLayout<Scalar>.stride + workspaceByteCount)
+    var workspace = makeWorkspace()
+    return Tensor(
+      uncheckedShape: geometry.filterSizes, count: resultCount
+    ) { result in
+      execute(
+        input: input.scalars.span, outBackprop: outBackprop.scalars.span,
+        into: &result, workspace: &workspace)
+    }
   }
 }

@@ -8,22 +8,25 @@ extension ConvolutionPlan {
       return contenders.first?.plan.algorithm ?? .direct
     }
     let size = MemoryLayout<Scalar>.stride
-    let map = ConvolutionMap(geometry, Operation.operation)
-    try checkMemory(
-      (map.filterCount + map.sourceCount + map.resultCount) * size)
+    let operands = Operation.operation.operands.map { geometry.count(of: $0) }
+    let resultCount = geometry.count(of: Operation.operation.result)
+    try checkMemory((operands[0] + operands[1] + resultCount) * size)
     // All bits zero is 0 in every type; no kernel's time depends on values.
     let zeros = UnsafeMutablePointer<Scalar>.allocate(
-      capacity: max(map.sourceCount, map.filterCount))
+      capacity: max(operands[0], operands[1]))
     UnsafeMutableRawPointer(zeros).initializeMemory(
       as: UInt8.self, repeating: 0,
-      count: max(map.sourceCount, map.filterCount) * size)
+      count: max(operands[0], operands[1]) * size)
     let result = UnsafeMutablePointer<Scalar>.allocate(
-      capacity: map.resultCount)
+      capacity: resultCount)
     defer {
       zeros.deallocate()
       result.deallocate()
     }
-    let filters = contenders.map { $0.plan.prepare(filter: zeros) }
+    let isFilter = Operation.operation.operands[0] == .filter
+    let filters = contenders.map {
+      isFilter ? $0.plan.prepared(filter: zeros) : nil
+    }
     var workspace = Workspace(
       byteCount: contenders.map(\.plan.workspaceByteCount).max()!)
 
@@ -36,9 +39,8 @@ extension ConvolutionPlan {
       for (index, contender) in contenders.enumerated()
       where round == 0 || best[index] < least * hopeless {
         let time = ContinuousClock().measure {
-          contender.plan.execute(
-            filter: filters[index], source: zeros, into: result,
-            workspace: &workspace)
+          contender.plan.run(
+            filters[index], zeros, zeros, into: result, workspace: &workspace)
         }
         // The first round warms up; it only shows who is hopeless.
         best[index] = round == 1 ? time : min(best[index], time)
@@ -54,9 +56,7 @@ extension ConvolutionPlan {
     _ geometry: Conv2DGeometry, options: ConvolutionOptions
   ) -> [(plan: Self, time: Duration)] {
     var plans: [(plan: Self, time: Duration)] = []
-    let map = ConvolutionMap(geometry, Operation.operation)
-    for algorithm in Candidates.order
-    where Candidates.objection(to: map, algorithm, options.winograd) == nil {
+    for algorithm in Candidates.order {
       var options = options
       options.algorithm = algorithm
       // A cap holds for the candidate that is taken.

@@ -1,4 +1,5 @@
-/// An operation that plans are made for: ``InputGradient`` or ``Forward``.
+/// An operation that plans are made for: ``InputGradient``, ``Forward`` or
+/// ``FilterGradient``.
 public protocol PlannedOperation: Sendable {
   /// Which of them this is.
   static var operation: ConvolutionOperation { get }
@@ -14,6 +15,11 @@ public enum Forward: PlannedOperation {
   public static var operation: ConvolutionOperation { .forward }
 }
 
+/// The gradient of a convolution with respect to its filter.
+public enum FilterGradient: PlannedOperation {
+  public static var operation: ConvolutionOperation { .filterGradient }
+}
+
 /// A plan of the gradient with respect to the input.
 public typealias InputGradientPlan<Scalar: ConvolutionScalar> =
   ConvolutionPlan<InputGradient, Scalar>
@@ -21,6 +27,10 @@ public typealias InputGradientPlan<Scalar: ConvolutionScalar> =
 /// A plan of the convolution.
 public typealias ForwardPlan<Scalar: ConvolutionScalar> =
   ConvolutionPlan<Forward, Scalar>
+
+/// A plan of the gradient with respect to the filter.
+public typealias FilterGradientPlan<Scalar: ConvolutionScalar> =
+  ConvolutionPlan<FilterGradient, Scalar>
 
 /// Everything about one operation on one geometry that can be decided before its
 /// data are there: algorithm, tiles, workspace.
@@ -54,7 +64,9 @@ public struct ConvolutionPlan<
   /// What the cost model expects of an execution on one thread. Its numbers are
   /// of one machine; their ratios are what decides between algorithms.
   public var predictedTime: Duration {
-    let cost = Candidates.cost(kernel, Scalar.scalarType, map)
+    let cost =
+      map.map { Candidates.cost(kernel, Scalar.scalarType, $0) }
+      ?? FilterGradientCandidates.cost(kernel, Scalar.scalarType, geometry)
     // A duration holds no more than some 1e20 seconds.
     return .nanoseconds(min(cost, 1e27))
   }
@@ -62,13 +74,14 @@ public struct ConvolutionPlan<
   /// Why the algorithm was taken.
   private var reason: String {
     if options.algorithm != .automatic { return "asked for" }
-    if map.isDegenerate { return "there is nothing to add up" }
+    if geometry.isDegenerate { return "there is nothing to add up" }
     return options.tuning == .measure
       ? "measured to be the fastest" : "expected to be the fastest"
   }
 
   let kernel: any TileKernel
-  let map: ConvolutionMap
+  /// `nil` of the filter gradient.
+  private let map: ConvolutionMap?
 
   /// Work below which starting a second thread costs more than it saves, in
   /// operations.
@@ -96,21 +109,29 @@ public struct ConvolutionPlan<
     let map = ConvolutionMap(geometry, Operation.operation)
     var algorithm = options.algorithm
     if algorithm == .automatic, options.tuning == .measure,
-      !map.isDegenerate
+      !geometry.isDegenerate
     {
       algorithm = try Self.fastest(geometry, options: options)
     }
     func choose<Storage: StorageScalar>(
       _ type: Storage.Type
     ) throws(Conv2DError) -> (ConvolutionAlgorithm, any TileKernel) {
-      algorithm == .automatic
-        ? Candidates.cheapest(
-          type, map, promise: options.winograd, targets: targets)
+      let promise = options.winograd
+      guard let map else {
+        return algorithm == .automatic
+          ? FilterGradientCandidates.cheapest(type, geometry, promise: promise)
+          : (
+            algorithm,
+            try FilterGradientCandidates.make(
+              algorithm, type, geometry, promise: promise)
+          )
+      }
+      return algorithm == .automatic
+        ? Candidates.cheapest(type, map, promise: promise, targets: targets)
         : (
           algorithm,
           try Candidates.make(
-            algorithm, type, map, promise: options.winograd,
-            targets: targets)
+            algorithm, type, map, promise: promise, targets: targets)
         )
     }
     (self.algorithm, kernel) =
@@ -120,21 +141,30 @@ public struct ConvolutionPlan<
       case .float32: try choose(Float.self)
       case .float64: try choose(Double.self)
       }
-    let perThread = Workspace.padded(kernel.workspaceByteCount)
+    let perThread = Self.workspacePerThread(kernel)
+    let shared = Workspace.padded(kernel.partialByteCount)
     var threads = min(
       options.threads, WorkerPool.maximumThreads, max(1, kernel.taskCount))
     if geometry.flops < Self.singleThreadFlops { threads = 1 }
     if let limit = options.workspaceLimit {
-      guard limit >= perThread else {
-        throw .workspaceLimit(limit: limit, needed: perThread)
+      guard limit >= shared + perThread else {
+        throw .workspaceLimit(limit: limit, needed: shared + perThread)
       }
-      if perThread > 0 { threads = min(threads, limit / perThread) }
+      if perThread > 0 { threads = min(threads, (limit - shared) / perThread) }
     }
     self.geometry = geometry
     self.map = map
     self.options = options
     self.threads = threads
-    workspaceByteCount = threads * perThread
+    workspaceByteCount = shared + threads * perThread
+  }
+
+  /// Of either stage.
+  static func workspacePerThread(_ kernel: any TileKernel) -> Int {
+    Workspace.padded(
+      max(
+        kernel.workspaceByteCount,
+        kernel.secondStage?.workspaceByteCount ?? 0))
   }
 
   /// Memory for executions of this plan.
@@ -165,7 +195,13 @@ private func rounded(_ error: Double) -> String {
 
 // MARK: - Filter
 
-extension ConvolutionPlan {
+/// An operation with a filter, which a plan prepares.
+public protocol FilteringOperation: PlannedOperation {}
+
+extension InputGradient: FilteringOperation {}
+extension Forward: FilteringOperation {}
+
+extension ConvolutionPlan where Operation: FilteringOperation {
   /// Brings a filter into the order that executions read it in, once for many
   /// executions.
   ///
@@ -173,13 +209,7 @@ extension ConvolutionPlan {
   ///   the count.
   /// - Complexity: O(`filter.count`), on the plan's threads.
   public func prepare(filter: Span<Scalar>) -> PreparedFilter<Scalar> {
-    precondition(
-      filter.count == geometry.filterCount,
-      "the filter has \(filter.count) scalars; the plan needs "
-        + "\(geometry.filterCount)")
-    return filter.withUnsafeBufferPointer {
-      prepare(filter: $0.baseAddress)
-    }
+    prepared(filter: filter)
   }
 
   /// Brings a filter into the order that executions read it in, from a bare
@@ -192,6 +222,20 @@ extension ConvolutionPlan {
   public func prepare(
     filter: UnsafePointer<Scalar>?
   ) -> PreparedFilter<Scalar> {
+    prepared(filter: filter)
+  }
+}
+
+extension ConvolutionPlan {
+  func prepared(filter: Span<Scalar>) -> PreparedFilter<Scalar> {
+    precondition(
+      filter.count == geometry.filterCount,
+      "the filter has \(filter.count) scalars; the plan needs "
+        + "\(geometry.filterCount)")
+    return filter.withUnsafeBufferPointer { prepared(filter: $0.baseAddress) }
+  }
+
+  func prepared(filter: UnsafePointer<Scalar>?) -> PreparedFilter<Scalar> {
     let prepared = PreparedFilter<Scalar>(
       operation: Operation.operation, geometry: geometry,
       algorithm: algorithm, promise: options.winograd,

@@ -79,10 +79,9 @@ struct CostModel: Sendable {
     return max(0, bytes * times * rate - work / 2)
   }
 
-  /// What every algorithm pays: the source from memory, the result to it.
-  func tensors(_ map: ConvolutionMap, byteCount: Int) -> Double {
-    Double(map.sourceCount + 2 * map.resultCount)
-      * Double(byteCount) * 0.04
+  /// What every algorithm pays: operands from memory, the result to it.
+  func operands(_ count: Int, results: Int, byteCount: Int) -> Double {
+    Double(count + 2 * results) * Double(byteCount) * 0.04
   }
 
   /// Multiply-adds of plain vector loops over `count` scalars each.

@@ -82,6 +82,15 @@ protocol ComputeScalar: StorageScalar, FloatingPoint where Compute == Self {
     accumulate: Bool,
     into c: UnsafeMutablePointer<Self>, stride cStride: Int)
 
+  /// `C = A^T B`, or `C += A^T B`, of row-major matrices: `A` is stored
+  /// `[depth, rows]`.
+  static func multiplyTransposed(
+    rows: Int, columns: Int, depth: Int,
+    _ a: UnsafePointer<Self>, stride aStride: Int,
+    _ b: UnsafePointer<Self>, stride bStride: Int,
+    accumulate: Bool,
+    into c: UnsafeMutablePointer<Self>, stride cStride: Int)
+
   /// Adds `outer * inner` contiguous runs of `count` scalars each.
   static func addRuns(
     _ source: UnsafePointer<Self>, outerStride: Int, innerStride: Int,
@@ -136,6 +145,29 @@ protocol ComputeScalar: StorageScalar, FloatingPoint where Compute == Self {
 
   /// Whether no number is infinite or NaN.
   static func areFinite(_ numbers: UnsafePointer<Self>, count: Int) -> Bool
+
+  /// A transform with any matrix along one axis: see `conv_winograd_gradient`
+  /// in the C kernels.
+  static func winogradGradient(
+    _ matrix: [Double], taps: Int, _ source: UnsafePointer<Self>, stride: Int,
+    step: Int, to destination: UnsafeMutablePointer<Self>,
+    stride destinationStride: Int, step destinationStep: Int, runs: Int,
+    count: Int)
+
+  /// `sums[i, j] += sum over k of left[k, i] * right[k, j]`.
+  static func addOuterProducts(
+    _ left: UnsafePointer<Self>, stride leftStride: Int,
+    _ right: UnsafePointer<Self>, stride rightStride: Int,
+    to sums: UnsafeMutablePointer<Self>, stride: Int, rows: Int, columns: Int,
+    depth: Int)
+
+  /// The gradient of some taps over a box of pixels: see
+  /// `conv_add_tap_products` in the C kernels.
+  static func addTapProducts(
+    width: Int, taps: UnsafePointer<Int>, tapCount: Int,
+    _ input: UnsafePointer<Self>, _ inputStrides: PixelStrides,
+    _ gradients: UnsafePointer<Self>, _ gradientStrides: PixelStrides,
+    to sums: UnsafeMutablePointer<Self>, rows: Int, pixels: Int, channels: Int)
 
   /// `sums[j] += left[j] * right[j]`.
   static func addProducts(

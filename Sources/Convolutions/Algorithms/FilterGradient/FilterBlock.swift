@@ -1,0 +1,58 @@
+/// The part of the filter gradient that one task adds up: some taps, some of
+/// the input channels of a group, some output channels.
+///
+/// Its sums lie in memory as `[taps, inputs, outputs]`.
+struct FilterBlock: Sendable {
+  let tapRows: Range<Int>
+  let tapColumns: Range<Int>
+  /// Input channels within the group.
+  let inputs: Range<Int>
+  /// Output channels, counted over all groups.
+  let outputs: Range<Int>
+
+  var taps: Int { tapRows.count * tapColumns.count }
+
+  /// Sums of one tap.
+  var tapCount: Int { inputs.count * outputs.count }
+
+  var count: Int { taps * tapCount }
+
+  /// Input channels of a block within one group, counted over all groups.
+  func inputChannels(_ geometry: Conv2DGeometry) -> Range<Int> {
+    let group = outputs.lowerBound / geometry.depthPerGroup
+    let first = group * geometry.channelsPerGroup
+    return first + inputs.lowerBound..<first + inputs.upperBound
+  }
+
+  /// Where the sums of a tap begin.
+  func offset(row: Int, column: Int) -> Int {
+    ((row - tapRows.lowerBound) * tapColumns.count + column
+      - tapColumns.lowerBound) * tapCount
+  }
+
+  /// Writes the sums of some input channels of one tap, rounded once.
+  ///
+  /// - Parameter tap: counted within the block.
+  func store<Scalar: StorageScalar>(
+    _ sums: UnsafePointer<Scalar.Compute>, tap: Int, inputs part: Range<Int>,
+    _ geometry: Conv2DGeometry, to result: UnsafeMutablePointer<Scalar>
+  ) {
+    let row = tapRows.lowerBound + tap / tapColumns.count
+    let column = tapColumns.lowerBound + tap % tapColumns.count
+    let line =
+      (row * geometry.kernelWidth + column) * geometry.channelsPerGroup
+      + inputs.lowerBound + part.lowerBound
+    Scalar.narrowRows(
+      sums + tap * tapCount + part.lowerBound * outputs.count,
+      stride: outputs.count,
+      to: result + line * geometry.outputChannels + outputs.lowerBound,
+      stride: geometry.outputChannels, rows: part.count, count: outputs.count)
+  }
+}
+
+/// A box of out_backprop whose pixels are taken together.
+struct PixelBox: Sendable {
+  let images: Range<Int>
+  let rows: Range<Int>
+  let columns: Range<Int>
+}

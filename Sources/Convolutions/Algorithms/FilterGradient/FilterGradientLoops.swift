@@ -1,0 +1,81 @@
+/// Plain loops over a box of pixels: what each tap reads of it, and what it
+/// meets, is brought to `[pixels, channels]`, a run of one row at a time. Outer
+/// products are summed over the pixels, vectorised over the output channels;
+/// depthwise, products, vectorised over the channels.
+struct FilterGradientLoops<Scalar: StorageScalar> {
+  typealias Compute = Scalar.Compute
+
+  let geometry: Conv2DGeometry
+  let block: FilterBlock
+  /// Whether every channel is a group, and a block holds many.
+  let depthwise: Bool
+  let input: PixelSource<Scalar>
+  let gradients: PixelSource<Scalar>
+  let scratch: UnsafeMutablePointer<Compute>
+
+  /// Pixels that are brought together.
+  private static var pixels: Int { 64 }
+
+  /// Scratch memory for blocks of so many channels, in scalars.
+  static func scratchCount(inputs: Int, outputs: Int) -> Int {
+    padded(pixels * inputs) + padded(pixels * outputs)
+  }
+
+  /// Adds what a box gives, to sums of all taps of the block.
+  func add(_ box: PixelBox, to sums: UnsafeMutablePointer<Compute>) {
+    let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
+    let channels =
+      depthwise ? block.outputs : block.inputChannels(geometry)
+    let copy = scratch
+    let gradientCopy = scratch + padded(Self.pixels * channels.count)
+    for r in block.tapRows {
+      let rows = vertical.outputs(landingIn: 0..<vertical.input, tap: r)
+        .clamped(to: box.rows)
+      for c in block.tapColumns {
+        let columns = horizontal.outputs(
+          landingIn: 0..<horizontal.input, tap: c
+        ).clamped(to: box.columns)
+        let place = sums + block.offset(row: r, column: c)
+        for image in box.images {
+          for oh in rows {
+            var ow = columns.lowerBound
+            while ow < columns.upperBound {
+              let count = min(Self.pixels, columns.upperBound - ow)
+              input.load(
+                image: image, row: vertical.position(output: oh, tap: r),
+                column: horizontal.position(output: ow, tap: c),
+                step: horizontal.stride, count: count, channels: channels,
+                to: copy, stride: channels.count)
+              gradients.load(
+                image: image, row: oh, column: ow, count: count,
+                channels: block.outputs, to: gradientCopy,
+                stride: block.outputs.count)
+              add(copy, gradientCopy, count: count, to: place)
+              ow += count
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// Adds what a run of pixels gives.
+  private func add(
+    _ pixels: UnsafePointer<Compute>, _ gradients: UnsafePointer<Compute>,
+    count: Int, to sums: UnsafeMutablePointer<Compute>
+  ) {
+    let width = block.outputs.count
+    if depthwise {
+      for pixel in 0..<count {
+        Compute.addProducts(
+          pixels + pixel * width, gradients + pixel * width, to: sums,
+          count: width)
+      }
+    } else {
+      let rows = block.inputs.count
+      Compute.addOuterProducts(
+        pixels, stride: rows, gradients, stride: width, to: sums,
+        stride: width, rows: rows, columns: width, depth: count)
+    }
+  }
+}

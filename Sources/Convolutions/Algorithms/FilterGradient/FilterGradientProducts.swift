@@ -1,0 +1,328 @@
+/// The filter gradient on matrix products: per tap, the pixels of the input that
+/// it reads, transposed, times the pixels of out_backprop.
+///
+/// Pixels of a box are copied first, widened and brought to `[pixels,
+/// channels]`: in order of rows, kinds of columns, columns and images, so that
+/// what a tap reads for a row of windows, or for all of them, is one operand
+/// whatever the stride. Taps that fall into padding are never multiplied.
+///
+/// With few input channels the taps of a row are folded into the channels: the
+/// input is copied by windows, with zeros for padding. Where out_backprop is not
+/// finite there, those zeros would count: such a box is multiplied tap by tap.
+struct FilterGradientProducts<Scalar: StorageScalar>: FilterGradientKernel {
+  typealias Compute = Scalar.Compute
+
+  let geometry: Conv2DGeometry
+  let tiling: FilterGradientTiling
+  let folds: Bool
+  private let tasks: FilterGradientTasks
+  private let core: BLASCore
+  private let slabs: (input: Int, outBackprop: Int, row: Int)
+
+  /// Rows and columns of one product.
+  private static var productRows: Int { 64 }
+  private static var productColumns: Int { 256 }
+  private static var productDepth: Int { 256 }
+
+  /// Bytes of workspace that no tiling should need.
+  private static var mostWorkspace: Int { 4 << 20 }
+
+  init(_ geometry: Conv2DGeometry, core: BLASCore) {
+    self.init(
+      geometry, core: core, folds: Self.folds(geometry),
+      tiling: Self.tiling(geometry))
+  }
+
+  private init(
+    _ geometry: Conv2DGeometry, core: BLASCore, folds: Bool,
+    tiling: FilterGradientTiling
+  ) {
+    self.geometry = geometry
+    self.core = core
+    self.folds = folds
+    self.tiling = tiling
+    tasks = FilterGradientTasks(geometry, tiling)
+    slabs = tiling.slabs(geometry, folds: folds)
+  }
+
+  /// Too few channels for the rows of a product.
+  private static func folds(_ geometry: Conv2DGeometry) -> Bool {
+    geometry.channelsPerGroup < 16 && geometry.kernelWidth > 1
+      && geometry.kernelWidth * geometry.channelsPerGroup <= 256
+  }
+
+  private static func tiling(_ geometry: Conv2DGeometry) -> FilterGradientTiling
+  {
+    FilterGradientTiling(
+      geometry, folds: folds(geometry),
+      computeByteCount: MemoryLayout<Compute>.stride)
+  }
+
+  /// Why a geometry cannot be served, if so.
+  static func objection(to geometry: Conv2DGeometry) -> String? {
+    guard !geometry.isDegenerate else { return nil }
+    let kernel = Self(geometry, core: .packed)
+    return kernel.workspaceByteCount > mostWorkspace
+      ? "a thread would need more than 4 MiB of workspace" : nil
+  }
+
+  var taskCount: Int { tasks.count }
+  var packsOperands: Bool { core == .packed }
+
+  var summary: String {
+    "GEMM of \(folds ? "rows of taps" : "taps"), blocks of "
+      + "\(tiling.tapRows)x\(tiling.tapColumns)x\(tiling.inputs)x"
+      + "\(tiling.outputs), boxes of "
+      + "\(tiling.images)x\(tiling.rows)x\(tiling.columns), "
+      + "\(tasks.blockCount) blocks, \(tasks.parts) parts"
+  }
+
+  var secondStage: (any TileKernel)? {
+    tasks.parts > 1 ? SumOfParts<Scalar>(tasks) : nil
+  }
+
+  var partialByteCount: Int {
+    tasks.parts > 1 ? SumOfParts<Scalar>(tasks).partialByteCount : 0
+  }
+
+  func cost(_ model: CostModel) -> Double {
+    let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
+    let (inputs, outputs) = (Double(tiling.inputs), Double(tiling.outputs))
+    let blocks = Double(
+      geometry.groups
+        * ceilDivide(geometry.channelsPerGroup, tiling.inputs)
+        * ceilDivide(geometry.depthPerGroup, tiling.outputs))
+    let chunks = Double(tasks.blockCount) / blocks
+    let images = Double(geometry.batch)
+    let rows =
+      (inputs * (folds ? Double(tiling.tapColumns) : 1) / 64).rounded(.up)
+    let height = inputs * (folds ? Double(tiling.tapColumns) : 1) / rows
+    var products = 0.0
+    if folds {
+      let depth = Double(tiling.rows * tiling.columns * tiling.images)
+      let parts = (depth / 256).rounded(.up)
+      products =
+        vertical.hits / Double(tiling.rows)
+        * Double(ceilDivide(horizontal.output, tiling.columns)) * parts
+        * model.product(
+          rows: height, columns: outputs, depth: depth / parts, adds: true)
+    } else {
+      horizontal.forEachTap { windows, weight in
+        guard windows > 0 else { return }
+        let cuts = Double(ceilDivide(horizontal.output, tiling.columns))
+        let depth = (windows / cuts).rounded(.up) * Double(tiling.images)
+        let parts = (depth / 256).rounded(.up)
+        products +=
+          weight * vertical.hits * cuts * parts
+          * model.product(
+            rows: height, columns: outputs, depth: depth / parts, adds: true)
+      }
+    }
+    products *= images / Double(tiling.images) * rows * blocks
+    let box = Double(tiling.images * tiling.rows * tiling.columns)
+    let pixels =
+      images * Double(geometry.outputHeight * geometry.outputWidth)
+    let boxes = blocks * chunks * pixels / box
+    var loads =
+      boxes
+      * (model.load(Double(slabs.input), geometry.dataFormat)
+        + model.load(Double(slabs.outBackprop), geometry.dataFormat))
+    if geometry.dataFormat == .nhwc {
+      // Pixels of some of the channels are runs of their own.
+      loads +=
+        boxes
+        * model.runs(
+          Double(slabs.input) / (folds ? height * rows : inputs) + box,
+          scalars: 0)
+    }
+    return products + loads + model.move(2 * Double(geometry.filterCount))
+      + (secondStage?.cost(model) ?? 0)
+  }
+
+  // MARK: Workspace
+
+  // The sums of a task without parts, and the copies of a box.
+
+  var workspaceByteCount: Int {
+    (sumCount + slabs.input + slabs.outBackprop + slabs.row)
+      * MemoryLayout<Compute>.stride
+  }
+
+  private var sumCount: Int { tasks.parts > 1 ? 0 : tasks.sumCount }
+
+  // MARK: Execution
+
+  @_specialize(where Scalar == Float16)
+  @_specialize(where Scalar == BFloat16)
+  @_specialize(where Scalar == Float)
+  @_specialize(where Scalar == Double)
+  func run(
+    task: Int, filter: UnsafeRawPointer, source outBackprop: UnsafeRawPointer,
+    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
+  ) {
+    let scratch = workspace.assumingMemoryBound(to: Compute.self)
+    let sums = tasks.sums(task: task, result: result, workspace: scratch)
+    let block = tasks.block(task: task)
+    let slab = FilterGradientSlab(
+      geometry, block, channels: block.inputChannels(geometry),
+      input: filter.assumingMemoryBound(to: Scalar.self),
+      outBackprop: outBackprop.assumingMemoryBound(to: Scalar.self),
+      pixels: scratch + sumCount,
+      gradients: scratch + sumCount + slabs.input,
+      row: scratch + sumCount + slabs.input + slabs.outBackprop)
+    sums.update(repeating: Compute.zero, count: block.count)
+    for index in tasks.boxes(task: task) {
+      let box = tasks.box(index)
+      if folds {
+        addWindows(slab, block, box, to: sums)
+      } else {
+        addPixels(slab, block, box, to: sums)
+      }
+    }
+    tasks.finish(
+      block, UnsafePointer(sums),
+      to: result.assumingMemoryBound(to: Scalar.self))
+  }
+
+  private func addPixels(
+    _ slab: FilterGradientSlab<Scalar>, _ block: FilterBlock, _ box: PixelBox,
+    to sums: UnsafeMutablePointer<Compute>
+  ) {
+    let (rowAxis, columnAxis) = (geometry.vertical, geometry.horizontal)
+    let vertical = PixelSlabAxis(
+      rowAxis, taps: block.tapRows, outputs: box.rows)
+    let horizontal = PixelSlabAxis(
+      columnAxis, taps: block.tapColumns, outputs: box.columns)
+    slab.loadPixels(box, vertical, horizontal)
+    slab.loadGradients(box)
+    let (inputs, outputs) = (block.inputs.count, block.outputs.count)
+    for r in block.tapRows {
+      let rows = rowAxis.outputs(landingIn: 0..<rowAxis.input, tap: r)
+        .clamped(to: box.rows)
+      guard !rows.isEmpty else { continue }
+      let line = vertical.place(tap: r, output: rows.lowerBound)
+      for c in block.tapColumns {
+        let columns =
+          columnAxis
+          .outputs(landingIn: 0..<columnAxis.input, tap: c)
+          .clamped(to: box.columns)
+        guard !columns.isEmpty else { continue }
+        let place = horizontal.place(tap: c, output: columns.lowerBound)
+        let pixel =
+          ((line.kind * horizontal.kinds + place.kind) * vertical.count
+            + line.place) * horizontal.count + place.place
+        let gradient =
+          (rows.lowerBound - box.rows.lowerBound) * box.columns.count
+          + columns.lowerBound - box.columns.lowerBound
+        // Whole rows follow each other.
+        let isWhole =
+          columns.count == box.columns.count
+          && columns.count == horizontal.count
+        let runs = isWhole ? 1 : rows.count
+        let images = box.images.count
+        let depth = columns.count * rows.count / runs * images
+        for run in 0..<runs {
+          multiply(
+            rows: inputs, columns: outputs, depth: depth,
+            slab.pixels + (pixel + run * horizontal.count) * images * inputs,
+            stride: inputs,
+            slab.gradients
+              + (gradient + run * box.columns.count) * images * outputs,
+            to: sums + block.offset(row: r, column: c))
+        }
+      }
+    }
+  }
+
+  private func addWindows(
+    _ slab: FilterGradientSlab<Scalar>, _ block: FilterBlock, _ box: PixelBox,
+    to sums: UnsafeMutablePointer<Compute>
+  ) {
+    let (rowAxis, columnAxis) = (geometry.vertical, geometry.horizontal)
+    let vertical = PixelSlabAxis(
+      rowAxis, taps: block.tapRows, outputs: box.rows)
+    slab.loadWindows(box, vertical)
+    slab.loadGradients(box)
+    let (inputs, outputs) = (block.inputs.count, block.outputs.count)
+    let window = block.tapColumns.count * inputs
+    let images = box.images.count
+    // Zeros times what is not finite would be NaN.
+    let needsCare =
+      block.tapColumns.contains {
+        !columnAxis.outputs(landingIn: 0..<columnAxis.input, tap: $0)
+          .contains(box.columns)
+      }
+      && !Compute.areFinite(
+        slab.gradients,
+        count: images * box.rows.count * box.columns.count * outputs)
+    for r in block.tapRows {
+      let rows = rowAxis.outputs(landingIn: 0..<rowAxis.input, tap: r)
+        .clamped(to: box.rows)
+      guard !rows.isEmpty else { continue }
+      let line = vertical.place(tap: r, output: rows.lowerBound)
+      let width = box.columns.count
+      let pixel = (line.kind * vertical.count + line.place) * width
+      let gradient = (rows.lowerBound - box.rows.lowerBound) * width
+      if !needsCare {
+        multiply(
+          rows: window, columns: outputs, depth: rows.count * width * images,
+          slab.pixels + pixel * images * window, stride: window,
+          slab.gradients + gradient * images * outputs,
+          to: sums + block.offset(row: r, column: 0))
+        continue
+      }
+      for c in block.tapColumns {
+        let columns =
+          columnAxis
+          .outputs(landingIn: 0..<columnAxis.input, tap: c)
+          .clamped(to: box.columns)
+        guard !columns.isEmpty else { continue }
+        let place = columns.lowerBound - box.columns.lowerBound
+        for row in 0..<rows.count {
+          multiply(
+            rows: inputs, columns: outputs, depth: columns.count * images,
+            slab.pixels + (pixel + row * width + place) * images * window
+              + c * inputs,
+            stride: window,
+            slab.gradients + (gradient + row * width + place) * images
+              * outputs,
+            to: sums + block.offset(row: r, column: c))
+        }
+      }
+    }
+  }
+
+  /// Adds a product, in parts that suit the core.
+  private func multiply(
+    rows: Int, columns: Int, depth: Int,
+    _ pixels: UnsafePointer<Compute>, stride: Int,
+    _ gradients: UnsafePointer<Compute>,
+    to sums: UnsafeMutablePointer<Compute>
+  ) {
+    let height = evenBlock(rows, limit: Self.productRows)
+    let width = evenBlock(columns, limit: Self.productColumns)
+    var most = Self.productDepth
+    if core == .small {
+      most = min(most, BLASCore.smallLimit / (height * width))
+    }
+    let length = evenPart(depth, limit: most)
+    var k = 0
+    while k < depth {
+      let part = min(length, depth - k)
+      var i = 0
+      while i < rows {
+        var j = 0
+        while j < columns {
+          Compute.multiplyTransposed(
+            rows: min(height, rows - i), columns: min(width, columns - j),
+            depth: part, pixels + k * stride + i, stride: stride,
+            gradients + k * columns + j, stride: columns, accumulate: true,
+            into: sums + i * columns + j, stride: columns)
+          j += width
+        }
+        i += height
+      }
+      k += part
+    }
+  }
+}

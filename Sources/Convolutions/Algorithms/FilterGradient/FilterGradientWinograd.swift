@@ -1,0 +1,411 @@
+/// Winograd's minimal filtering with out_backprop in the place of the filter:
+/// the gradient of a tile is a correlation of the input with the tile, and its
+/// transform is summed over all tiles before it is transformed back, once.
+///
+/// A number that is not finite would spread over all taps, and a transform may
+/// overflow: so a task whose sums are not all finite is computed again by plain
+/// loops.
+///
+/// Source: Lavin, Gray, arXiv 1509.09308.
+struct FilterGradientWinograd<Scalar: StorageScalar>: FilterGradientKernel {
+  typealias Compute = Scalar.Compute
+
+  let geometry: Conv2DGeometry
+  /// The taps of these are the pixels of a tile, the outputs the taps of the
+  /// filter.
+  let vertical: WinogradAxis
+  let horizontal: WinogradAxis
+  private let tiling: FilterGradientTiling
+  private let tasks: FilterGradientTasks
+  private let core: BLASCore
+  private let tilesPerBox: Int
+  private let boxesTogether: Int
+  private let rowMatrix: [Double]
+  private let columnMatrix: [Double]
+
+  init(
+    _ geometry: Conv2DGeometry, promise: WinogradPromise, core: BLASCore
+  ) throws(WinogradObjection) {
+    self.geometry = geometry
+    self.core = core
+    (vertical, horizontal) = try Self.axes(geometry, promise)
+    rowMatrix = vertical.filterTransform
+    columnMatrix = horizontal.filterTransform
+    let across = ceilDivide(geometry.outputWidth, horizontal.taps)
+    tilesPerBox = evenPart(across, limit: Self.mostTiles)
+    boxesTogether = max(1, Self.mostTiles / tilesPerBox)
+    tiling = FilterGradientTiling(
+      winograd: geometry, products: vertical.products * horizontal.products,
+      rows: vertical.taps, columns: tilesPerBox * horizontal.taps,
+      boxesTogether: boxesTogether,
+      computeByteCount: MemoryLayout<Compute>.stride)
+    tasks = FilterGradientTasks(geometry, tiling)
+  }
+
+  /// Why a geometry cannot be served, if so.
+  static func objection(
+    to geometry: Conv2DGeometry, promise: WinogradPromise
+  ) -> String? {
+    do {
+      _ = try Self.axes(geometry, promise)
+      return nil
+    } catch {
+      return error.reason
+    }
+  }
+
+  /// Tiles whose products are taken together: the depth of a product.
+  private static var mostTiles: Int { 32 }
+
+  var taskCount: Int { tasks.count }
+  var packsOperands: Bool { core == .packed }
+
+  private var products: Int { vertical.products * horizontal.products }
+
+  var summary: String {
+    "tiles of \(vertical.taps)x\(horizontal.taps) for "
+      + "\(vertical.outputs)x\(horizontal.outputs) taps with \(products) "
+      + "products, blocks of \(tiling.inputs)x\(tiling.outputs), "
+      + "\(tasks.blockCount) blocks, \(tasks.parts) parts"
+  }
+
+  var secondStage: (any TileKernel)? {
+    tasks.parts > 1 ? SumOfParts<Scalar>(tasks) : nil
+  }
+
+  var partialByteCount: Int {
+    tasks.parts > 1 ? SumOfParts<Scalar>(tasks).partialByteCount : 0
+  }
+
+  func cost(_ model: CostModel) -> Double {
+    let (inputs, outputs) = (Double(tiling.inputs), Double(tiling.outputs))
+    let blocks = Double(tasks.blockCount)
+    let boxes =
+      Double(geometry.batch)
+      * Double(ceilDivide(geometry.outputHeight, tiling.rows))
+      * Double(ceilDivide(geometry.outputWidth, tiling.columns))
+    let tiles = boxes * Double(tilesPerBox)
+    let depth = Double(min(boxesTogether * tilesPerBox, Int(tiles)))
+    let products = Double(self.products)
+    let multiplication =
+      tiles / depth * products
+      * model.product(
+        rows: inputs, columns: outputs, depth: depth, adds: true)
+    func transform(_ axis: Int, _ products: Int, _ other: Int) -> Double {
+      Double((axis + products) * other)
+    }
+    let perTile =
+      transform(vertical.inputs, vertical.products, horizontal.taps)
+      + transform(horizontal.inputs, horizontal.products, vertical.products)
+    let loads =
+      tiles * Double(vertical.inputs * horizontal.taps)
+      * (inputs + outputs)
+    return blocks
+      * (multiplication + model.transform(tiles * perTile * (inputs + outputs))
+        + model.load(loads, geometry.dataFormat)
+        + Double(tasks.parts) * model.transform(2 * products * inputs * outputs))
+      + (secondStage?.cost(model) ?? 0)
+  }
+
+  /// The relative Frobenius error to expect of random data.
+  var expectedError: Double? {
+    let unit = MemoryLayout<Compute>.stride == 8 ? 0x1p-53 : 0x1p-24
+    return Self.error(geometry, vertical, horizontal) * unit
+  }
+
+  var errorGrowth: Double? { vertical.growth * horizontal.growth }
+
+  // MARK: Points
+
+  private static func axes(
+    _ geometry: Conv2DGeometry, _ promise: WinogradPromise
+  ) throws(WinogradObjection) -> (WinogradAxis, WinogradAxis) {
+    let axes = [geometry.vertical, geometry.horizontal]
+    guard axes.allSatisfy({ $0.stride == 1 && $0.dilation == 1 }) else {
+      throw WinogradObjection(reason: "there is a stride or a dilation")
+    }
+    guard axes.contains(where: { $0.kernel > 1 }) else {
+      throw WinogradObjection(reason: "there is one tap")
+    }
+    // Half types round results to far fewer bits than any set leaves.
+    let promise =
+      Scalar.isCompute || promise == .integers ? promise : .accuracy(.standard)
+    guard BLASRuntime.isOpenBLAS || promise == .integers else {
+      throw WinogradObjection(
+        reason: "its error is not known on a BLAS other than OpenBLAS")
+    }
+    let terms =
+      geometry.batch * geometry.outputHeight * geometry.outputWidth
+    let (inputs, outputs) = FilterGradientTiling.winogradBlock(geometry)
+    var best: (WinogradAxis, WinogradAxis)?
+    var least = Double.infinity
+    for row in candidates(geometry.vertical, promise) {
+      for column in candidates(geometry.horizontal, promise) {
+        guard
+          error(geometry, row, column) <= promise.mostError(terms: terms)
+            || promise == .integers
+        else { continue }
+        let tiles =
+          geometry.batch * ceilDivide(geometry.outputHeight, row.taps)
+          * ceilDivide(geometry.outputWidth, column.taps)
+        let products = row.products * column.products
+        // In multiply-adds of a product; transforming back is worth some tiles.
+        let transform =
+          0.6 * Double(row.inputs + column.inputs) * Double(inputs + outputs)
+        let block = Double(inputs * outputs)
+        let work =
+          Double(products)
+          * (Double(tiles) * (block + transform)
+            + Double(10 * parts(geometry)) * block)
+        if work < least { (best, least) = ((row, column), work) }
+      }
+    }
+    guard let best else {
+      throw WinogradObjection(reason: "no set of points keeps the accuracy")
+    }
+    return best
+  }
+
+  /// Every set that makes as many outputs as the axis has taps.
+  private static func candidates(
+    _ axis: Axis, _ promise: WinogradPromise
+  ) -> [WinogradAxis] {
+    let sets: [WinogradSet] =
+      promise == .integers ? [.one, .four, .seven] : WinogradSet.allCases
+    return sets.compactMap { set in
+      let tile = set.inputs - axis.kernel + 1
+      guard set.taps.contains(tile),
+        axis.kernel == 1 || set != .one,
+        axis.kernel > 1 || set == .one,
+        // The inverse has loops for as many outputs as tiles have pixels.
+        set.taps.contains(axis.kernel) || axis.kernel == 1
+      else { return nil }
+      return WinogradAxis(points: set, taps: tile)
+    }
+  }
+
+  /// Parts of the pixels, if there are enough of them.
+  private static func parts(_ geometry: Conv2DGeometry) -> Int {
+    let (inputs, outputs) = FilterGradientTiling.winogradBlock(geometry)
+    return max(
+      1,
+      8
+        / (geometry.groups * ceilDivide(geometry.channelsPerGroup, inputs)
+          * ceilDivide(geometry.depthPerGroup, outputs)))
+  }
+
+  /// The error of sums of tiles, grown by the transforms, in units of the last
+  /// place: fitted to measurements of real layers within 8 %.
+  private static func error(
+    _ geometry: Conv2DGeometry, _ row: WinogradAxis, _ column: WinogradAxis
+  ) -> Double {
+    let tiles =
+      Double(
+        geometry.batch * ceilDivide(geometry.outputHeight, row.taps)
+          * ceilDivide(geometry.outputWidth, column.taps))
+      / Double(parts(geometry))
+    let block = min(Double(mostTiles), tiles)
+    return row.amplification * column.amplification
+      * (0.09 * block + 0.105 * tiles / block + 1.6).squareRoot()
+  }
+
+  // MARK: Workspace
+
+  // Sums of a task without parts, sums of products, and tiles of both operands,
+  // which the sums half transformed back follow; a box on its way.
+
+  private var sumCount: Int { tasks.parts > 1 ? 0 : tasks.sumCount }
+
+  /// From one product to the next: not a multiple of a page, which would fall
+  /// on the same lines of the cache.
+  private func stride(_ count: Int) -> Int { padded(count) + 16 }
+
+  private var productStride: Int { stride(tiling.inputs * tiling.outputs) }
+  private var inputStride: Int {
+    stride(boxesTogether * tilesPerBox * tiling.inputs)
+  }
+  private var gradientStride: Int {
+    stride(boxesTogether * tilesPerBox * tiling.outputs)
+  }
+  private var tileCount: Int {
+    max(
+      products * (inputStride + gradientStride),
+      vertical.outputs * horizontal.products * tiling.inputs * tiling.outputs,
+      FilterGradientLoops<Scalar>.scratchCount(
+        inputs: tiling.inputs, outputs: tiling.outputs))
+  }
+  /// Columns of the input that a box reads.
+  private var reach: Int { tiling.columns + horizontal.outputs - 1 }
+  private var boxCount: Int {
+    padded(
+      (vertical.inputs + vertical.products) * reach
+        * max(tiling.inputs, tiling.outputs))
+  }
+
+  var workspaceByteCount: Int {
+    (sumCount + products * productStride + padded(tileCount) + boxCount)
+      * MemoryLayout<Compute>.stride
+  }
+
+  // MARK: Execution
+
+  @_specialize(where Scalar == Float16)
+  @_specialize(where Scalar == BFloat16)
+  @_specialize(where Scalar == Float)
+  @_specialize(where Scalar == Double)
+  func run(
+    task: Int, filter: UnsafeRawPointer, source outBackprop: UnsafeRawPointer,
+    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
+  ) {
+    let scratch = workspace.assumingMemoryBound(to: Compute.self)
+    let sums = tasks.sums(task: task, result: result, workspace: scratch)
+    let block = tasks.block(task: task)
+    let input = PixelSource(
+      input: filter.assumingMemoryBound(to: Scalar.self), geometry)
+    let gradients = PixelSource(
+      outBackprop: outBackprop.assumingMemoryBound(to: Scalar.self), geometry)
+    let products = scratch + sumCount
+    let tiles = products + self.products * productStride
+    let box = tiles + padded(tileCount)
+
+    let boxes = tasks.boxes(task: task)
+    var first = boxes.lowerBound
+    while first < boxes.upperBound {
+      let end = min(first + boxesTogether, boxes.upperBound)
+      var count = 0
+      for index in first..<end {
+        let pixels = tasks.box(index)
+        forward(
+          input, block.inputChannels(geometry), pixels, tile: count,
+          to: tiles, box)
+        forward(
+          gradients: gradients, block.outputs, pixels, tile: count,
+          to: tiles + self.products * inputStride, box)
+        count += ceilDivide(pixels.columns.count, horizontal.taps)
+      }
+      multiply(
+        block, tiles: count, tiles, to: products,
+        accumulate: first > boxes.lowerBound)
+      first = end
+    }
+    inverse(block, products, tiles, to: sums)
+    if !Compute.areFinite(sums, count: block.count) {
+      let loops = FilterGradientLoops(
+        geometry: geometry, block: block, depthwise: false, input: input,
+        gradients: gradients, scratch: tiles)
+      sums.update(repeating: Compute.zero, count: block.count)
+      for index in boxes { loops.add(tasks.box(index), to: sums) }
+    }
+    clearUnreached(block, sums)
+    tasks.finish(
+      block, UnsafePointer(sums),
+      to: result.assumingMemoryBound(to: Scalar.self))
+  }
+
+  /// Taps that always fall into padding have the rounding errors of the others.
+  private func clearUnreached(
+    _ block: FilterBlock, _ sums: UnsafeMutablePointer<Compute>
+  ) {
+    func isRead(_ axis: Axis, _ tap: Int) -> Bool {
+      !axis.outputs(landingIn: 0..<axis.input, tap: tap).isEmpty
+    }
+    for row in block.tapRows {
+      let isRowRead = isRead(geometry.vertical, row)
+      for column in block.tapColumns
+      where !isRowRead || !isRead(geometry.horizontal, column) {
+        (sums + block.offset(row: row, column: column))
+          .update(repeating: .zero, count: block.tapCount)
+      }
+    }
+  }
+
+  /// Transforms the input of a box.
+  private func forward(
+    _ input: PixelSource<Scalar>, _ channels: Range<Int>, _ box: PixelBox,
+    tile: Int, to tiles: UnsafeMutablePointer<Compute>,
+    _ scratch: UnsafeMutablePointer<Compute>
+  ) {
+    let count = channels.count
+    let across = ceilDivide(box.columns.count, horizontal.taps)
+    let columns = across * horizontal.taps + horizontal.outputs - 1
+    input.loadPadded(
+      image: box.images.lowerBound,
+      row: box.rows.lowerBound - geometry.padTop, rows: vertical.inputs,
+      column: box.columns.lowerBound - geometry.padLeft, columns: columns,
+      channels: channels, to: scratch)
+    let half = scratch + vertical.inputs * columns * count
+    Compute.winogradForward(
+      vertical.points, scratch, stride: columns * count, step: 0, to: half,
+      stride: columns * count, step: 0, runs: 1, count: columns * count)
+    for p in 0..<vertical.products {
+      Compute.winogradForward(
+        horizontal.points, half + p * columns * count, stride: count,
+        step: horizontal.taps * count,
+        to: tiles + p * horizontal.products * inputStride + tile * count,
+        stride: inputStride, step: count, runs: across, count: count)
+    }
+  }
+
+  /// Transforms the out_backprop of a box.
+  private func forward(
+    gradients: PixelSource<Scalar>, _ channels: Range<Int>, _ box: PixelBox,
+    tile: Int, to tiles: UnsafeMutablePointer<Compute>,
+    _ scratch: UnsafeMutablePointer<Compute>
+  ) {
+    let count = channels.count
+    let across = ceilDivide(box.columns.count, horizontal.taps)
+    let columns = across * horizontal.taps
+    gradients.loadPadded(
+      image: box.images.lowerBound, row: box.rows.lowerBound,
+      rows: vertical.taps, column: box.columns.lowerBound, columns: columns,
+      channels: channels, to: scratch)
+    let half = scratch + vertical.taps * columns * count
+    Compute.winogradGradient(
+      rowMatrix, taps: vertical.taps, scratch, stride: columns * count,
+      step: 0, to: half, stride: columns * count, step: 0, runs: 1,
+      count: columns * count)
+    for p in 0..<vertical.products {
+      Compute.winogradGradient(
+        columnMatrix, taps: horizontal.taps, half + p * columns * count,
+        stride: count, step: horizontal.taps * count,
+        to: tiles + p * horizontal.products * gradientStride + tile * count,
+        stride: gradientStride, step: count, runs: across, count: count)
+    }
+  }
+
+  private func multiply(
+    _ block: FilterBlock, tiles count: Int,
+    _ tiles: UnsafePointer<Compute>,
+    to products: UnsafeMutablePointer<Compute>, accumulate: Bool
+  ) {
+    let (rows, columns) = (block.inputs.count, block.outputs.count)
+    let gradients = tiles + self.products * inputStride
+    for p in 0..<self.products {
+      Compute.multiplyTransposed(
+        rows: rows, columns: columns, depth: count, tiles + p * inputStride,
+        stride: rows, gradients + p * gradientStride, stride: columns,
+        accumulate: accumulate, into: products + p * productStride,
+        stride: columns)
+    }
+  }
+
+  private func inverse(
+    _ block: FilterBlock, _ products: UnsafePointer<Compute>,
+    _ half: UnsafeMutablePointer<Compute>,
+    to sums: UnsafeMutablePointer<Compute>
+  ) {
+    let count = block.tapCount
+    let row = horizontal.products * count
+    Compute.winogradInverse(
+      vertical.points, outputs: vertical.outputs, products,
+      stride: horizontal.products * productStride, step: productStride,
+      to: half, stride: row, step: count, runs: horizontal.products,
+      count: count)
+    for r in 0..<vertical.outputs {
+      Compute.winogradInverse(
+        horizontal.points, outputs: horizontal.outputs, half + r * row,
+        stride: count, step: 0, to: sums + r * horizontal.outputs * count,
+        stride: count, step: 0, runs: 1, count: count)
+    }
+  }
+}

@@ -1,0 +1,87 @@
+/// A tensor of images in either layout, read as pixels of channels.
+struct PixelSource<Scalar: StorageScalar> {
+  typealias Compute = Scalar.Compute
+
+  private let pixels: UnsafePointer<Scalar>
+  private let format: DataFormat
+  private let height: Int
+  private let width: Int
+  private let channels: Int
+
+  init(input: UnsafePointer<Scalar>, _ geometry: Conv2DGeometry) {
+    pixels = input
+    format = geometry.dataFormat
+    height = geometry.inputHeight
+    width = geometry.inputWidth
+    channels = geometry.inputChannels
+  }
+
+  init(outBackprop: UnsafePointer<Scalar>, _ geometry: Conv2DGeometry) {
+    pixels = outBackprop
+    format = geometry.dataFormat
+    height = geometry.outputHeight
+    width = geometry.outputWidth
+    channels = geometry.outputChannels
+  }
+
+  /// Copies pixels of a row, widened.
+  ///
+  /// - Parameters:
+  ///   - channels: counted over all groups.
+  ///   - step: columns from one pixel to the next; slow beyond 1 in NCHW.
+  ///   - stride: scalars from one pixel of the copy to the next.
+  func load(
+    image: Int, row: Int, column: Int, step: Int = 1, count: Int,
+    channels part: Range<Int>, to copy: UnsafeMutablePointer<Compute>,
+    stride: Int
+  ) {
+    if format == .nchw {
+      let rows = part.count
+      let source =
+        pixels + ((image * channels + part.lowerBound) * height + row) * width
+        + column
+      // Columns that lie apart are transposed one by one.
+      for part in 0..<(step == 1 ? 1 : count) {
+        Scalar.widenTransposed(
+          source + part * step, rows: rows, columns: step == 1 ? count : 1,
+          stride: height * width, to: copy + part * stride, stride: stride)
+      }
+      return
+    }
+    let source =
+      pixels + ((image * height + row) * width + column) * channels
+      + part.lowerBound
+    if step == 1, part.count == channels, stride == channels {
+      Scalar.widen(source, to: copy, count: count * channels)
+    } else {
+      Scalar.widenRows(
+        // With one pixel there is no next, and a wild step may overflow.
+        source, stride: count > 1 ? step * channels : 0, to: copy,
+        stride: stride, rows: count, count: part.count)
+    }
+  }
+
+  /// Copies a box of pixels, widened, with zeros for those outside the image.
+  func loadPadded(
+    image: Int, row: Int, rows: Int, column: Int, columns: Int,
+    channels: Range<Int>, to copy: UnsafeMutablePointer<Compute>
+  ) {
+    let stride = channels.count
+    let lower = min(columns, max(0, -column))
+    let upper = max(lower, min(columns, width - column))
+    for index in 0..<rows {
+      let line = copy + index * columns * stride
+      guard (0..<height).contains(row + index), lower < upper else {
+        line.update(repeating: .zero, count: columns * stride)
+        continue
+      }
+      line.update(repeating: .zero, count: lower * stride)
+      load(
+        image: image, row: row + index, column: column + lower,
+        count: upper - lower, channels: channels, to: line + lower * stride,
+        stride: stride)
+      (line + upper * stride)
+        .update(repeating: .zero, count: (columns - upper) * stride)
+    }
+  }
+}
