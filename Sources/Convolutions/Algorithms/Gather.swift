@@ -17,8 +17,9 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
   let tiling: GatherTiling
   let rowPhases: [PhaseTaps]
   let columnPhases: [PhaseTaps]
-  /// Most taps of a phase.
-  private let mostTaps: Int
+  /// Most rows and columns of taps of a phase.
+  private let mostTapRows: Int
+  private let mostTapColumns: Int
   /// Taps of the row phases, and of the column phases, before each.
   private let rowTapsBefore: [Int]
   private let columnTapsBefore: [Int]
@@ -32,9 +33,8 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
     self.core = core
     rowPhases = Self.phases(map.vertical)
     columnPhases = Self.phases(map.horizontal)
-    mostTaps =
-      (rowPhases.map(\.count).max() ?? 0)
-      * (columnPhases.map(\.count).max() ?? 0)
+    mostTapRows = rowPhases.map(\.count).max() ?? 0
+    mostTapColumns = columnPhases.map(\.count).max() ?? 0
     rowTapsBefore = Self.tapsBefore(rowPhases)
     columnTapsBefore = Self.tapsBefore(columnPhases)
     bandCount = ceilDivide(map.resultHeight, tiling.bandRows)
@@ -70,8 +70,8 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
   var packsOperands: Bool { core == .packed }
 
   var summary: String {
-    let deepest = mostTaps * map.depthPerGroup
-    return "GEMM \(tiling.pixels)x\(tiling.channelBlock)x\(deepest), "
+    let deepest = mostTapRows * mostTapColumns * map.depthPerGroup
+    return "GEMM \(tiling.productPixels)x\(tiling.channelBlock)x\(deepest), "
       + "\(rowPhases.count)x\(columnPhases.count) phases, "
       + "bands of \(tiling.bandRows) rows, \(taskCount) tasks"
   }
@@ -90,8 +90,11 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
     for rows in rowPhases {
       for columns in columnPhases where rows.count * columns.count > 0 {
         let deep = Double(rows.count * columns.count) * depth * share
-        let pixels = Double(horizontal.result) / Double(columnPhases.count)
-        let parts = (pixels / Double(tiling.pixels)).rounded(.up)
+        let pixels =
+          Double(horizontal.result) / Double(columnPhases.count)
+          * (tiling.mergesRows ? Double(tiling.bandRows) : 1)
+        let most = Double(min(tiling.pixels, tiling.productPixels))
+        let parts = (pixels / most).rounded(.up)
         let depths = (deep / Double(tiling.depthBlock)).rounded(.up)
         products +=
           parts * depths
@@ -117,6 +120,7 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
     let rows =
       Double(map.groups * map.batch * map.resultHeight)
       / Double(max(1, rowPhases.count))
+      / (tiling.mergesRows ? Double(tiling.bandRows) : 1)
     let loads =
       Double(taskCount)
       * GatherTiling.copiedScalars(map, bandRows: tiling.bandRows)
@@ -126,7 +130,8 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
     return work
       + model.filter(
         map.usedWeights / Double(max(1, rowPhases.count)),
-        times: Double(map.batch * map.resultHeight), behind: work)
+        times: Double(map.batch * map.resultHeight)
+          / (tiling.mergesRows ? Double(tiling.bandRows) : 1), behind: work)
       + model.load(loads, map.dataFormat)
       + model.move(6 * zeros)
       + (sumsInResult
@@ -206,8 +211,8 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
   // MARK: Workspace
 
   // Three parts, each padded to a cache line: rows of the source with zeros
-  // beside them, the gathered operand, and the sums of one row where they are
-  // not taken in the result.
+  // beside them, the gathered operand, and the sums of one row, or of a band
+  // where rows go together, unless they are taken in the result.
 
   private var copyByteCount: Int {
     Int(GatherTiling.copiedScalars(map, bandRows: tiling.bandRows))
@@ -215,8 +220,8 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
   }
 
   private var operandByteCount: Int {
-    tiling.pixels * mostTaps * map.depthPerGroup
-      * MemoryLayout<Compute>.stride
+    tiling.pixels * min(mostTapRows, tiling.tapRows) * mostTapColumns
+      * map.depthPerGroup * MemoryLayout<Compute>.stride
   }
 
   var sumsInResult: Bool {
@@ -226,8 +231,8 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
   private var sumsByteCount: Int {
     sumsInResult
       ? 0
-      : map.resultWidth * map.channelsPerGroup
-        * MemoryLayout<Compute>.stride
+      : (tiling.mergesRows ? tiling.bandRows : 1) * map.resultWidth
+        * map.channelsPerGroup * MemoryLayout<Compute>.stride
   }
 
   var workspaceByteCount: Int {
@@ -260,7 +265,11 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
       copy: workspace.assumingMemoryBound(to: Compute.self),
       operand: operand.assumingMemoryBound(to: Compute.self))
     task.load(source.assumingMemoryBound(to: Scalar.self), image: image)
-    for y in rows {
+    var first = rows.lowerBound
+    while first < rows.upperBound {
+      let y = first
+      let together = y..<task.lastAlike(from: y, in: rows)
+      first = together.upperBound
       let channel = group * map.channelsPerGroup
       let allChannels = map.resultChannels
       let pixel = (image * map.resultHeight + y) * map.resultWidth
@@ -274,13 +283,13 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
         stride = map.channelsPerGroup
       }
       for phase in columnPhases.indices {
-        task.run(row: y, phase: phase, into: row, stride: stride)
+        task.run(rows: together, phase: phase, into: row, stride: stride)
       }
       if !sumsInResult {
         ResultTile(map, result).store(
           row, image: image,
           channels: channel..<channel + map.channelsPerGroup,
-          rows: y..<y + 1, columns: 0..<map.resultWidth)
+          rows: together, columns: 0..<map.resultWidth)
       }
     }
   }
@@ -324,17 +333,32 @@ private struct GatherBand<Scalar: StorageScalar> {
     }
   }
 
-  /// Computes the pixels of one phase of a row.
+  /// The end of the rows from `y` on, in a band, that the same taps reach, where
+  /// rows go together.
+  func lastAlike(from y: Int, in band: Range<Int>) -> Int {
+    var end = y + 1
+    guard kernel.tiling.mergesRows else { return end }
+    while end < band.upperBound, tapRows(end) == tapRows(y) { end += 1 }
+    return end
+  }
+
+  private func tapRows(_ y: Int) -> Range<Int> {
+    let stride = map.vertical.stride
+    return kernel.rowPhases[y % stride]
+      .indices(at: y / stride, sources: map.vertical.source)
+  }
+
+  /// Computes the pixels of one phase of rows that the same taps reach; of more
+  /// than one row only where there is one phase.
   func run(
-    row y: Int, phase: Int, into row: UnsafeMutablePointer<Compute>,
+    rows: Range<Int>, phase: Int, into row: UnsafeMutablePointer<Compute>,
     stride: Int
   ) {
-    let (vertical, horizontal) = (map.vertical, map.horizontal)
-    let (rowPhase, q) = (y % vertical.stride, y / vertical.stride)
-    let rows = kernel.rowPhases[rowPhase]
+    let horizontal = map.horizontal
     let columns = kernel.columnPhases[phase]
-    let tapRows = rows.indices(at: q, sources: vertical.source)
-    let count = (horizontal.result - 1 - phase) / horizontal.stride + 1
+    let tapRows = tapRows(rows.lowerBound)
+    let perRow = (horizontal.result - 1 - phase) / horizontal.stride + 1
+    let count = rows.count * perRow
     let step = horizontal.stride * stride
     let sums = row + phase * stride
     guard !tapRows.isEmpty, columns.count > 0 else {
@@ -344,49 +368,70 @@ private struct GatherBand<Scalar: StorageScalar> {
       }
       return
     }
-    let rowDepth = columns.count * map.depthPerGroup
-    let skipped =
-      kernel.tapsBefore(rowPhase, phase) * map.depthPerGroup
-      + tapRows.lowerBound * rowDepth
     var start = 0
     while start < count {
       let pixels = start..<min(start + kernel.tiling.pixels, count)
-      gather(rows, tapRows, columns, row: q, pixels: pixels)
-      for block in 0..<kernel.blockCount {
-        let channels = kernel.channels(block: block)
-        let product = GatherProduct<Compute>(
-          width: channels.count, depth: tapRows.count * rowDepth,
-          depthBlock: kernel.tiling.depthBlock,
-          panel: filter.assumingMemoryBound(to: Compute.self)
-            + kernel.offset(group: group, block: block)
-            + skipped * channels.count,
-          operand: operand, step: step)
-        let sums = sums + start * step + channels.lowerBound
-        if kernel.isFinite(filter, group: group, block: block) {
-          product.run(
-            pixels: 0..<pixels.count, depths: 0..<product.depth, into: sums)
-          continue
-        }
-        for pixel in pixels {
-          runExactly(
-            product, pixel - start,
-            columns.indices(at: pixel, sources: horizontal.source),
-            tapRows: tapRows.count, rowDepth: rowDepth,
-            into: sums + (pixel - start) * step)
-        }
+      var first = tapRows.lowerBound
+      while first < tapRows.upperBound {
+        let chunk =
+          first..<min(first + kernel.tiling.tapRows, tapRows.upperBound)
+        gather(rows.lowerBound, chunk, columns, pixels, perRow: perRow)
+        multiply(
+          rows.lowerBound, phase, chunk, columns, pixels, perRow: perRow,
+          into: sums + start * step, step: step,
+          accumulate: first > tapRows.lowerBound)
+        first = chunk.upperBound
       }
       start = pixels.upperBound
+    }
+  }
+
+  /// The products of what is gathered of some rows of taps.
+  private func multiply(
+    _ y: Int, _ phase: Int, _ tapRows: Range<Int>, _ columns: PhaseTaps,
+    _ pixels: Range<Int>, perRow: Int,
+    into sums: UnsafeMutablePointer<Compute>, step: Int, accumulate: Bool
+  ) {
+    let rowDepth = columns.count * map.depthPerGroup
+    let skipped =
+      kernel.tapsBefore(y % map.vertical.stride, phase) * map.depthPerGroup
+      + tapRows.lowerBound * rowDepth
+    for block in 0..<kernel.blockCount {
+      let channels = kernel.channels(block: block)
+      let product = GatherProduct<Compute>(
+        width: channels.count, depth: tapRows.count * rowDepth,
+        depthBlock: kernel.tiling.depthBlock,
+        pixelBlock: kernel.tiling.productPixels,
+        panel: filter.assumingMemoryBound(to: Compute.self)
+          + kernel.offset(group: group, block: block)
+          + skipped * channels.count,
+        operand: operand, step: step)
+      let sums = sums + channels.lowerBound
+      if kernel.isFinite(filter, group: group, block: block) {
+        product.run(
+          pixels: 0..<pixels.count, depths: 0..<product.depth,
+          accumulate: accumulate, into: sums)
+        continue
+      }
+      for pixel in pixels {
+        runExactly(
+          product, pixel - pixels.lowerBound,
+          columns.indices(at: pixel % perRow, sources: map.sourceWidth),
+          tapRows: tapRows.count, rowDepth: rowDepth, accumulate: accumulate,
+          into: sums + (pixel - pixels.lowerBound) * step)
+      }
     }
   }
 
   /// One pixel, from the taps that do not fall into padding alone.
   private func runExactly(
     _ product: GatherProduct<Compute>, _ pixel: Int, _ taps: Range<Int>,
-    tapRows: Int, rowDepth: Int, into sums: UnsafeMutablePointer<Compute>
+    tapRows: Int, rowDepth: Int, accumulate: Bool,
+    into sums: UnsafeMutablePointer<Compute>
   ) {
     let depth = map.depthPerGroup
     guard !taps.isEmpty else {
-      sums.update(repeating: .zero, count: product.width)
+      if !accumulate { sums.update(repeating: .zero, count: product.width) }
       return
     }
     for row in 0..<tapRows {
@@ -394,32 +439,42 @@ private struct GatherBand<Scalar: StorageScalar> {
         pixels: pixel..<pixel + 1,
         depths: row * rowDepth + taps.lowerBound * depth..<row * rowDepth + taps
           .upperBound * depth,
-        accumulate: row > 0, into: sums)
+        accumulate: accumulate || row > 0, into: sums)
     }
   }
 
-  /// Copies what reaches some pixels of a phase beside each other.
+  /// Copies what reaches some pixels beside each other.
   private func gather(
-    _ rows: PhaseTaps, _ tapRows: Range<Int>, _ columns: PhaseTaps,
-    row: Int, pixels: Range<Int>
+    _ y: Int, _ tapRows: Range<Int>, _ columns: PhaseTaps,
+    _ pixels: Range<Int>, perRow: Int
   ) {
     let depth = map.depthPerGroup
     let rowDepth = columns.count * depth
     let isRun = columns.sourceStep == 1 || columns.count == 1
-    for (index, tapRow) in tapRows.enumerated() {
-      let place =
-        row * rows.step + rows.source(tapRow) - touchedRows.lowerBound
-      let source =
-        copy + place * rowStride
-        + (margins.left + pixels.lowerBound * columns.step + columns.source(0))
-        * depth
-      Compute.copyRuns(
-        source, outerStride: pixels.count > 1 ? columns.step * depth : 0,
-        innerStride: isRun ? 0 : columns.sourceStep * depth,
-        to: operand + index * rowDepth,
-        outerStride: tapRows.count * rowDepth, innerStride: depth,
-        outer: pixels.count, inner: isRun ? 1 : columns.count,
-        count: isRun ? rowDepth : depth)
+    let stride = map.vertical.stride
+    let taps = kernel.rowPhases[y % stride]
+    var pixel = pixels.lowerBound
+    while pixel < pixels.upperBound {
+      let (row, column) = pixel.quotientAndRemainder(dividingBy: perRow)
+      let count = min(perRow - column, pixels.upperBound - pixel)
+      let destination =
+        operand + (pixel - pixels.lowerBound) * tapRows.count * rowDepth
+      for (index, tapRow) in tapRows.enumerated() {
+        let place =
+          (y / stride + row) * taps.step + taps.source(tapRow)
+          - touchedRows.lowerBound
+        let source =
+          copy + place * rowStride
+          + (margins.left + column * columns.step + columns.source(0)) * depth
+        Compute.copyRuns(
+          source, outerStride: count > 1 ? columns.step * depth : 0,
+          innerStride: isRun ? 0 : columns.sourceStep * depth,
+          to: destination + index * rowDepth,
+          outerStride: tapRows.count * rowDepth, innerStride: depth,
+          outer: count, inner: isRun ? 1 : columns.count,
+          count: isRun ? rowDepth : depth)
+      }
+      pixel += count
     }
   }
 }
@@ -430,6 +485,7 @@ private struct GatherProduct<Compute: ComputeScalar> {
   let width: Int
   let depth: Int
   let depthBlock: Int
+  let pixelBlock: Int
   let panel: UnsafePointer<Compute>
   let operand: UnsafePointer<Compute>
   /// From one pixel of the result to the next.
@@ -439,15 +495,20 @@ private struct GatherProduct<Compute: ComputeScalar> {
     pixels: Range<Int>, depths: Range<Int>, accumulate: Bool = false,
     into sums: UnsafeMutablePointer<Compute>
   ) {
+    let parts = ceilDivide(pixels.count, pixelBlock)
     var start = depths.lowerBound
     while start < depths.upperBound {
       let part = min(depthBlock, depths.upperBound - start)
-      Compute.multiply(
-        rows: pixels.count, columns: width, depth: part,
-        operand + pixels.lowerBound * depth + start, stride: depth,
-        panel + start * width, stride: width,
-        accumulate: accumulate || start > depths.lowerBound, into: sums,
-        stride: step)
+      for index in 0..<parts {
+        let first = pixels.count * index / parts
+        let count = pixels.count * (index + 1) / parts - first
+        Compute.multiply(
+          rows: count, columns: width, depth: part,
+          operand + (pixels.lowerBound + first) * depth + start, stride: depth,
+          panel + start * width, stride: width,
+          accumulate: accumulate || start > depths.lowerBound,
+          into: sums + first * step, stride: step)
+      }
       start += part
     }
   }
@@ -457,8 +518,15 @@ private struct GatherProduct<Compute: ComputeScalar> {
 struct GatherTiling: Sendable, Hashable {
   /// Input channels of one GEMM.
   let channelBlock: Int
-  /// Most pixels of one GEMM.
+  /// Most pixels that are gathered together.
   let pixels: Int
+  /// Most of them in one GEMM.
+  let productPixels: Int
+  /// Rows of taps that are gathered together.
+  let tapRows: Int
+  /// Whether rows of the result that the same taps reach are gathered together:
+  /// where there is one phase.
+  let mergesRows: Bool
   /// Most taps times output channels of one GEMM; the rest is added to it.
   let depthBlock: Int
   /// Rows of the result that a task owns.
@@ -466,7 +534,10 @@ struct GatherTiling: Sendable, Hashable {
 
   /// Most scalars of the source, zeros beside it included, that one row of
   /// the result may need.
-  static let mostCopiedScalars = Double(1 << 17)
+  static let mostCopiedScalars = Double(1 << 18)
+
+  /// Scalars of a pixel that are gathered together, of kernels with far more.
+  private static let mostGathered = 2048
 
   /// Columns of zeros that windows beside the image need.
   static func margins(_ axis: MapAxis) -> (left: Int, right: Int) {
@@ -493,17 +564,24 @@ struct GatherTiling: Sendable, Hashable {
     let channels = max(1, map.channelsPerGroup)
     let depth = max(1, map.depthPerGroup)
     channelBlock = channels <= 96 ? channels : evenBlock(channels, limit: 128)
-    let taps =
-      ceilDivide(map.kernelHeight, map.vertical.stride)
-      * ceilDivide(map.kernelWidth, map.horizontal.stride)
-    let deepest = taps * depth
+    let (rowTaps, columnTaps) = (
+      ceilDivide(map.kernelHeight, map.vertical.stride),
+      ceilDivide(map.kernelWidth, map.horizontal.stride)
+    )
+    let all = rowTaps * columnTaps * depth
+    let chunks =
+      all <= 2 * Self.mostGathered
+      ? 1 : ceilDivide(rowTaps, max(1, Self.mostGathered / columnTaps / depth))
+    tapRows = ceilDivide(rowTaps, chunks)
+    let deepest = tapRows * columnTaps * depth
     depthBlock = ceilDivide(deepest, ceilDivide(deepest, 512))
-    let limit =
-      core == .small ? BLASCore.smallLimit / depthBlock / channelBlock : 256
-    let room = (64 << 10) / computeByteCount / deepest
+    productPixels = max(
+      1,
+      core == .small
+        ? BLASCore.smallLimit / depthBlock / channelBlock : 256)
+
+    mergesRows = map.vertical.stride == 1 && map.horizontal.stride == 1
     let width = max(1, map.resultWidth)
-    let phase = ceilDivide(width, min(width, map.horizontal.stride))
-    pixels = max(1, min(limit, max(room, 12), 96, phase))
     let height = max(1, map.resultHeight)
     let strideRows = min(height, map.vertical.stride)
     var rows = strideRows
@@ -514,5 +592,15 @@ struct GatherTiling: Sendable, Hashable {
       rows += strideRows
     }
     bandRows = rows
+
+    // More pixels where the filter is read from beyond the L2 cache.
+    let filter = all * channels * computeByteCount
+    let bytes = filter > 512 << 10 ? 256 << 10 : 64 << 10
+    let room = max(bytes / computeByteCount / deepest, 12)
+    let there =
+      mergesRows
+      ? rows * width
+      : ceilDivide(width, min(width, map.horizontal.stride))
+    pixels = max(1, min(room, 96, there))
   }
 }

@@ -1,3 +1,5 @@
+internal import CConvolutionKernels
+
 /// Depthwise layers and narrow groups, NHWC: 1, 2, 4 or 8 channels of a group,
 /// as many in as out, and at least 16 in all.
 ///
@@ -147,10 +149,41 @@ private struct GroupRow<Scalar: StorageScalar> {
       for q in 0..<inner.lowerBound {
         gather(rows, columns, phase, q..<q + 1)
       }
-      if !inner.isEmpty { gather(rows, columns, phase, inner) }
+      if horizontal.step > 1 {
+        gatherApart(rows, columns, phase, inner)
+      } else if !inner.isEmpty {
+        gather(rows, columns, phase, inner)
+      }
       for q in inner.upperBound..<count {
         gather(rows, columns, phase, q..<q + 1)
       }
+    }
+  }
+
+  /// Gathers pixels whose windows lie apart, some at a time, and asks meanwhile
+  /// for those of the rows that the next row of the result reads beside the rows
+  /// of this one: the loops ask for what lies behind their own pixels alone, and
+  /// the hardware foresees no rows (a result of 8x56x56x64: 2.3 to 1.8 ms).
+  private func gatherApart(
+    _ rows: PhaseTaps, _ columns: PhaseTaps, _ phase: Int, _ pixels: Range<Int>
+  ) {
+    let vertical = map.vertical
+    let q = y / vertical.stride
+    let last = rows.indices(at: q, sources: vertical.source).last
+    let first = last.map { q * rows.step + rows.source($0) + 1 } ?? 0
+    let next = first..<max(first, min(first + rows.step, vertical.source))
+    let most = 8
+    for part in 0..<ceilDivide(pixels.count, most) {
+      let some = pixels.part(part, of: most)
+      let left = max(0, some.lowerBound * columns.step + columns.source(0))
+      let right = min(map.sourceWidth, left + some.count * columns.step)
+      for row in next where left < right {
+        let pixel = source + (row * map.sourceWidth + left) * map.sourceChannels
+        conv_prefetch(
+          pixel,
+          (right - left) * map.sourceChannels * MemoryLayout<Scalar>.stride)
+      }
+      gather(rows, columns, phase, some)
     }
   }
 

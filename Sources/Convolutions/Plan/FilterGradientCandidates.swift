@@ -33,10 +33,10 @@ enum FilterGradientCandidates {
       }!
   }
 
-  /// Why an algorithm cannot serve a geometry, if so; the type has no say.
-  static func objection(
+  /// Why an algorithm cannot serve a geometry in a type, if so.
+  private static func objection<Scalar: StorageScalar>(
     to geometry: Conv2DGeometry, _ algorithm: ConvolutionAlgorithm,
-    _ promise: WinogradPromise
+    _ type: Scalar.Type, _ promise: WinogradPromise
   ) -> String? {
     switch algorithm {
     case .automatic, .direct, .reference: return nil
@@ -48,10 +48,10 @@ enum FilterGradientCandidates {
       return "a stride or a dilation takes offsets beyond 64 bits"
     }
     return switch algorithm {
-    case .narrowGroups: FilterGradientNarrow<Float>.objection(to: geometry)
+    case .narrowGroups: FilterGradientNarrow<Scalar>.objection(to: geometry)
     case .winograd:
-      FilterGradientWinograd<Float>.objection(to: geometry, promise: promise)
-    default: FilterGradientProducts<Float>.objection(to: geometry)
+      FilterGradientWinograd<Scalar>.objection(to: geometry, promise: promise)
+    default: FilterGradientProducts<Scalar>.objection(to: geometry)
     }
   }
 
@@ -69,7 +69,7 @@ enum FilterGradientCandidates {
     _ geometry: Conv2DGeometry, promise: WinogradPromise
   ) throws(Conv2DError) -> any TileKernel {
     let core = BLASRuntime.core
-    if let reason = objection(to: geometry, algorithm, promise) {
+    if let reason = objection(to: geometry, algorithm, type, promise) {
       throw .unsupported(algorithm, reason: reason)
     }
     if geometry.isDegenerate {

@@ -15,7 +15,9 @@ struct FilterGradientNarrow<Scalar: StorageScalar>: FilterGradientKernel {
 
   private static var widths: [Int] { [1, 2, 4, 8] }
 
-  private static var mostWorkspace: Int { 4 << 20 }
+  private static var mostWorkspace: Int {
+    MemoryLayout<Compute>.stride << 20
+  }
 
   init(_ geometry: Conv2DGeometry) {
     self.geometry = geometry
@@ -40,9 +42,10 @@ struct FilterGradientNarrow<Scalar: StorageScalar>: FilterGradientKernel {
     guard geometry.groups > 1 || geometry.channelsPerGroup == 1 else {
       return "there is one group"
     }
-    return FilterGradientNarrow<Float16>(geometry).workspaceByteCount
+    return Self(geometry).workspaceByteCount
       > mostWorkspace
-      ? "a thread would need more than 4 MiB of workspace" : nil
+      ? "a thread would need more than \(mostWorkspace >> 20) MiB of workspace"
+      : nil
   }
 
   var taskCount: Int { tasks.count }

@@ -25,7 +25,9 @@ struct FilterGradientProducts<Scalar: StorageScalar>: FilterGradientKernel {
   private static var productDepth: Int { 256 }
 
   /// Bytes of workspace that no tiling should need.
-  private static var mostWorkspace: Int { 4 << 20 }
+  private static var mostWorkspace: Int {
+    MemoryLayout<Compute>.stride << 20
+  }
 
   init(_ geometry: Conv2DGeometry, core: BLASCore) {
     self.init(
@@ -63,7 +65,8 @@ struct FilterGradientProducts<Scalar: StorageScalar>: FilterGradientKernel {
     guard !geometry.isDegenerate else { return nil }
     let kernel = Self(geometry, core: .packed)
     return kernel.workspaceByteCount > mostWorkspace
-      ? "a thread would need more than 4 MiB of workspace" : nil
+      ? "a thread would need more than \(mostWorkspace >> 20) MiB of workspace"
+      : nil
   }
 
   var taskCount: Int { tasks.count }

@@ -97,7 +97,8 @@ extension FilterGradientTiling {
 
   /// Whether a box has less of its own along an axis than its taps reach over.
   private static func isFar(_ axis: Axis, _ taps: Int) -> Bool {
-    (taps - 1) * axis.dilation / axis.stride > max(16, axis.output / 2)
+    (taps - 1) * axis.dilation / axis.stride
+      > max(16, min(axis.output / 2, 64))
   }
 
   /// Parts that the pixels are worth.
