@@ -18,7 +18,7 @@ final class WorkerPool: @unchecked Sendable {
   /// Most threads of one call, and workers of the process.
   static let maximumThreads = 1024
 
-  /// A call in the list. All fields but `call` are guarded by the lock.
+  /// A call in the list. The lock guards all of it.
   private struct Entry {
     let call: UnsafePointer<KernelCall>
     var next: UnsafeMutablePointer<Entry>?
@@ -118,12 +118,13 @@ final class WorkerPool: @unchecked Sendable {
         pthread_cond_wait(callArrived, lock)
         continue
       }
+      let call = entry.pointee.call
       let thread = entry.pointee.thread
       entry.pointee.wanted -= 1
       entry.pointee.thread += 1
       entry.pointee.active += 1
       pthread_mutex_unlock(lock)
-      entry.pointee.call.pointee.work(thread: thread)
+      call.pointee.work(thread: thread)
       pthread_mutex_lock(lock)
       entry.pointee.active -= 1
       if entry.pointee.active == 0 { pthread_cond_broadcast(helpersLeft) }
