@@ -48,6 +48,8 @@ import Testing
     "mb2ic9ih3iw21oc10oh3ow21kh1kw7ph0pw3",
     "mb2ic9ih21iw3oc10oh21ow3kh7kw1ph3pw0",
     "mb2ic16ih1iw67oc16oh1ow65kh1kw3",
+    // Half types of long rows, which are widened some at a time.
+    "mb1ic2ih1iw1000oc20oh1ow1000kh1kw1",
     // More rows than planning looks at.
     "mb1ic2ih16400iw1oc3oh16400ow1kh1kw1",
   ]

@@ -1,7 +1,8 @@
 import ConvolutionTestSupport
-import Convolutions
 import Foundation
 import Testing
+
+@testable import Convolutions
 
 /// Tensors beyond a cache, and offsets beyond 32 bits.
 @Suite struct LargeTests {
@@ -36,6 +37,16 @@ import Testing
       }
     }
     #expect(differs == 0)
+  }
+
+  /// A place in an image of more columns than 32 bits can count, which is too
+  /// large to be computed here.
+  @Test func positionsBeyond32Bits() {
+    let columns = 1 << 33
+    let axis = Axis(
+      input: columns, output: columns / 2, kernel: 2, stride: 2, dilation: 1,
+      padBefore: 0, padAfter: 0)
+    #expect(axis.position(output: columns / 2 - 1, tap: 1) == columns - 1)
   }
 
   /// Images of out_backprop further apart than 32 bits can count; of most rows

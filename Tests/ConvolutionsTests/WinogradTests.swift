@@ -171,6 +171,23 @@ import Testing
     }
   }
 
+  /// Of so many channels even the smallest task is large: not too large in
+  /// float32, but in float64.
+  @Test func workspaceIsBounded() throws {
+    let geometry = try problem("mb1ic16ih16iw16oc100000oh16ow16kh3kw3ph1pw1")
+    let options = InputGradientOptions(algorithm: .winograd, threads: 1)
+    let plan = try InputGradientPlan<Float>(geometry, options: options)
+    #expect((16 << 20...32 << 20).contains(plan.workspaceByteCount))
+    #expect {
+      try InputGradientPlan<Double>(geometry, options: options)
+    } throws: {
+      guard case Conv2DError.unsupported(.winograd, let reason) = $0 else {
+        return false
+      }
+      return reason.contains("32 MiB")
+    }
+  }
+
   /// Sums that nearly cancel: channels of out_backprop that hardly vary, and
   /// weights that add up to zero.
   @Test(arguments: [
