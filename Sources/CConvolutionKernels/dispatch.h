@@ -5,7 +5,10 @@
 #ifndef CONVOLUTIONS_DISPATCH_H
 #define CONVOLUTIONS_DISPATCH_H
 
-#if defined(__x86_64__) && defined(__linux__)
+// The loader picks before the thread sanitizer is there to watch: no versions
+// under it.
+#if defined(__x86_64__) && defined(__linux__) && \
+    !__has_feature(thread_sanitizer)
 #define CONV_CLONES                                                          \
   __attribute__((                                                            \
       target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"),          \

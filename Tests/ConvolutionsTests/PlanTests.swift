@@ -260,7 +260,8 @@ import Testing
           #expect(
             error <= LayerCheck.tolerance(type.scalarType),
             "\(algorithm) \(descriptor)")
-          #expect(error > 0)
+          // Without FMA a sum of doubles may be the reference's own.
+          #expect(error > 0 || type.scalarType == .float64)
         }
       }
     }
