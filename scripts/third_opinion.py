@@ -2,10 +2,11 @@
 """Checks `convbench apply` against PyTorch in float64, on random problems.
 
     scripts/third_opinion.py
+    scripts/third_opinion.py --op forward
     scripts/third_opinion.py --seed 1 --case 77 --dtype bf16
 
-The gradient is autograd's, of conv2d on an input that was padded before, so
-that any pads work. Each result must be within the bound of its sum's rounding;
+The operation is conv2d, on an input that was padded before, so that any pads
+work, or one of its two gradients by autograd. Each result must be within the bound of its sum's rounding;
 Winograd's, whose errors spread over a tile, within that of the largest sums. A
 failure prints the line that reruns it and makes the exit status 1. PyTorch is
 installed into a virtual environment, and convbench is built.
@@ -34,6 +35,15 @@ LEAST = {"f64": 2.0**-1074, "f32": 2.0**-149, "f16": 2.0**-24,
          "bf16": 2.0**-133}
 EXPONENTS = {"f64": (-120, 120), "f32": (-40, 40), "f16": (-14, 0),
              "bf16": (-40, 40)}
+
+# What each operation takes, in the order of convbench's; what it gives.
+OPERANDS = {
+    "input-gradient": ("filter", "out_backprop"),
+    "forward": ("filter", "input"),
+    "filter-gradient": ("input", "out_backprop"),
+}
+RESULT = {"input-gradient": "input", "forward": "out_backprop",
+          "filter-gradient": "filter"}
 
 ALGORITHMS = ["taps", "gather", "column", "groups", "winograd", "direct"]
 KINDS = ["uniform", "wide", "cancelling", "positive", "outlier"]
@@ -80,13 +90,14 @@ class Problem:
     def each(self, attribute):
         return [getattr(axis, attribute) for axis in self.axes]
 
-    @property
-    def filter_shape(self):
-        return (*self.each("kernel"), self.cin // self.groups, self.cout)
-
-    def activations(self, channels, sizes):
-        """A shape in NHWC."""
-        return (self.batch, *sizes, channels)
+    def shape(self, tensor):
+        """Of images in NHWC, of a filter in HWIO."""
+        return {
+            "input": (self.batch, *self.each("input"), self.cin),
+            "filter": (*self.each("kernel"), self.cin // self.groups,
+                       self.cout),
+            "out_backprop": (self.batch, *self.each("output"), self.cout),
+        }[tensor]
 
     @property
     def work(self):
@@ -169,19 +180,18 @@ def draw(rng):
 
 # MARK: Data
 
-def data(problem, dtype, rng):
-    """Filter and out_backprop in float64, numbers of the type; NHWC."""
-    filter_shape = problem.filter_shape
-    shape = problem.activations(problem.cout, problem.each("output"))
+def data(problem, operation, dtype, rng):
+    """The operands in float64, numbers of the type; NHWC."""
+    shapes = [problem.shape(tensor) for tensor in OPERANDS[operation]]
     if problem.kind == "positive":
-        pair = [rng.uniform(0.1, 1, s) for s in (filter_shape, shape)]
+        pair = [rng.uniform(0.1, 1, s) for s in shapes]
     elif problem.kind == "wide":
         pair = [rng.choice([-1, 1], s)
-                * 2.0 ** rng.uniform(*EXPONENTS[dtype], s)
-                for s in (filter_shape, shape)]
+                * 2.0 ** rng.uniform(*EXPONENTS[dtype], s) for s in shapes]
     else:
-        pair = [rng.uniform(-1, 1, s) for s in (filter_shape, shape)]
-    if problem.kind == "cancelling" and max(problem.each("kernel")) > 1:
+        pair = [rng.uniform(-1, 1, s) for s in shapes]
+    if (problem.kind == "cancelling" and operation != "filter-gradient"
+            and max(problem.each("kernel")) > 1):
         # Taps take from each other what images that hardly vary give.
         pair[0] -= pair[0].mean((0, 1))
         pair[1] = pair[1][:, :1, :1] + pair[1] / 128
@@ -214,40 +224,53 @@ def load(path, dtype):
 
 # MARK: Both sides
 
-def gradient(problem, filter, out_backprop):
-    """PyTorch's, in float64 and NHWC."""
-    weights = torch.from_numpy(filter.transpose(3, 2, 0, 1).copy())
-    dy = torch.from_numpy(out_backprop.transpose(0, 3, 1, 2).copy())
-    input = torch.zeros(
-        (problem.batch, problem.cin, *problem.each("input")),
-        dtype=torch.float64, requires_grad=True)
+def channels_first(array):
+    return torch.from_numpy(array.transpose(0, 3, 1, 2).copy())
+
+
+def truth_of(problem, operation, first, second):
+    """PyTorch's result, in float64 and NHWC or HWIO."""
+    tensors = dict(zip(OPERANDS[operation], (first, second)))
+    for tensor in ("input", "filter"):
+        tensors.setdefault(tensor, np.zeros(problem.shape(tensor)))
+    input = channels_first(tensors["input"]).requires_grad_()
+    weights = torch.from_numpy(
+        tensors["filter"].transpose(3, 2, 0, 1).copy()).requires_grad_()
     h, w = problem.axes
     output = torch.nn.functional.conv2d(
         torch.nn.functional.pad(input, (*w.pads, *h.pads)), weights,
         stride=problem.each("stride"), dilation=problem.each("dilation"),
         groups=problem.groups)
-    result, = torch.autograd.grad(output, input, dy)
-    return result.permute(0, 2, 3, 1).numpy()
+    if operation == "forward":
+        return output.detach().permute(0, 2, 3, 1).numpy()
+    result, = torch.autograd.grad(
+        output, input if operation == "input-gradient" else weights,
+        channels_first(tensors["out_backprop"]))
+    order = (0, 2, 3, 1) if operation == "input-gradient" else (2, 3, 1, 0)
+    return result.permute(order).numpy()
 
 
 class Ours:
     """Runs `convbench apply`, a process a problem."""
 
-    def __init__(self, convbench, folder):
+    def __init__(self, convbench, operation, folder):
         self.convbench = convbench
+        self.operation = operation
         self.folder = folder
         # The line of a call tells the algorithm.
         self.environment = os.environ | {"CONVOLUTIONS_VERBOSE": "1"}
 
-    def gradient(self, problem, dtype, filter, out_backprop):
+    def result(self, problem, dtype, *operands):
         """The result in float64 and NHWC, and the algorithm."""
         nchw = problem.layout == "NCHW"
         paths = [os.path.join(
             self.folder, f"{name}-{threading.get_ident()}.npy")
-            for name in ("filter", "out_backprop", "result")]
-        store(filter, dtype, paths[0])
-        store(out_backprop.transpose(0, 3, 1, 2) if nchw else out_backprop,
-              dtype, paths[1])
+            for name in ("first", "second", "result")]
+        for tensor, array, path in zip(
+                OPERANDS[self.operation], operands, paths):
+            if nchw and tensor != "filter":
+                array = array.transpose(0, 3, 1, 2)
+            store(array, dtype, path)
         algorithm = problem.algorithm
         process = self._apply(problem, dtype, algorithm, paths)
         if algorithm != "auto" and "cannot serve" in process.stderr:
@@ -257,7 +280,7 @@ class Ours:
                              + process.stderr.strip())
         result = load(paths[2], dtype)
         os.remove(paths[2])
-        if nchw:
+        if nchw and RESULT[self.operation] != "filter":
             result = result.transpose(0, 2, 3, 1)
         return result, process.stdout.split(",")[5]
 
@@ -274,11 +297,18 @@ class Ours:
         if pads == "EXPLICIT":
             pads = text(sum(order(
                 [(0, 0), *problem.each("pads"), (0, 0)]), ()))
-        sizes = problem.activations(problem.cin, problem.each("input"))
+        sizes = {
+            "input-gradient": [
+                "--input-sizes", text(order(problem.shape("input")))],
+            "filter-gradient": [
+                "--filter-sizes", text(problem.shape("filter"))],
+        }.get(self.operation, [])
+        operands = [
+            word for tensor, path in zip(OPERANDS[self.operation], paths)
+            for word in ("--" + tensor.replace("_", "-"), path)]
         return subprocess.run(
-            [self.convbench, "apply", "--input-sizes", text(order(sizes)),
-             "--filter", paths[0], "--out-backprop", paths[1],
-             "--output", paths[2], "--padding", pads,
+            [self.convbench, "apply", "--op", self.operation, *sizes,
+             *operands, "--output", paths[2], "--padding", pads,
              "--strides", text(order((1, *problem.each("stride"), 1))),
              "--dilations", text(order((1, *problem.each("dilation"), 1))),
              "--data-format", problem.layout, "--algorithm", algorithm,
@@ -345,22 +375,21 @@ def compare(result, algorithm, dtype, truth, magnitude, square, terms):
     return None, worst
 
 
-def check_case(ours, seed, index, dtypes):
+def check_case(ours, operation, seed, index, dtypes):
     """Outcomes of a problem in some types: type, algorithm, failure, ratio."""
     problem = draw(np.random.default_rng([seed, index]))
     outcomes = []
-    ones = [np.ones(problem.filter_shape), np.ones(
-        problem.activations(problem.cout, problem.each("output")))]
-    terms = gradient(problem, *ones)
+    ones = [np.ones(problem.shape(tensor)) for tensor in OPERANDS[operation]]
+    terms = truth_of(problem, operation, *ones)
     for dtype in dtypes:
         rng = np.random.default_rng([seed, index, TYPES.index(dtype)])
-        pair = data(problem, dtype, rng)
+        pair = data(problem, operation, dtype, rng)
         truth, magnitude, square = (
-            gradient(problem, *map(function, pair))
+            truth_of(problem, operation, *map(function, pair))
             for function in (lambda a: a, abs, np.square))
         algorithm = problem.algorithm
         try:
-            result, algorithm = ours.gradient(problem, dtype, *pair)
+            result, algorithm = ours.result(problem, dtype, *pair)
             failure, worst = compare(
                 result, algorithm, dtype, truth, magnitude, square, terms)
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
@@ -374,6 +403,8 @@ def parse_arguments():
         description=__doc__, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
+    add("--op", choices=OPERANDS, default="input-gradient",
+        help="the operation (default: input-gradient)")
     add("--seed", type=int, default=1, help="of problems and data (default: 1)")
     add("--cases", type=int, default=2000, help="problems (default: 2000)")
     add("--case", type=int, help="one problem alone")
@@ -392,7 +423,7 @@ def parse_arguments():
 
 
 def run(options, convbench):
-    print(f"seed {options.seed}, PyTorch {torch.__version__}, OpenBLAS core "
+    print(f"{options.op}, seed {options.seed}, PyTorch {torch.__version__}, OpenBLAS core "
           + environment.facts(convbench, os.environ)["openblas_core"],
           flush=True)
     traits, algorithms = collections.Counter(), collections.Counter()
@@ -402,10 +433,11 @@ def run(options, convbench):
                else [options.case])
     with tempfile.TemporaryDirectory() as folder, \
             concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        ours = Ours(convbench, folder)
+        ours = Ours(convbench, options.op, folder)
         for index, problem, outcomes in pool.map(
                 lambda index: check_case(
-                    ours, options.seed, index, options.dtype), indices):
+                    ours, options.op, options.seed, index, options.dtype),
+                indices):
             problems += 1
             traits.update(problem.traits)
             for dtype, algorithm, failure, ratio in outcomes:
@@ -415,8 +447,8 @@ def run(options, convbench):
                 worst[dtype, way] = max(worst[dtype, way], ratio)
                 if failure:
                     failures += 1
-                    print(f"failed: scripts/third_opinion.py --seed "
-                          f"{options.seed} --case {index} --dtype {dtype} "
+                    print(f"failed: scripts/third_opinion.py --op {options.op} "
+                          f"--seed {options.seed} --case {index} --dtype {dtype} "
                           f"# {problem} {algorithm}: {failure}", flush=True)
     for title, counter in ("problems", traits), ("results", algorithms):
         print(f"{title}: " + ", ".join(
