@@ -217,6 +217,9 @@ void conv_stream(void *destination, const void *source, ptrdiff_t byte_count);
 // Makes what was streamed visible to other threads with the next that is.
 void conv_finish_streams(void);
 
+// Tells the processor that the thread is only waiting.
+void conv_pause(void);
+
 // Starts to bring memory into the L2 cache; byte_count bytes from address.
 void conv_prefetch(const void *address, ptrdiff_t byte_count);
 

@@ -1,3 +1,6 @@
+internal import CConvolutionKernels
+internal import Synchronization
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -12,6 +15,9 @@
 /// a call waits in a list whose links lie on the callers' stacks. Workers are
 /// started when first wanted and stay; where no thread can be had, the caller
 /// does all the work itself.
+///
+/// Before a thread sleeps it looks for a short while whether something happens:
+/// to be woken takes some 0.1 ms, a layer some milliseconds.
 final class WorkerPool: @unchecked Sendable {
   static let shared = WorkerPool()
 
@@ -35,8 +41,15 @@ final class WorkerPool: @unchecked Sendable {
   private let helpersLeft: UnsafeMutablePointer<pthread_cond_t>
   private var first: UnsafeMutablePointer<Entry>?
   private var workers = 0
+  /// Calls that came and helpers that left so far; changed under the lock.
+  private let events = Atomic(0)
   /// Helpers that all calls in the list have asked for.
   private var demand = 0
+
+  /// Looks before a thread sleeps, some 0.1 ms in all (`scripts/peers.py
+  /// --threads 2`). With more threads than processors somebody else could work
+  /// meanwhile.
+  private static let looks = 4000
 
   private init() {
     lock = .allocate(capacity: 1)
@@ -69,8 +82,26 @@ final class WorkerPool: @unchecked Sendable {
     while workers < min(demand, Self.maximumThreads), startWorker() {
       workers += 1
     }
+    events.wrappingAdd(1, ordering: .releasing)
     pthread_cond_broadcast(callArrived)
     pthread_mutex_unlock(lock)
+  }
+
+  /// Waits, with the lock, until something happens or somebody signals.
+  private func wait(for condition: UnsafeMutablePointer<pthread_cond_t>) {
+    let seen = events.load(ordering: .relaxed)
+    let canSpin = workers < ConvolutionOptions.availableProcessors
+    pthread_mutex_unlock(lock)
+    var looks = canSpin ? Self.looks : 0
+    while looks > 0, events.load(ordering: .acquiring) == seen {
+      conv_pause()
+      looks -= 1
+    }
+    pthread_mutex_lock(lock)
+    // Whatever happens from here on finds the thread asleep, and wakes it.
+    if events.load(ordering: .relaxed) == seen {
+      pthread_cond_wait(condition, lock)
+    }
   }
 
   /// Takes the entry out, so that nobody joins any more, and waits for those
@@ -89,7 +120,7 @@ final class WorkerPool: @unchecked Sendable {
       }
       before?.pointee.next = entry.pointee.next
     }
-    while entry.pointee.active > 0 { pthread_cond_wait(helpersLeft, lock) }
+    while entry.pointee.active > 0 { wait(for: helpersLeft) }
     pthread_mutex_unlock(lock)
   }
 
@@ -115,7 +146,7 @@ final class WorkerPool: @unchecked Sendable {
     pthread_mutex_lock(lock)
     while true {
       guard let entry = waitingEntry() else {
-        pthread_cond_wait(callArrived, lock)
+        wait(for: callArrived)
         continue
       }
       let call = entry.pointee.call
@@ -127,7 +158,10 @@ final class WorkerPool: @unchecked Sendable {
       call.pointee.work(thread: thread)
       pthread_mutex_lock(lock)
       entry.pointee.active -= 1
-      if entry.pointee.active == 0 { pthread_cond_broadcast(helpersLeft) }
+      if entry.pointee.active == 0 {
+        events.wrappingAdd(1, ordering: .releasing)
+        pthread_cond_broadcast(helpersLeft)
+      }
     }
   }
 
