@@ -57,18 +57,18 @@ convbench="$(swift build -c release --show-bin-path)/convbench"
 
 allocations() {
   LD_PRELOAD="$folder/count.so" "$convbench" tune "$2" --algorithm "$3" \
-    --dtype "$4" --layout "$5" --percent 100 --rounds "$1" 2>&1 >/dev/null \
+    --dtype "$4" --layout "$5" --op "$6" --percent 100 --rounds "$1" 2>&1 >/dev/null \
     | sed -n 's/^allocations //p'
 }
 
 passed=0
 failed=0
-while read -r algorithm problem; do
+while read -r operation algorithm problem; do
   for dtype in f32 bf16; do
     for layout in nhwc nchw; do
-      few="$(allocations 10 $problem $algorithm $dtype $layout)"
-      many="$(allocations 210 $problem $algorithm $dtype $layout)"
-      echo "$algorithm $problem $dtype $layout: 10 executions $few;" \
+      few="$(allocations 10 $problem $algorithm $dtype $layout $operation)"
+      many="$(allocations 210 $problem $algorithm $dtype $layout $operation)"
+      echo "$operation $algorithm $problem $dtype $layout: 10 executions $few;" \
         "210 executions $many"
       # A run differs from the next by an allocation or two.
       if [ -n "$few" ] && [ "${many%%,*}" -le $((${few%%,*} + 5)) ]; then
@@ -79,17 +79,27 @@ while read -r algorithm problem; do
     done
   done
 done <<'PROBLEMS'
-column mb2ic64ih14oc64oh14kh3ph1
-column mb2ic24ih20oc40oh10kh3sh2ph1
-taps mb2ic64ih14oc64oh14kh3ph1
-taps mb2ic24ih20oc40oh10kh3sh2ph1
-gather mb2ic64ih14oc3oh14kh3ph1
-gather mb2ic24ih20oc10oh10kh3sh2ph1
-taps mb2ic48ih14oc40oh14kh1ph0
-groups g32mb2ic32ih14oc32oh14kh3ph1
-winograd mb2ic64ih14oc64oh14kh3ph1
-winograd mb2ic64ih14oc128oh14kh5ph2
-direct mb2ic24ih20oc40oh10kh3sh2ph1
+input-gradient column mb2ic64ih14oc64oh14kh3ph1
+input-gradient column mb2ic24ih20oc40oh10kh3sh2ph1
+input-gradient taps mb2ic64ih14oc64oh14kh3ph1
+input-gradient taps mb2ic24ih20oc40oh10kh3sh2ph1
+input-gradient gather mb2ic64ih14oc3oh14kh3ph1
+input-gradient gather mb2ic24ih20oc10oh10kh3sh2ph1
+input-gradient taps mb2ic48ih14oc40oh14kh1ph0
+input-gradient groups g32mb2ic32ih14oc32oh14kh3ph1
+input-gradient winograd mb2ic64ih14oc64oh14kh3ph1
+input-gradient winograd mb2ic64ih14oc128oh14kh5ph2
+input-gradient direct mb2ic24ih20oc40oh10kh3sh2ph1
+forward taps mb2ic24ih20oc40oh10kh3sh2ph1
+forward gather mb2ic24ih20oc40oh10kh3sh2ph1
+forward groups g32mb2ic32ih14oc32oh7kh3sh2ph1
+forward winograd mb2ic24ih20oc40oh10kh3sh2ph1
+forward direct mb2ic24ih20oc40oh10kh3sh2ph1
+filter-gradient taps mb2ic24ih20oc40oh10kh3sh2ph1
+filter-gradient taps mb2ic3ih20oc40oh10kh3sh2ph1
+filter-gradient groups g32mb2ic32ih14oc32oh14kh3ph1
+filter-gradient winograd mb2ic64ih14oc64oh14kh3ph1
+filter-gradient direct mb2ic24ih20oc40oh10kh3sh2ph1
 PROBLEMS
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -14,6 +14,9 @@ struct TuneCommand: ParsableCommand {
   @Argument(help: "Problem descriptors; the headline table without any.")
   var problems: [String] = []
 
+  @Option(name: .customLong("op"), help: "Operation.")
+  var operation = ConvolutionOperation.inputGradient
+
   @Option(name: .customLong("dtype"), help: "Type of the scalars.")
   var type = ScalarType.float32
 
@@ -66,35 +69,32 @@ struct TuneCommand: ParsableCommand {
   private func measure<Scalar: ConvolutionScalar>(
     _ geometry: Conv2DGeometry, _ type: Scalar.Type
   ) throws -> [Double] {
-    let filter = LayerCheck.randomScalars(
-      type, count: geometry.filterCount, seed: 1)
-    let outBackprop = LayerCheck.randomScalars(
-      type, count: geometry.outBackpropCount, seed: 2)
+    let operands = Operands<Scalar>(random: operation, geometry, seed: 1)
     let plans = try percent.values.map { percent in
       var targets = TileTargets(
         dataFormat: layout,
         computeByteCount: Scalar.scalarType == .float64 ? 8 : 4)
       let size = vary.path
       targets[keyPath: size] = max(1, targets[keyPath: size] * percent / 100)
-      return try InputGradientPlan<Scalar>(
-        geometry,
+      return try operation.plan(
+        type, geometry,
         options: .init(algorithm: algorithm ?? vary.algorithm, threads: 1),
         targets: targets)
     }
     // One filter a plan: their panels differ.
-    let filters = plans.map { $0.prepare(filter: filter.span) }
+    let prepared = plans.map { $0.prepared(operands.first.span) }
     let most = plans.map(\.workspaceByteCount).max() ?? 0
     var workspace = Workspace(byteCount: most)
     var result = LayerCheck.randomScalars(
-      type, count: geometry.inputCount, seed: 3)
+      type, count: geometry.count(of: operation.result), seed: 3)
     var best = [Double](repeating: .infinity, count: plans.count)
     for _ in 0..<rounds {
       for (index, plan) in plans.enumerated() {
         let time = ContinuousClock().measure {
           var span = result.mutableSpan
           plan.execute(
-            filter: filters[index], outBackprop: outBackprop.span,
-            into: &span, workspace: &workspace)
+            operands.first.span, prepared: prepared[index],
+            operands.second.span, into: &span, workspace: &workspace)
         }
         best[index] = min(best[index], time / .milliseconds(1))
       }

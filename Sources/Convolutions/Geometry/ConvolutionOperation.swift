@@ -9,11 +9,16 @@ public enum ConvolutionOperation: String, Sendable, Hashable, CaseIterable {
 
   /// The tensors that it takes, in the order of its plans.
   package var operands: [Conv2DError.TensorName] {
-    switch self {
-    case .inputGradient: [.filter, .outBackprop]
-    case .forward: [.filter, .input]
-    case .filterGradient: [.input, .outBackprop]
-    }
+    [firstOperand, secondOperand]
+  }
+
+  /// The filter, where it is an operand.
+  var firstOperand: Conv2DError.TensorName {
+    self == .filterGradient ? .input : .filter
+  }
+
+  var secondOperand: Conv2DError.TensorName {
+    self == .forward ? .input : .outBackprop
   }
 
   /// The tensor whose sizes the result has.

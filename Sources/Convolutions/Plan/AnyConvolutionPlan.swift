@@ -47,17 +47,20 @@ extension ConvolutionPlan: AnyConvolutionPlan {
 }
 
 extension ConvolutionOperation {
-  /// A plan of the operation.
+  /// A plan of the operation; for measurements one that aims at other sizes.
   package func plan<Scalar: ConvolutionScalar>(
     _ type: Scalar.Type, _ geometry: Conv2DGeometry,
-    options: ConvolutionOptions = .init()
+    options: ConvolutionOptions = .init(), targets: TileTargets? = nil
   ) throws(Conv2DError) -> any AnyConvolutionPlan<Scalar> {
     switch self {
     case .inputGradient:
-      try InputGradientPlan<Scalar>(geometry, options: options)
-    case .forward: try ForwardPlan<Scalar>(geometry, options: options)
+      try InputGradientPlan<Scalar>(
+        geometry, options: options, targets: targets)
+    case .forward:
+      try ForwardPlan<Scalar>(geometry, options: options, targets: targets)
     case .filterGradient:
-      try FilterGradientPlan<Scalar>(geometry, options: options)
+      try FilterGradientPlan<Scalar>(
+        geometry, options: options, targets: targets)
     }
   }
 }

@@ -104,7 +104,7 @@ extension ConvolutionPlan where Operation == FilterGradient {
     input: Span<Scalar>, outBackprop: Span<Scalar>,
     into result: inout MutableSpan<Scalar>, workspace: inout Workspace
   ) {
-    check(input.count, 0)
+    check(input.count, of: .input)
     input.withUnsafeBufferPointer { input in
       run(
         nil, UnsafeRawPointer(input.baseAddress), outBackprop, into: &result,
@@ -139,8 +139,7 @@ extension ConvolutionPlan {
   /// Scalars of the result.
   var resultCount: Int { geometry.count(of: Operation.operation.result) }
 
-  private func check(_ count: Int, _ operand: Int) {
-    let tensor = Operation.operation.operands[operand]
+  private func check(_ count: Int, of tensor: Conv2DError.TensorName) {
     let needed = geometry.count(of: tensor)
     precondition(
       count == needed,
@@ -155,7 +154,7 @@ extension ConvolutionPlan {
     _ second: Span<Scalar>, into result: inout MutableSpan<Scalar>,
     workspace: inout Workspace
   ) {
-    check(second.count, 1)
+    check(second.count, of: Operation.operation.secondOperand)
     precondition(
       result.count == resultCount,
       "the result has \(result.count) scalars; the plan needs \(resultCount)")
@@ -174,20 +173,21 @@ extension ConvolutionPlan {
     _ second: UnsafePointer<Scalar>?,
     into result: UnsafeMutablePointer<Scalar>, workspace: inout Workspace
   ) {
-    let operands = Operation.operation.operands
-    if operands[0] == .filter {
+    let firstOperand = Operation.operation.firstOperand
+    let secondOperand = Operation.operation.secondOperand
+    if firstOperand == .filter {
       precondition(
         filter?.suits(self) == true,
         "the filter was prepared for another operation, geometry, algorithm or "
           + "accuracy")
     } else {
       precondition(
-        first != nil || geometry.count(of: operands[0]) == 0,
-        "\(operands[0].rawValue) has no address")
+        first != nil || geometry.count(of: firstOperand) == 0,
+        "\(firstOperand.rawValue) has no address")
     }
     precondition(
-      second != nil || geometry.count(of: operands[1]) == 0,
-      "\(operands[1].rawValue) has no address")
+      second != nil || geometry.count(of: secondOperand) == 0,
+      "\(secondOperand.rawValue) has no address")
     precondition(
       workspace.byteCount >= workspaceByteCount,
       "the workspace has \(workspace.byteCount) bytes; the plan needs "
@@ -214,18 +214,16 @@ extension ConvolutionPlan {
     _ first: UnsafeRawPointer, _ second: UnsafeRawPointer,
     _ result: UnsafeMutableRawPointer, _ workspace: UnsafeMutableRawPointer
   ) {
-    let secondStage = kernel.secondStage
-    let perThread = Self.workspacePerThread(kernel)
     let scratch = workspace + Workspace.padded(kernel.partialByteCount)
     KernelCall(
       kernel, filter: first, source: second,
       result: secondStage == nil ? result : workspace, workspace: scratch,
-      workspacePerThread: perThread
+      workspacePerThread: workspacePerThread
     ).run(threads: threads)
     guard let secondStage else { return }
     KernelCall(
       secondStage, filter: workspace, source: workspace, result: result,
-      workspace: scratch, workspacePerThread: perThread
+      workspace: scratch, workspacePerThread: workspacePerThread
     ).run(threads: threads)
   }
 }

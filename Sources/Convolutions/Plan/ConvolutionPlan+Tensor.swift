@@ -15,7 +15,7 @@ extension ConvolutionPlan where Operation: FilteringOperation {
     filter: PreparedFilter<Scalar>, source: Tensor<Scalar>,
     into result: inout Tensor<Scalar>, workspace: inout Workspace
   ) {
-    let name = Operation.operation.operands[1]
+    let name = Operation.operation.secondOperand
     precondition(
       source.shape == geometry.sizes(of: name), "shape of \(name.rawValue)")
     precondition(

@@ -80,6 +80,10 @@ public struct ConvolutionPlan<
   }
 
   let kernel: any TileKernel
+  /// What adds up partial sums, made once: an execution allocates nothing.
+  let secondStage: (any TileKernel)?
+  /// Workspace of a thread in either stage, in bytes.
+  let workspacePerThread: Int
   /// `nil` of the filter gradient.
   private let map: ConvolutionMap?
 
@@ -93,7 +97,8 @@ public struct ConvolutionPlan<
   ///   geometry, the number of threads is below 1, or the workspace limit is
   ///   below what one thread needs.
   /// - Complexity: O(`kh + kw`) and at most some thousand phases of a strided
-  ///   problem; with ``Tuning/measure`` some ten executions.
+  ///   problem and rows and tiles of an image; with ``Tuning/measure`` some ten
+  ///   executions.
   public init(
     _ geometry: Conv2DGeometry, options: ConvolutionOptions = .init()
   ) throws(Conv2DError) {
@@ -141,7 +146,11 @@ public struct ConvolutionPlan<
       case .float32: try choose(Float.self)
       case .float64: try choose(Double.self)
       }
-    let perThread = Self.workspacePerThread(kernel)
+    secondStage = kernel.secondStage
+    let perThread = Workspace.padded(
+      max(
+        kernel.workspaceByteCount, secondStage?.workspaceByteCount ?? 0))
+    workspacePerThread = perThread
     let shared = Workspace.padded(kernel.partialByteCount)
     var threads = min(
       options.threads, WorkerPool.maximumThreads, max(1, kernel.taskCount))
@@ -157,14 +166,6 @@ public struct ConvolutionPlan<
     self.options = options
     self.threads = threads
     workspaceByteCount = shared + threads * perThread
-  }
-
-  /// Of either stage.
-  static func workspacePerThread(_ kernel: any TileKernel) -> Int {
-    Workspace.padded(
-      max(
-        kernel.workspaceByteCount,
-        kernel.secondStage?.workspaceByteCount ?? 0))
   }
 
   /// Memory for executions of this plan.
