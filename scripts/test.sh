@@ -26,5 +26,5 @@ if grep -q avx2 /proc/cpuinfo 2>/dev/null; then
   step "unit tests on OpenBLAS's AVX2 kernels"
   swift test --skip-build
   step "verification on OpenBLAS's AVX2 kernels"
-  "$convbench" verify
+  "$convbench" verify --cases 30000
 fi

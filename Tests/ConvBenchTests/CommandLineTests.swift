@@ -238,6 +238,61 @@ import Testing
     #expect(try folder.contents() == ["dx.npy", "dy.npy", "filter.npy"])
   }
 
+  @Test func otherOperations() throws {
+    let input = folder.path("x.npy")
+    try NumPyFile.write(
+      Tensor(shape: [1, 2, 3, 1], scalars: [1, 2, 3, 4, 5, 6] as [Float]),
+      typeDescriptor: "<f4", path: input)
+    let common = ["apply", "--padding", "VALID", "--output", output]
+    let forward = try Run(
+      common + ["--op", "forward", "--input", input, "--filter", filter])
+    #expect(forward.status == 0, "\(forward.errors)")
+    let y = try NumPyFile(path: output)
+    #expect(y.shape == [1, 1, 2, 1])
+    #expect(y.scalars(Float.self) == [37, 47])
+    let gradient = try Run(
+      common + [
+        "--op", "filter-gradient", "--input", input, "--filter-sizes",
+        "2,2,1,1", "--out-backprop", outBackprop,
+      ])
+    #expect(gradient.status == 0, "\(gradient.errors)")
+    let dw = try NumPyFile(path: output)
+    #expect(dw.shape == [2, 2, 1, 1])
+    #expect(dw.scalars(Float.self) == [21, 32, 54, 65])
+    // Operands and sizes of another operation.
+    for (words, message) in [
+      (["--op", "forward", "--filter", filter], "'--input' is missing."),
+      (
+        [
+          "--op", "forward", "--filter", filter, "--input", input,
+          "--out-backprop", outBackprop,
+        ], "'--out-backprop' is no operand of forward."
+      ),
+      (
+        [
+          "--op", "forward", "--filter", filter, "--input", input,
+          "--input-sizes", "2,3",
+        ], "'--input-sizes' goes with input-gradient only."
+      ),
+      (
+        [
+          "--op", "filter-gradient", "--input", input, "--out-backprop",
+          outBackprop,
+        ], "'--filter-sizes' is missing."
+      ),
+      (
+        [
+          "--op", "filter-gradient", "--input", input, "--out-backprop",
+          outBackprop, "--filter-sizes", "2,2",
+        ], "'--filter-sizes' takes 4 numbers."
+      ),
+    ] {
+      let run = try Run(common + words)
+      #expect(run.status == 2)
+      #expect(run.errors.contains(message), "\(run.errors)")
+    }
+  }
+
   @Test func leavesNothingBehindOnFailure() throws {
     // Sizes that disagree.
     let sizes = try apply("1,9,9,1")

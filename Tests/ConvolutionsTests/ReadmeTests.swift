@@ -26,7 +26,15 @@ import Testing
       filter: packed, outBackprop: dy, into: &result, workspace: &workspace)
     print(plan)
 
+    // The rest of a training step: the convolution, and its filter's gradient.
+    let y = try conv2D(
+      input: dx, filter: filter, strides: [1, 2, 2, 1], padding: .same)
+    let dw = try conv2DBackpropFilter(
+      input: dx, filterSizes: filter.shape, outBackprop: dy,
+      strides: [1, 2, 2, 1], padding: .same)
+
     #expect(result == dx)
+    #expect(y.shape == dy.shape && dw.shape == filter.shape)
     // Every pixel of the result is seen by at least one window.
     #expect(dx.scalars.allSatisfy { $0 > 1 })
   }

@@ -175,7 +175,7 @@ import Testing
   /// float32, but in float64.
   @Test func workspaceIsBounded() throws {
     let geometry = try problem("mb1ic16ih16iw16oc100000oh16ow16kh3kw3ph1pw1")
-    let options = InputGradientOptions(algorithm: .winograd, threads: 1)
+    let options = ConvolutionOptions(algorithm: .winograd, threads: 1)
     let plan = try InputGradientPlan<Float>(geometry, options: options)
     #expect((16 << 20...32 << 20).contains(plan.workspaceByteCount))
     #expect {
