@@ -4,28 +4,14 @@ internal import COpenBLAS
 
 extension Float {
   static func multiply(
-    rows: Int, columns: Int, depth: Int,
+    transposed: Bool, rows: Int, columns: Int, depth: Int,
     _ a: UnsafePointer<Float>, stride aStride: Int,
     _ b: UnsafePointer<Float>, stride bStride: Int,
     accumulate: Bool,
     into c: UnsafeMutablePointer<Float>, stride cStride: Int
   ) {
     cblas_sgemm(
-      CblasRowMajor, CblasNoTrans, CblasNoTrans,
-      blasint(rows), blasint(columns), blasint(depth),
-      1, a, blasint(aStride), b, blasint(bStride),
-      accumulate ? 1 : 0, c, blasint(cStride))
-  }
-
-  static func multiplyTransposed(
-    rows: Int, columns: Int, depth: Int,
-    _ a: UnsafePointer<Float>, stride aStride: Int,
-    _ b: UnsafePointer<Float>, stride bStride: Int,
-    accumulate: Bool,
-    into c: UnsafeMutablePointer<Float>, stride cStride: Int
-  ) {
-    cblas_sgemm(
-      CblasRowMajor, CblasTrans, CblasNoTrans,
+      CblasRowMajor, transposed ? CblasTrans : CblasNoTrans, CblasNoTrans,
       blasint(rows), blasint(columns), blasint(depth),
       1, a, blasint(aStride), b, blasint(bStride),
       accumulate ? 1 : 0, c, blasint(cStride))
@@ -34,28 +20,14 @@ extension Float {
 
 extension Double {
   static func multiply(
-    rows: Int, columns: Int, depth: Int,
+    transposed: Bool, rows: Int, columns: Int, depth: Int,
     _ a: UnsafePointer<Double>, stride aStride: Int,
     _ b: UnsafePointer<Double>, stride bStride: Int,
     accumulate: Bool,
     into c: UnsafeMutablePointer<Double>, stride cStride: Int
   ) {
     cblas_dgemm(
-      CblasRowMajor, CblasNoTrans, CblasNoTrans,
-      blasint(rows), blasint(columns), blasint(depth),
-      1, a, blasint(aStride), b, blasint(bStride),
-      accumulate ? 1 : 0, c, blasint(cStride))
-  }
-
-  static func multiplyTransposed(
-    rows: Int, columns: Int, depth: Int,
-    _ a: UnsafePointer<Double>, stride aStride: Int,
-    _ b: UnsafePointer<Double>, stride bStride: Int,
-    accumulate: Bool,
-    into c: UnsafeMutablePointer<Double>, stride cStride: Int
-  ) {
-    cblas_dgemm(
-      CblasRowMajor, CblasTrans, CblasNoTrans,
+      CblasRowMajor, transposed ? CblasTrans : CblasNoTrans, CblasNoTrans,
       blasint(rows), blasint(columns), blasint(depth),
       1, a, blasint(aStride), b, blasint(bStride),
       accumulate ? 1 : 0, c, blasint(cStride))

@@ -74,18 +74,10 @@ protocol StorageScalar: ConvolutionScalar {
 
 /// A type that sums are taken in: the operations that algorithms are made of.
 protocol ComputeScalar: StorageScalar, FloatingPoint where Compute == Self {
-  /// `C = A B`, or `C += A B`, of row-major matrices.
-  static func multiply(
-    rows: Int, columns: Int, depth: Int,
-    _ a: UnsafePointer<Self>, stride aStride: Int,
-    _ b: UnsafePointer<Self>, stride bStride: Int,
-    accumulate: Bool,
-    into c: UnsafeMutablePointer<Self>, stride cStride: Int)
-
-  /// `C = A^T B`, or `C += A^T B`, of row-major matrices: `A` is stored
+  /// `C = A B`, or `C += A B`, of row-major matrices; transposed, `A` is stored
   /// `[depth, rows]`.
-  static func multiplyTransposed(
-    rows: Int, columns: Int, depth: Int,
+  static func multiply(
+    transposed: Bool, rows: Int, columns: Int, depth: Int,
     _ a: UnsafePointer<Self>, stride aStride: Int,
     _ b: UnsafePointer<Self>, stride bStride: Int,
     accumulate: Bool,
@@ -268,6 +260,20 @@ extension StorageScalar {
 }
 
 extension ComputeScalar {
+  /// `C = A B`, or `C += A B`, of row-major matrices.
+  static func multiply(
+    rows: Int, columns: Int, depth: Int,
+    _ a: UnsafePointer<Self>, stride aStride: Int,
+    _ b: UnsafePointer<Self>, stride bStride: Int,
+    accumulate: Bool,
+    into c: UnsafeMutablePointer<Self>, stride cStride: Int
+  ) {
+    multiply(
+      transposed: false, rows: rows, columns: columns, depth: depth, a,
+      stride: aStride, b, stride: bStride, accumulate: accumulate, into: c,
+      stride: cStride)
+  }
+
   static func widenRows(
     _ source: UnsafePointer<Self>, stride: Int,
     to destination: UnsafeMutablePointer<Self>, stride destinationStride: Int,

@@ -14,3 +14,22 @@ extension FilterGradientKernel {
     into prepared: UnsafeMutableRawPointer
   ) {}
 }
+
+/// One whose tasks are blocks of the filter and parts of the pixels.
+protocol TiledFilterGradient: FilterGradientKernel {
+  associatedtype Scalar: StorageScalar
+
+  var tasks: FilterGradientTasks { get }
+}
+
+extension TiledFilterGradient {
+  var taskCount: Int { tasks.count }
+
+  var secondStage: (any TileKernel)? {
+    tasks.parts > 1 ? SumOfParts<Scalar>(tasks) : nil
+  }
+
+  var partialByteCount: Int {
+    tasks.parts > 1 ? SumOfParts<Scalar>(tasks).partialByteCount : 0
+  }
+}

@@ -5,11 +5,11 @@
 /// NHWC is read in place where sums are taken in the storage type; elsewhere
 /// boxes are copied as for products. Every tap runs over the windows that it
 /// lands in the image for, so padding is never multiplied.
-struct FilterGradientNarrow<Scalar: StorageScalar>: FilterGradientKernel {
+struct FilterGradientNarrow<Scalar: StorageScalar>: TiledFilterGradient {
   typealias Compute = Scalar.Compute
 
   let geometry: Conv2DGeometry
-  private let tasks: FilterGradientTasks
+  let tasks: FilterGradientTasks
   private let copies: Bool
   private let slabs: (input: Int, outBackprop: Int, row: Int)
 
@@ -48,7 +48,6 @@ struct FilterGradientNarrow<Scalar: StorageScalar>: FilterGradientKernel {
       : nil
   }
 
-  var taskCount: Int { tasks.count }
   var packsOperands: Bool { false }
 
   var summary: String {
@@ -56,14 +55,6 @@ struct FilterGradientNarrow<Scalar: StorageScalar>: FilterGradientKernel {
     return "loops over \(tiling.outputs) channels, boxes of "
       + "\(tiling.images)x\(tiling.rows)x\(tiling.columns), "
       + "\(tasks.blockCount) blocks, \(tasks.parts) parts"
-  }
-
-  var secondStage: (any TileKernel)? {
-    tasks.parts > 1 ? SumOfParts<Scalar>(tasks) : nil
-  }
-
-  var partialByteCount: Int {
-    tasks.parts > 1 ? SumOfParts<Scalar>(tasks).partialByteCount : 0
   }
 
   func cost(_ model: CostModel) -> Double {

@@ -9,13 +9,13 @@
 /// With few input channels the taps of a row are folded into the channels: the
 /// input is copied by windows, with zeros for padding. Where out_backprop is not
 /// finite there, those zeros would count: such a box is multiplied tap by tap.
-struct FilterGradientProducts<Scalar: StorageScalar>: FilterGradientKernel {
+struct FilterGradientProducts<Scalar: StorageScalar>: TiledFilterGradient {
   typealias Compute = Scalar.Compute
 
   let geometry: Conv2DGeometry
   let tiling: FilterGradientTiling
   let folds: Bool
-  private let tasks: FilterGradientTasks
+  let tasks: FilterGradientTasks
   private let core: BLASCore
   private let slabs: (input: Int, outBackprop: Int, row: Int)
 
@@ -69,7 +69,6 @@ struct FilterGradientProducts<Scalar: StorageScalar>: FilterGradientKernel {
       : nil
   }
 
-  var taskCount: Int { tasks.count }
   var packsOperands: Bool { core == .packed }
 
   var summary: String {
@@ -78,14 +77,6 @@ struct FilterGradientProducts<Scalar: StorageScalar>: FilterGradientKernel {
       + "\(tiling.outputs), boxes of "
       + "\(tiling.images)x\(tiling.rows)x\(tiling.columns), "
       + "\(tasks.blockCount) blocks, \(tasks.parts) parts"
-  }
-
-  var secondStage: (any TileKernel)? {
-    tasks.parts > 1 ? SumOfParts<Scalar>(tasks) : nil
-  }
-
-  var partialByteCount: Int {
-    tasks.parts > 1 ? SumOfParts<Scalar>(tasks).partialByteCount : 0
   }
 
   func cost(_ model: CostModel) -> Double {
@@ -316,8 +307,9 @@ struct FilterGradientProducts<Scalar: StorageScalar>: FilterGradientKernel {
       while i < rows {
         var j = 0
         while j < columns {
-          Compute.multiplyTransposed(
-            rows: min(height, rows - i), columns: min(width, columns - j),
+          Compute.multiply(
+            transposed: true, rows: min(height, rows - i),
+            columns: min(width, columns - j),
             depth: part, pixels + k * stride + i, stride: stride,
             gradients + k * columns + j, stride: columns, accumulate: true,
             into: sums + i * columns + j, stride: columns)

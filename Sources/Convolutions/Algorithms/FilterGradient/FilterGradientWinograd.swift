@@ -7,7 +7,7 @@
 /// loops.
 ///
 /// Source: Lavin, Gray, arXiv 1509.09308.
-struct FilterGradientWinograd<Scalar: StorageScalar>: FilterGradientKernel {
+struct FilterGradientWinograd<Scalar: StorageScalar>: TiledFilterGradient {
   typealias Compute = Scalar.Compute
 
   let geometry: Conv2DGeometry
@@ -16,7 +16,7 @@ struct FilterGradientWinograd<Scalar: StorageScalar>: FilterGradientKernel {
   let vertical: WinogradAxis
   let horizontal: WinogradAxis
   private let tiling: FilterGradientTiling
-  private let tasks: FilterGradientTasks
+  let tasks: FilterGradientTasks
   private let core: BLASCore
   private let tilesPerBox: Int
   private let boxesTogether: Int
@@ -57,7 +57,6 @@ struct FilterGradientWinograd<Scalar: StorageScalar>: FilterGradientKernel {
   /// Tiles whose products are taken together: the depth of a product.
   static var mostTiles: Int { 32 }
 
-  var taskCount: Int { tasks.count }
   var packsOperands: Bool { core == .packed }
 
   private var products: Int { vertical.products * horizontal.products }
@@ -67,14 +66,6 @@ struct FilterGradientWinograd<Scalar: StorageScalar>: FilterGradientKernel {
       + "\(vertical.outputs)x\(horizontal.outputs) taps with \(products) "
       + "products, blocks of \(tiling.inputs)x\(tiling.outputs), "
       + "\(tasks.blockCount) blocks, \(tasks.parts) parts"
-  }
-
-  var secondStage: (any TileKernel)? {
-    tasks.parts > 1 ? SumOfParts<Scalar>(tasks) : nil
-  }
-
-  var partialByteCount: Int {
-    tasks.parts > 1 ? SumOfParts<Scalar>(tasks).partialByteCount : 0
   }
 
   func cost(_ model: CostModel) -> Double {
@@ -287,8 +278,9 @@ struct FilterGradientWinograd<Scalar: StorageScalar>: FilterGradientKernel {
     let (rows, columns) = (block.inputs.count, block.outputs.count)
     let gradients = tiles + self.products * inputStride
     for p in 0..<self.products {
-      Compute.multiplyTransposed(
-        rows: rows, columns: columns, depth: count, tiles + p * inputStride,
+      Compute.multiply(
+        transposed: true, rows: rows, columns: columns, depth: count,
+        tiles + p * inputStride,
         stride: rows, gradients + p * gradientStride, stride: columns,
         accumulate: accumulate, into: products + p * productStride,
         stride: columns)
