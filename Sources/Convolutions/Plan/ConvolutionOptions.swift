@@ -1,16 +1,18 @@
 internal import FoundationEssentials
 
-/// A way to compute the input gradient.
+/// A way to compute an operation.
 public enum ConvolutionAlgorithm: String, Sendable, Hashable, CaseIterable {
   /// The plan chooses.
   case automatic = "auto"
   /// A matrix product a tap, added straight to the result; every geometry whose
   /// row of the result, `stride * Cin` from pixel to pixel, fits 32 bits.
   case taps
-  /// One matrix product over taps and channels of gathered pixels; strides up
-  /// to 64, and windows that fit into the cache.
+  /// One matrix product over taps and channels of gathered pixels; strides of
+  /// input gradients up to 64, and windows that fit into the cache. Not for the
+  /// filter gradient.
   case gather
-  /// Blocked matrix products and col2im; every geometry.
+  /// Blocked matrix products and col2im; input gradients, and convolutions with
+  /// stride 1.
   case column
   /// Gathering loops for depthwise layers and narrow groups: NHWC with 1, 2, 4
   /// or 8 channels a group, as many in as out, and at least 16 in all; and any
@@ -18,7 +20,7 @@ public enum ConvolutionAlgorithm: String, Sendable, Hashable, CaseIterable {
   /// windows of a few rows fit into the cache.
   case narrowGroups = "groups"
   /// Winograd's minimal filtering; strides up to 4 and the kernel's sizes, 1 to 8
-  /// taps a phase and axis.
+  /// taps a phase and axis; of filter gradients stride and dilation 1.
   case winograd
   /// Plain vector loops without BLAS; every geometry.
   case direct
