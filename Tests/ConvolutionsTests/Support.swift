@@ -16,9 +16,10 @@ func problem(
 
 /// Whether an algorithm can serve a problem.
 func serves(
-  _ algorithm: ConvolutionAlgorithm, _ geometry: Conv2DGeometry
+  _ algorithm: ConvolutionAlgorithm, _ geometry: Conv2DGeometry,
+  _ operation: ConvolutionOperation = .inputGradient
 ) -> Bool {
-  (try? leastWorkspace(Float.self, .inputGradient, geometry, algorithm)) != nil
+  (try? leastWorkspace(Float.self, operation, geometry, algorithm)) != nil
 }
 
 /// `values`, `[N, H, W, C]`, in the order of a data format.

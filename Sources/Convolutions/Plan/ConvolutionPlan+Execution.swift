@@ -210,7 +210,8 @@ extension ConvolutionPlan {
     withExtendedLifetime(filter) {}
   }
 
-  private func run(
+  /// On what is checked: both stages.
+  func run(
     _ first: UnsafeRawPointer, _ second: UnsafeRawPointer,
     _ result: UnsafeMutableRawPointer, _ workspace: UnsafeMutableRawPointer
   ) {

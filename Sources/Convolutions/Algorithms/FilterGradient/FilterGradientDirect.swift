@@ -45,7 +45,7 @@ struct FilterGradientDirect<Scalar: StorageScalar>: FilterGradientKernel {
     return
       (tasks.sumCount
       + FilterGradientLoops<Scalar>.scratchCount(
-        inputs: depthwise ? tiling.outputs : tiling.inputs,
+        geometry, inputs: depthwise ? tiling.outputs : tiling.inputs,
         outputs: tiling.outputs)) * MemoryLayout<Compute>.stride
   }
 

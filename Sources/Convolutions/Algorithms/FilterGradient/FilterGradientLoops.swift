@@ -13,12 +13,17 @@ struct FilterGradientLoops<Scalar: StorageScalar> {
   let gradients: PixelSource<Scalar>
   let scratch: UnsafeMutablePointer<Compute>
 
-  /// Pixels that are brought together.
-  private static var pixels: Int { 64 }
+  /// Pixels of a row that are brought together.
+  private static func pixels(_ geometry: Conv2DGeometry) -> Int {
+    min(64, geometry.outputWidth)
+  }
 
   /// Scratch memory for blocks of so many channels, in scalars.
-  static func scratchCount(inputs: Int, outputs: Int) -> Int {
-    padded(pixels * inputs) + padded(pixels * outputs)
+  static func scratchCount(
+    _ geometry: Conv2DGeometry, inputs: Int, outputs: Int
+  ) -> Int {
+    let pixels = pixels(geometry)
+    return padded(pixels * inputs) + padded(pixels * outputs)
   }
 
   /// Adds what a box gives, to sums of all taps of the block.
@@ -26,8 +31,9 @@ struct FilterGradientLoops<Scalar: StorageScalar> {
     let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
     let channels =
       depthwise ? block.outputs : block.inputChannels(geometry)
+    let pixels = Self.pixels(geometry)
     let copy = scratch
-    let gradientCopy = scratch + padded(Self.pixels * channels.count)
+    let gradientCopy = scratch + padded(pixels * channels.count)
     for r in block.tapRows {
       let rows = vertical.outputs(landingIn: 0..<vertical.input, tap: r)
         .clamped(to: box.rows)
@@ -40,7 +46,7 @@ struct FilterGradientLoops<Scalar: StorageScalar> {
           for oh in rows {
             var ow = columns.lowerBound
             while ow < columns.upperBound {
-              let count = min(Self.pixels, columns.upperBound - ow)
+              let count = min(pixels, columns.upperBound - ow)
               input.load(
                 image: image, row: vertical.position(output: oh, tap: r),
                 column: horizontal.position(output: ow, tap: c),

@@ -129,7 +129,7 @@ struct FilterGradientWinograd<Scalar: StorageScalar>: TiledFilterGradient {
       products * (inputStride + gradientStride),
       vertical.outputs * horizontal.products * tiling.inputs * tiling.outputs,
       FilterGradientLoops<Scalar>.scratchCount(
-        inputs: tiling.inputs, outputs: tiling.outputs))
+        geometry, inputs: tiling.inputs, outputs: tiling.outputs))
   }
   /// Columns of the input that a box reads.
   private var reach: Int { tiling.columns + horizontal.outputs - 1 }
