@@ -6,6 +6,8 @@ let package = Package(
   platforms: [.macOS(.v26)],
   products: [
     .library(name: "Convolutions", targets: ["Convolutions"]),
+    .library(
+      name: "ConvolutionsC", type: .dynamic, targets: ["ConvolutionsC"]),
     .executable(name: "convbench", targets: ["convbench"]),
   ],
   dependencies: [
@@ -28,6 +30,12 @@ let package = Package(
     .target(
       name: "Convolutions",
       dependencies: ["COpenBLAS", "CConvolutionKernels"]),
+    .systemLibrary(
+      name: "CConvolutions",
+      path: "Sources/CConvolutions"),
+    .target(
+      name: "ConvolutionsC",
+      dependencies: ["Convolutions", "CConvolutions"]),
     .target(
       name: "ConvolutionTestSupport",
       dependencies: ["Convolutions", "CLAPACKE"]),

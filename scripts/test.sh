@@ -18,6 +18,8 @@ step "unit tests"
 swift test --skip-build
 step "verification"
 "$convbench" verify
+step "C interface"
+scripts/c_interface.sh
 step ".npy round trip"
 python3 scripts/npy_round_trip.py "$convbench"
 

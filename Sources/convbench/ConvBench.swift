@@ -1,4 +1,5 @@
 import ArgumentParser
+import Convolutions
 import Foundation
 
 /// The command line: `convbench bench | verify | apply | explain | list | env`.
@@ -13,7 +14,7 @@ struct ConvBench: ParsableCommand {
       Exit status: 0 all good, 1 a failed check or a file that cannot be \
       used, 2 a wrong command line.
       """,
-    version: "0.1.0",
+    version: convolutionsVersion,
     subcommands: [
       BenchCommand.self, VerifyCommand.self, ApplyCommand.self,
       ExplainCommand.self, ChooseCommand.self, ListCommand.self,

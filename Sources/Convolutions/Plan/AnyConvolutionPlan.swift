@@ -1,4 +1,5 @@
-/// A plan of an operation that is known at run time alone: for tools.
+/// A plan of an operation that is known at run time alone: for tools and for
+/// the C interface.
 package protocol AnyConvolutionPlan<Scalar>: Sendable, CustomStringConvertible {
   associatedtype Scalar: ConvolutionScalar
 
@@ -24,6 +25,19 @@ package protocol AnyConvolutionPlan<Scalar>: Sendable, CustomStringConvertible {
     _ first: Span<Scalar>, prepared: PreparedFilter<Scalar>?,
     _ second: Span<Scalar>, into result: inout MutableSpan<Scalar>,
     workspace: inout Workspace)
+
+  // On bare pointers, `nil` where there are no scalars.
+
+  func prepared(filter: UnsafePointer<Scalar>?) -> PreparedFilter<Scalar>
+
+  /// Whether it is prepared for this plan's executions.
+  func isSuited(by filter: PreparedFilter<Scalar>) -> Bool
+
+  /// - Parameter first: where there is no prepared filter.
+  func execute(
+    first: UnsafeRawPointer?, prepared: PreparedFilter<Scalar>?,
+    second: UnsafePointer<Scalar>?, into result: UnsafeMutablePointer<Scalar>,
+    workspace: inout Workspace)
 }
 
 extension ConvolutionPlan: AnyConvolutionPlan {
@@ -43,6 +57,18 @@ extension ConvolutionPlan: AnyConvolutionPlan {
         prepared, UnsafeRawPointer(first.baseAddress), second, into: &result,
         workspace: &workspace)
     }
+  }
+
+  package func isSuited(by filter: PreparedFilter<Scalar>) -> Bool {
+    filter.suits(self)
+  }
+
+  package func execute(
+    first: UnsafeRawPointer?, prepared: PreparedFilter<Scalar>?,
+    second: UnsafePointer<Scalar>?, into result: UnsafeMutablePointer<Scalar>,
+    workspace: inout Workspace
+  ) {
+    run(prepared, first, second, into: result, workspace: &workspace)
   }
 }
 

@@ -236,7 +236,9 @@ extension ConvolutionPlan {
     return filter.withUnsafeBufferPointer { prepared(filter: $0.baseAddress) }
   }
 
-  func prepared(filter: UnsafePointer<Scalar>?) -> PreparedFilter<Scalar> {
+  package func prepared(
+    filter: UnsafePointer<Scalar>?
+  ) -> PreparedFilter<Scalar> {
     let prepared = PreparedFilter<Scalar>(
       operation: Operation.operation, geometry: geometry,
       algorithm: algorithm, promise: options.winograd,

@@ -8,7 +8,7 @@
 
 /// Throws if there is no memory for an array: Swift's own allocation would end
 /// the process.
-func checkMemory(_ byteCount: Int) throws(Conv2DError) {
+package func checkMemory(_ byteCount: Int) throws(Conv2DError) {
   let header = 64
   var memory: UnsafeMutableRawPointer?
   // Not `malloc`, whose success the optimiser takes for granted where nobody

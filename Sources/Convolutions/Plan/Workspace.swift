@@ -6,9 +6,10 @@ public struct Workspace: ~Copyable, @unchecked Sendable {
   /// Bytes of the memory.
   public let byteCount: Int
   let memory: UnsafeMutableRawPointer
+  private let isOwner: Bool
 
   /// A cache line, and a vector of the widest instruction set.
-  static let alignment = 64
+  package static let alignment = 64
 
   /// `byteCount` rounded up to ``alignment``.
   static func padded(_ byteCount: Int) -> Int {
@@ -19,9 +20,17 @@ public struct Workspace: ~Copyable, @unchecked Sendable {
   public init(byteCount: Int) {
     self.byteCount = byteCount
     memory = allocateOperands(byteCount: byteCount)
+    isOwner = true
+  }
+
+  /// Memory that a caller answers for, 64-byte aligned.
+  package init(unowned memory: UnsafeMutableRawPointer, byteCount: Int) {
+    self.byteCount = byteCount
+    self.memory = memory
+    isOwner = false
   }
 
   deinit {
-    memory.deallocate()
+    if isOwner { memory.deallocate() }
   }
 }

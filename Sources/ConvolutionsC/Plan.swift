@@ -1,0 +1,174 @@
+import CConvolutions
+import Convolutions
+
+/// What a `conv_plan` points at.
+final class Plan: Sendable {
+  let plan: any AnyConvolutionPlan
+
+  init(_ problem: conv_problem, _ options: conv_options) throws(Failure) {
+    let operation = try problem.operationAsked()
+    let type = try problem.scalarType()
+    let options = try options.options()
+    let geometry = try problem.geometry()
+    plan = try checked { () throws(Conv2DError) in
+      switch type {
+      case .float16:
+        try operation.plan(Float16.self, geometry, options: options)
+      case .bfloat16:
+        try operation.plan(BFloat16.self, geometry, options: options)
+      case .float32:
+        try operation.plan(Float.self, geometry, options: options)
+      case .float64:
+        try operation.plan(Double.self, geometry, options: options)
+      }
+    }
+  }
+
+  /// Bytes with room for the workspace at any address.
+  var workspaceByteCount: Int {
+    let count = plan.workspaceByteCount
+    return count == 0 ? 0 : count + Workspace.alignment - 1
+  }
+
+  func prepare(_ filter: UnsafeRawPointer?) throws(Failure) -> Filter {
+    guard plan.operation != .filterGradient else {
+      throw Failure(
+        CONV_ERROR_VALUE, "a filter gradient has no filter to prepare")
+    }
+    func prepare<P: AnyConvolutionPlan>(_ plan: P) throws(Failure) -> Filter {
+      let filter = try Operand(plan, .filter, filter)
+      try expectMemory(plan.preparedFilterByteCount)
+      return Filter(plan.prepared(filter: filter.scalars(of: plan)))
+    }
+    return try prepare(plan)
+  }
+
+  /// Executes on memory whose sizes the caller answers for.
+  ///
+  /// - Parameters:
+  ///   - filter: takes the place of `first`.
+  ///   - memory: `nil` for a workspace of the call's own.
+  func execute(
+    _ first: UnsafeRawPointer?, _ filter: Filter?, _ second: UnsafeRawPointer?,
+    into result: UnsafeMutableRawPointer?,
+    _ memory: UnsafeMutableRawBufferPointer?
+  ) throws(Failure) {
+    func execute<P: AnyConvolutionPlan>(_ plan: P) throws(Failure) {
+      let operands = plan.operation.operands
+      var prepared = filter?.prepared as? PreparedFilter<P.Scalar>
+      if filter != nil, prepared.map(plan.isSuited) != true {
+        throw Failure(
+          CONV_ERROR_FILTER,
+          "the filter was prepared for another operation, type, geometry, "
+            + "algorithm or accuracy")
+      }
+      let first =
+        filter == nil ? try Operand(plan, operands[0], first) : .nothing
+      let second = try Operand(plan, operands[1], second)
+      let target = try Operand(plan, plan.operation.result, result)
+      let space = Operand("workspace", memory)
+      try target.check(isApartFrom: first)
+      try target.check(isApartFrom: second)
+      try target.check(isApartFrom: space)
+      try space.check(isApartFrom: first)
+      try space.check(isApartFrom: second)
+      var workspace = try workspace(plan, memory)
+      if filter == nil, operands[0] == .filter {
+        try expectMemory(plan.preparedFilterByteCount)
+        prepared = plan.prepared(filter: first.scalars(of: plan))
+      }
+      guard let result, target.bytes.count > 0 else { return }
+      plan.execute(
+        first: first.bytes.baseAddress, prepared: prepared,
+        second: second.scalars(of: plan),
+        into: result.assumingMemoryBound(to: P.Scalar.self),
+        workspace: &workspace)
+    }
+    try execute(plan)
+  }
+
+  private func workspace(
+    _ plan: some AnyConvolutionPlan, _ space: UnsafeMutableRawBufferPointer?
+  ) throws(Failure) -> Workspace {
+    guard let space else {
+      try expectMemory(plan.workspaceByteCount)
+      return plan.makeWorkspace()
+    }
+    guard space.count >= workspaceByteCount else {
+      throw Failure(
+        CONV_ERROR_WORKSPACE,
+        "the workspace has \(space.count) bytes; the plan needs "
+          + "\(workspaceByteCount)")
+    }
+    guard workspaceByteCount > 0, let start = space.baseAddress else {
+      return Workspace(byteCount: 0)
+    }
+    return Workspace(
+      unowned: start.alignedUp(toMultipleOf: Workspace.alignment),
+      byteCount: plan.workspaceByteCount)
+  }
+}
+
+private func expectMemory(_ byteCount: Int) throws(Failure) {
+  try checked { () throws(Conv2DError) in try checkMemory(byteCount) }
+}
+
+/// What a `conv_filter` points at: a `PreparedFilter` of some type.
+final class Filter: Sendable {
+  let prepared: any Sendable
+
+  init<Scalar>(_ prepared: PreparedFilter<Scalar>) {
+    self.prepared = prepared
+  }
+}
+
+/// The memory of a tensor.
+private struct Operand {
+  let name: String
+  let bytes: UnsafeRawBufferPointer
+
+  static var nothing: Self { Self("", nil) }
+
+  init(_ name: String, _ memory: UnsafeMutableRawBufferPointer?) {
+    self.name = name
+    bytes = UnsafeRawBufferPointer(
+      start: memory?.baseAddress, count: memory?.count ?? 0)
+  }
+
+  /// Checks what can be seen of a pointer.
+  init<P: AnyConvolutionPlan>(
+    _ plan: P, _ tensor: Conv2DError.TensorName, _ start: UnsafeRawPointer?
+  ) throws(Failure) {
+    name = tensor == plan.operation.result ? "result" : tensor.rawValue
+    let count = plan.geometry.count(of: tensor)
+    let start = count == 0 ? nil : try required(start, name)
+    let alignment = MemoryLayout<P.Scalar>.alignment
+    guard UInt(bitPattern: start) % UInt(alignment) == 0 else {
+      throw Failure(
+        CONV_ERROR_ALIGNMENT,
+        "\(name) is not aligned to \(alignment) bytes")
+    }
+    bytes = UnsafeRawBufferPointer(
+      start: start, count: count * MemoryLayout<P.Scalar>.stride)
+  }
+
+  /// `nil` where there are none.
+  func scalars<P: AnyConvolutionPlan>(
+    of plan: P
+  ) -> UnsafePointer<P.Scalar>? {
+    bytes.baseAddress?.assumingMemoryBound(to: P.Scalar.self)
+  }
+
+  func check(isApartFrom other: Self) throws(Failure) {
+    let start = UInt(bitPattern: bytes.baseAddress)
+    let otherStart = UInt(bitPattern: other.bytes.baseAddress)
+    guard
+      start >= otherStart + UInt(other.bytes.count)
+        || otherStart >= start + UInt(bytes.count)
+    else {
+      throw Failure(
+        CONV_ERROR_OVERLAP,
+        "the memory of \(name) overlaps that of \(other.name)")
+    }
+  }
+}

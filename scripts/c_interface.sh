@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Builds the C interface, and checks it from C: the header in C11 and in C++,
+# then Tests/CInterfaceTests, which calls every function.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+swift build -c release --product ConvolutionsC >&2
+library="$(swift build -c release --show-bin-path)"
+tools="$(dirname "$(readlink -f "$(command -v swift)")")"
+folder="$(mktemp -d)"
+trap 'rm -rf "$folder"' EXIT
+
+strict=(-Wall -Wextra -Wpedantic -Werror -I Sources/CConvolutions)
+echo '#include "convolutions.h"' >"$folder/header.cpp"
+"$tools/clang++" "${strict[@]}" -fsyntax-only "$folder/header.cpp"
+"$tools/clang" -std=c11 -O1 "${strict[@]}" \
+  Tests/CInterfaceTests/interface_test.c -o "$folder/interface_test" \
+  -L "$library" -lConvolutionsC -lm -pthread -Wl,-rpath,"$library"
+"$folder/interface_test"
