@@ -45,6 +45,12 @@ let package = Package(
         "Convolutions", "ConvolutionTestSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .executableTarget(
+      name: "digits",
+      dependencies: [
+        "Convolutions",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
     .testTarget(
       name: "ConvolutionsTests",
       dependencies: ["Convolutions", "ConvolutionTestSupport"],
@@ -72,7 +78,9 @@ if Context.environment["CONVOLUTIONS_WARNINGS_AS_ERRORS"] == "1" {
 if Context.environment["CONVOLUTIONS_FUZZ"] == "1" {
   package.products = []
   package.dependencies = []
-  package.targets.removeAll { $0.type == .test || $0.name == "convbench" }
+  package.targets.removeAll {
+    $0.type == .test || ["convbench", "digits"].contains($0.name)
+  }
   package.targets.append(
     .executableTarget(
       name: "convfuzz",
