@@ -1,0 +1,62 @@
+"""An input gradient over a Dask cluster, some images a worker: the same bits as
+on one machine.
+
+    python dask_batch.py                       a cluster of two local processes
+    python dask_batch.py tcp://HOST:8786       one that is there
+
+Each block of out_backprop's first dimension is one call; the filter is sent to
+each worker once.
+"""
+
+import sys
+
+import dask.array as da
+import numpy as np
+from dask.distributed import Client, LocalCluster
+
+import convolutions
+
+
+def gradient(block, filter, image, arguments):
+    """The gradient of some images."""
+    return convolutions.conv2d_backprop_input(
+        [block.shape[0], *image], filter, block, **arguments)
+
+
+def conv2d_backprop_input(
+        client, input_sizes, filter, out_backprop, **arguments):
+    """Lazily, on a dask array with blocks of whole images."""
+    chunks = (out_backprop.chunks[0], *((size,) for size in input_sizes[1:]))
+    [filter] = client.scatter([filter], broadcast=True)
+    return da.map_blocks(
+        gradient, out_backprop, filter, list(input_sizes[1:]), arguments,
+        dtype=out_backprop.dtype, chunks=chunks,
+        meta=np.empty((0,) * 4, out_backprop.dtype))
+
+
+def main(address=None):
+    draw = np.random.default_rng(1)
+    sizes, filter_sizes, output_sizes = (
+        [16, 56, 56, 64], [3, 3, 64, 64], [16, 56, 56, 64])
+    filter = draw.standard_normal(filter_sizes, np.float32)
+    output = draw.standard_normal(output_sizes, np.float32)
+    arguments = {"strides": [1, 1, 1, 1], "padding": "SAME"}
+    cluster = address or LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None)
+    with Client(cluster) as client:
+        lazy = conv2d_backprop_input(
+            client, sizes, filter,
+            da.from_array(output, chunks=(4, *output_sizes[1:])), **arguments)
+        result = lazy.compute()
+    if not address:
+        cluster.close()
+    whole = convolutions.conv2d_backprop_input(
+        sizes, filter, output, **arguments)
+    equal = result.tobytes() == whole.tobytes()
+    print(f"{lazy.npartitions} blocks, "
+          f"{'the same bits' if equal else 'other bits'} as on one machine")
+    return equal
+
+
+if __name__ == "__main__":
+    sys.exit(not main(*sys.argv[1:]))

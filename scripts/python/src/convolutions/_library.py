@@ -1,0 +1,88 @@
+"""The C interface: convolutions.h, which says what its functions do."""
+
+import ctypes
+import pathlib
+import sys
+from ctypes import POINTER, c_char_p, c_int32, c_int64, c_size_t, c_void_p
+
+OPERATIONS = {"input-gradient": 0, "forward": 1, "filter-gradient": 2}
+TYPES = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 3}
+DATA_FORMATS = {"NHWC": 0, "NCHW": 1}
+PADDINGS = {"VALID": 0, "SAME": 1, "EXPLICIT": 2}
+ALGORITHMS = {
+    "auto": 0, "taps": 1, "gather": 2, "column": 3, "groups": 4, "winograd": 5,
+    "direct": 6, "reference": 7}
+ACCURACIES = {"standard": 0, "tight": 1}
+TUNINGS = {"estimate": 0, "measure": 1}
+
+MESSAGE_SIZE = 512
+_OUT_OF_MEMORY = 33
+
+
+class List(ctypes.Structure):
+    _fields_ = [("values", POINTER(c_int64)), ("count", c_int64)]
+
+    @classmethod
+    def of(cls, numbers):
+        numbers = list(numbers)
+        for number in numbers:
+            if not -2**63 <= number < 2**63:
+                raise ValueError(f"{number} does not fit 64 bits")
+        return cls((c_int64 * len(numbers))(*numbers), len(numbers))
+
+
+class Problem(ctypes.Structure):
+    _fields_ = [
+        ("operation", c_int32), ("type", c_int32), ("data_format", c_int32),
+        ("padding", c_int32), ("input_sizes", List), ("filter_sizes", List),
+        ("out_backprop_sizes", List), ("strides", List), ("dilations", List),
+        ("explicit_paddings", List)]
+
+
+class Options(ctypes.Structure):
+    _fields_ = [
+        ("algorithm", c_int32), ("accuracy", c_int32), ("tuning", c_int32),
+        ("threads", c_int32), ("workspace_limit", c_int64)]
+
+
+def _load():
+    name = ("libConvolutionsC.dylib" if sys.platform == "darwin"
+            else "libConvolutionsC.so")
+    # CDLL lets other Python threads run while a function does.
+    library = ctypes.CDLL(str(pathlib.Path(__file__).parent / name))
+    message = [c_void_p, c_size_t]
+    for function, result, arguments in [
+        ("version", c_char_p, []),
+        ("plan_create", c_int32,
+         [POINTER(Problem), POINTER(Options), POINTER(c_void_p), *message]),
+        ("plan_destroy", None, [c_void_p]),
+        ("plan_describe", c_size_t, [c_void_p, c_char_p, c_size_t]),
+        ("plan_result_sizes", None, [c_void_p, POINTER(c_int64)]),
+        ("plan_workspace_size", c_size_t, [c_void_p]),
+        ("plan_prepared_filter_size", c_size_t, [c_void_p]),
+        ("plan_prepare_filter", c_int32,
+         [c_void_p, c_void_p, POINTER(c_void_p), *message]),
+        ("filter_destroy", None, [c_void_p]),
+        ("plan_execute", c_int32,
+         [c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_size_t,
+          *message]),
+        ("plan_execute_prepared", c_int32,
+         [c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_size_t,
+          *message]),
+    ]:
+        declared = getattr(library, f"conv_{function}")
+        declared.restype = result
+        declared.argtypes = arguments
+    return library
+
+
+library = _load()
+version = library.conv_version().decode()
+
+
+def check(status, message):
+    """Raises what a status stands for, with the library's words."""
+    if status == 0:
+        return
+    text = ctypes.string_at(message).decode(errors="replace")
+    raise (MemoryError if status == _OUT_OF_MEMORY else ValueError)(text)
