@@ -4,8 +4,11 @@
 public enum Conv2DError: Error, Sendable, Hashable {
   /// A tensor that takes part in the operation.
   public enum TensorName: String, Sendable, Hashable {
+    /// The input of the convolution, which is the result of the input gradient.
     case input
+    /// The filter.
     case filter
+    /// The gradient of the output; of the convolution the output itself.
     case outBackprop = "out_backprop"
     /// A tensor without a role yet.
     case tensor
@@ -13,9 +16,13 @@ public enum Conv2DError: Error, Sendable, Hashable {
 
   /// A list of integers that describes the operation.
   public enum Parameter: String, Sendable, Hashable {
+    /// Sizes of the input.
     case inputSizes = "input_sizes"
+    /// Steps from window to window.
     case strides
+    /// Steps from tap to tap.
     case dilations
+    /// The pairs of ``Padding/explicit(_:)``.
     case explicitPaddings = "explicit_paddings"
   }
 

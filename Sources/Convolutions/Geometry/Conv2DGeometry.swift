@@ -10,6 +10,7 @@
 ///
 /// over all taps that land inside.
 public struct Conv2DGeometry: Sendable, Hashable {
+  /// The order of the activation tensors and of the lists of sizes.
   public let dataFormat: DataFormat
   /// Images in the batch, `N`.
   public let batch: Int

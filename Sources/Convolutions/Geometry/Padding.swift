@@ -11,9 +11,12 @@ public enum Padding: Sendable, Hashable {
 
   /// Padding before and after the data, along one dimension, in pixels.
   public struct Pair: Sendable, Hashable {
+    /// Pixels above or left of the data, at least 0.
     public var before: Int
+    /// Pixels below or right of the data, at least 0.
     public var after: Int
 
+    /// A pair; ``Conv2DGeometry`` checks the numbers.
     public init(_ before: Int, _ after: Int) {
       self.before = before
       self.after = after

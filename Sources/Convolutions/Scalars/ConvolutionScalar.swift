@@ -1,8 +1,12 @@
 /// The element types of the operation.
 public enum ScalarType: String, Sendable, Hashable, CaseIterable {
+  /// `Float16`; sums are taken in `Float`.
   case float16 = "f16"
+  /// ``BFloat16``; sums are taken in `Float`.
   case bfloat16 = "bf16"
+  /// `Float`.
   case float32 = "f32"
+  /// `Double`.
   case float64 = "f64"
 
   /// Bytes of one stored scalar.
