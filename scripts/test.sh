@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sets up and runs every test: the unit tests and the verification, with
-# OpenBLAS as it finds the CPU and on its AVX2 kernels, and the .npy round trip.
+# OpenBLAS as it finds the CPU and on its AVX2 kernels, the .npy round trip, and
+# the documentation.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,6 +14,9 @@ step "building"
 swift build --build-tests >&2
 swift build -c release --product convbench >&2
 convbench="$(swift build -c release --show-bin-path)/convbench"
+
+step "documentation"
+scripts/docs.sh
 
 step "unit tests"
 swift test --skip-build
