@@ -2,7 +2,8 @@
 # Installs what the package needs beside Swift: OpenBLAS, LAPACKE, pkg-config.
 #
 #   scripts/setup.sh            the libraries
-#   scripts/setup.sh --tests    and NumPy for Python, for the .npy round trip
+#   scripts/setup.sh --tests    and what the tests need: NumPy for Python, Open
+#                               MPI, Python's venv
 set -euo pipefail
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -11,16 +12,18 @@ fail() { say "$*"; exit 1; }
 command -v swift >/dev/null \
   || fail "Swift 6.2 or newer is needed: https://www.swift.org/install"
 
-want_numpy=no
-[ "${1:-}" = --tests ] && want_numpy=yes
+for_tests=no
+[ "${1:-}" = --tests ] && for_tests=yes
 
 missing=()
 command -v pkg-config >/dev/null || missing+=(pkg-config)
 has() { command -v pkg-config >/dev/null && pkg-config --exists "$1"; }
 has openblas || missing+=(libopenblas-dev)
 has lapacke || missing+=(liblapacke-dev)
-if [ $want_numpy = yes ] && ! python3 -c 'import numpy' 2>/dev/null; then
-  missing+=(python3-numpy)
+if [ $for_tests = yes ]; then
+  python3 -c 'import numpy' 2>/dev/null || missing+=(python3-numpy)
+  python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+  command -v mpirun >/dev/null || missing+=(openmpi-bin)
 fi
 
 if [ ${#missing[@]} -eq 0 ]; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up and runs every test: the unit tests and the verification, with
-# OpenBLAS as it finds the CPU and on its AVX2 kernels, the .npy round trip, and
-# the documentation.
+# OpenBLAS as it finds the CPU and on its AVX2 kernels, the .npy round trip, the
+# C interface, the Python package, shards under Open MPI, and the documentation.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,6 +26,10 @@ step "C interface"
 scripts/c_interface.sh
 step ".npy round trip"
 python3 scripts/npy_round_trip.py "$convbench"
+step "shards of a batch, under Open MPI"
+scripts/shards.sh "$convbench"
+step "Python package"
+scripts/python.sh
 
 if grep -q avx2 /proc/cpuinfo 2>/dev/null; then
   export OPENBLAS_CORETYPE=Haswell OPENBLAS_L2_SIZE=512

@@ -173,6 +173,10 @@ size_t conv_plan_describe(
 // Writes the four sizes of the result.
 void conv_plan_result_sizes(const conv_plan *plan, int64_t sizes[4]);
 
+// The algorithm taken; never CONV_AUTOMATIC. One that is asked for again, of
+// fewer or more images, gives each image the same bits.
+conv_algorithm conv_plan_algorithm(const conv_plan *plan);
+
 // Bytes that an execution needs for itself, at any address.
 size_t conv_plan_workspace_size(const conv_plan *plan);
 

@@ -56,6 +56,13 @@ public func conv_plan_result_sizes(
 }
 
 @c @implementation
+public func conv_plan_algorithm(_ plan: OpaquePointer?) -> conv_algorithm {
+  guard let plan = object(plan, as: Plan.self)?.plan else { return 0 }
+  return conv_algorithm(
+    conv_options.algorithms.firstIndex(of: plan.algorithm) ?? 0)
+}
+
+@c @implementation
 public func conv_plan_workspace_size(_ plan: OpaquePointer?) -> Int {
   object(plan, as: Plan.self)?.workspaceByteCount ?? 0
 }

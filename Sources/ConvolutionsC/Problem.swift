@@ -82,6 +82,12 @@ extension conv_list {
 }
 
 extension conv_options {
+  /// In the order of the header's numbers.
+  static let algorithms: [ConvolutionAlgorithm] = [
+    .automatic, .taps, .gather, .column, .narrowGroups, .winograd, .direct,
+    .reference,
+  ]
+
   func options() throws(Failure) -> ConvolutionOptions {
     guard threads >= 0 else { throw Failure(.threads(Int(threads))) }
     guard workspace_limit >= 0 else {
@@ -90,12 +96,7 @@ extension conv_options {
         "workspace_limit must not be negative, got \(workspace_limit)")
     }
     return ConvolutionOptions(
-      algorithm: try choice(
-        algorithm, "algorithm",
-        [
-          .automatic, .taps, .gather, .column, .narrowGroups, .winograd,
-          .direct, .reference,
-        ]),
+      algorithm: try choice(algorithm, "algorithm", Self.algorithms),
       accuracy: try choice(accuracy, "accuracy", [.standard, .tight]),
       threads: threads == 0
         ? ConvolutionOptions.availableProcessors : Int(threads),

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Convolutions
+import Foundation
 
 struct ApplyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -13,6 +14,11 @@ struct ApplyCommand: ParsableCommand {
       The files hold <f2, <f4 or <f8, or bfloat16 as <u2 or <V2 with --dtype \
       bfloat16, in C order. The result has the operands' type. If anything is \
       wrong, nothing is written.
+
+      With --shard I/N, or started N times by mpirun or srun, it computes its \
+      share of the images alone and puts it to its place in one file, which all \
+      N share. Until all are in, the file is called file.npy.partial; a shard \
+      that failed can be run again. The bits are those of one run.
       """)
 
   @Option(name: .customLong("op"), help: "Operation.")
@@ -76,7 +82,29 @@ struct ApplyCommand: ParsableCommand {
   @Option(help: "Threads.")
   var threads = ConvolutionOptions.availableProcessors
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      The share of the images, from 0/N to N-1/N; by default that of the \
+      launcher (Open MPI, Slurm, PMI). 0/1 is all of them.
+      """, valueName: "i/n"))
+  var shard: Shard?
+
+  /// The share to compute.
+  private var share: Shard {
+    shard ?? Shard(launchedIn: ProcessInfo.processInfo.environment) ?? .whole
+  }
+
   func validate() throws {
+    guard share.isValid else {
+      throw ValidationError(
+        "There is no shard \(share): the first is 0, the last one less than "
+          + "their number.")
+    }
+    guard share.count == 1 || operation != .filterGradient else {
+      throw ValidationError(
+        "A filter gradient sums over the images: it has no shards.")
+    }
     guard filter == nil || filters == nil else {
       throw ValidationError(
         "'--filter' and '--filters' are the same; give one of them.")
@@ -168,33 +196,98 @@ struct ApplyCommand: ParsableCommand {
   private func apply<Scalar: ConvolutionScalar>(
     _ type: Scalar.Type, _ firstFile: NumPyFile, _ secondFile: NumPyFile
   ) throws {
-    let first = try Tensor(
-      shape: firstFile.shape, scalars: firstFile.scalars(type))
-    let second = try Tensor(
-      shape: secondFile.shape, scalars: secondFile.scalars(type))
-    let options = ConvolutionOptions(
+    let whole = try geometry(firstFile.shape, secondFile.shape)
+    var options = ConvolutionOptions(
       algorithm: algorithm, accuracy: accuracy, threads: threads)
-    let result =
-      switch operation {
-      case .inputGradient:
-        try conv2DBackpropInput(
-          inputSizes: inputSizes!.values, filter: first, outBackprop: second,
-          strides: strides.values, padding: padding.padding,
-          dataFormat: dataFormat, dilations: dilations.values,
-          options: options)
-      case .forward:
-        try conv2D(
-          input: second, filter: first, strides: strides.values,
-          padding: padding.padding, dataFormat: dataFormat,
-          dilations: dilations.values, options: options)
-      case .filterGradient:
-        try conv2DBackpropFilter(
-          input: first, filterSizes: filterSizes!.values, outBackprop: second,
-          strides: strides.values, padding: padding.padding,
-          dataFormat: dataFormat, dilations: dilations.values,
-          options: options)
+    // Chosen for the whole batch: a part of it takes the same, for the same
+    // bits.
+    options.algorithm = try operation.plan(type, whole, options: options)
+      .algorithm
+    let typeDescriptor = firstFile.typeDescriptor
+    let shape = whole.sizes(of: operation.result)
+    let share = share
+    guard share.count > 1 else {
+      let result = try compute(
+        type, whole, firstFile, secondFile, images: nil, options)
+      try NumPyFile.write(
+        Tensor(shape: shape, scalars: result), typeDescriptor: typeDescriptor,
+        path: output)
+      return
+    }
+
+    let count = shape.reduce(1, *) * MemoryLayout<Scalar>.stride
+    let file = try SharedResult(
+      path: output,
+      header: NumPyFile.encodedHeader(
+        typeDescriptor: typeDescriptor, shape: shape),
+      byteCount: count,
+      run: """
+        \(operation.rawValue) \(whole.descriptor) \(whole.dataFormat.rawValue) \
+        pads \(whole.padBottom),\(whole.padRight) \(options.algorithm.rawValue) \
+        \(accuracy.rawValue), \(share.count) shards
+        \(try firstFile.identity)
+        \(try secondFile.identity)
+        """,
+      shards: share.count)
+    let images = share.images(of: whole.batch)
+    if try !file.contains(share), !images.isEmpty {
+      let result = try compute(
+        type, whole.withBatch(images.count), firstFile, secondFile,
+        images: images, options)
+      try result.withUnsafeBytes { bytes in
+        try file.write(bytes, at: count / whole.batch * images.lowerBound)
       }
-    try NumPyFile.write(
-      result, typeDescriptor: firstFile.typeDescriptor, path: output)
+    }
+    let missing = try file.finish(share)
+    printError(
+      "convbench: shard \(share), images \(images), is in; "
+        + (missing == 0 ? "\(output) is whole" : "\(missing) are missing"))
+  }
+
+  private func geometry(
+    _ first: [Int], _ second: [Int]
+  ) throws(Conv2DError) -> Conv2DGeometry {
+    switch operation {
+    case .inputGradient:
+      try Conv2DGeometry(
+        inputSizes: inputSizes!.values, filterSizes: first,
+        outBackpropSizes: second, strides: strides.values,
+        padding: padding.padding, dataFormat: dataFormat,
+        dilations: dilations.values)
+    case .forward:
+      try Conv2DGeometry(
+        inputSizes: second, filterSizes: first, strides: strides.values,
+        padding: padding.padding, dataFormat: dataFormat,
+        dilations: dilations.values)
+    case .filterGradient:
+      try Conv2DGeometry(
+        inputSizes: first, filterSizes: filterSizes!.values,
+        outBackpropSizes: second, strides: strides.values,
+        padding: padding.padding, dataFormat: dataFormat,
+        dilations: dilations.values)
+    }
+  }
+
+  /// - Parameter images: those of the second operand to take, or all.
+  private func compute<Scalar: ConvolutionScalar>(
+    _ type: Scalar.Type, _ geometry: Conv2DGeometry, _ firstFile: NumPyFile,
+    _ secondFile: NumPyFile, images: Range<Int>?, _ options: ConvolutionOptions
+  ) throws -> [Scalar] {
+    let plan = try operation.plan(type, geometry, options: options)
+    let count = geometry.count(of: operation.result)
+    try checkMemory(
+      count * MemoryLayout<Scalar>.stride + plan.workspaceByteCount
+        + plan.preparedFilterByteCount)
+    let first = firstFile.scalars(type, images: nil)
+    let second = secondFile.scalars(type, images: images)
+    let prepared = plan.prepared(first.span)
+    var workspace = plan.makeWorkspace()
+    return [Scalar](unsafeUninitializedCapacity: count) { result, filled in
+      var span = MutableSpan(_unsafeElements: result)
+      plan.execute(
+        first.span, prepared: prepared, second.span, into: &span,
+        workspace: &workspace)
+      filled = count
+    }
   }
 }

@@ -16,6 +16,11 @@ struct NumPyFile {
     UInt8($0.value)
   }
 
+  /// What a file begins with that is not whole; see `SharedResult`.
+  static let partialMagic = Array("\u{93}PARTS".unicodeScalars).map {
+    UInt8($0.value)
+  }
+
   init(path: String) throws(NumPyError) {
     let data: Data
     do {
@@ -49,6 +54,9 @@ struct NumPyFile {
     of data: Data
   ) throws(NumPyHeader.Fault) -> (String, Int) {
     let start = data.startIndex
+    guard !data.starts(with: partialMagic) else {
+      throw .init("it is not whole: some of its shards are missing")
+    }
     guard data.starts(with: magic) else {
       throw .init("it is not a .npy file: it does not begin with \\x93NUMPY")
     }
@@ -147,12 +155,39 @@ extension NumPyFile {
   }
 
   /// The scalars, of the type that ``scalarType(declared:)`` says.
-  func scalars<Scalar: ConvolutionScalar>(_ type: Scalar.Type) -> [Scalar] {
-    let count = payload.count / MemoryLayout<Scalar>.stride
+  ///
+  /// - Parameter images: a part of the first dimension; all of it if `nil`.
+  func scalars<Scalar: ConvolutionScalar>(
+    _ type: Scalar.Type, images: Range<Int>? = nil
+  ) -> [Scalar] {
+    let image = payload.count / max(1, shape.first ?? 1)
+    let bytes =
+      images.map { $0.lowerBound * image..<$0.upperBound * image }
+      ?? 0..<payload.count
+    let part = payload.dropFirst(bytes.lowerBound).prefix(bytes.count)
+    let count = bytes.count / MemoryLayout<Scalar>.stride
     return Array(unsafeUninitializedCapacity: count) { buffer, filled in
       // The file does not align its numbers.
-      _ = payload.copyBytes(to: UnsafeMutableRawBufferPointer(buffer))
+      _ = part.copyBytes(to: UnsafeMutableRawBufferPointer(buffer))
       filled = count
+    }
+  }
+}
+
+// MARK: - Identity
+
+extension NumPyFile {
+  /// What tells the file from others and from later ones of its name.
+  var identity: String {
+    get throws(NumPyError) {
+      do {
+        let attributes = try FileManager.default.attributesOfItem(atPath: path)
+        let date = attributes[.modificationDate] as? Date ?? .distantPast
+        return "\(attributes[.size] ?? 0) bytes of "
+          + "\(date.timeIntervalSinceReferenceDate)"
+      } catch {
+        throw NumPyError(path: path, reason: "it cannot be read")
+      }
     }
   }
 }
@@ -175,7 +210,7 @@ extension NumPyFile {
     }
   }
 
-  private static func encodedHeader(
+  static func encodedHeader(
     typeDescriptor: String, shape: [Int]
   ) -> Data {
     let sizes =

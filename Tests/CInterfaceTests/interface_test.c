@@ -340,6 +340,10 @@ static void refuses_calls(void) {
       "%s", message);
   conv_plan_create(
       &problem, &(conv_options){.algorithm = CONV_DIRECT}, &plan, NULL, 0);
+  CHECK(
+      conv_plan_algorithm(plan) == CONV_DIRECT &&
+          conv_plan_algorithm(NULL) == CONV_AUTOMATIC,
+      "algorithm");
 
   static float filter[FILTER], output[OUTPUT + 1], result[INPUT + OUTPUT];
   size_t space = conv_plan_workspace_size(plan);

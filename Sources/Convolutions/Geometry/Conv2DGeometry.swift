@@ -13,7 +13,7 @@ public struct Conv2DGeometry: Sendable, Hashable {
   /// The order of the activation tensors and of the lists of sizes.
   public let dataFormat: DataFormat
   /// Images in the batch, `N`.
-  public let batch: Int
+  public private(set) var batch: Int
   /// Channels of the input, `Cin`.
   public let inputChannels: Int
   /// Channels of the output, `Cout`.
@@ -289,6 +289,14 @@ extension Conv2DGeometry {
 
   /// Nothing to add up: the result is empty or all zeros.
   var isDegenerate: Bool { inputCount == 0 || outBackpropCount == 0 }
+
+  /// The same of another number of images, fewer or such that sizes do not
+  /// overflow.
+  package func withBatch(_ batch: Int) -> Self {
+    var geometry = self
+    geometry.batch = batch
+    return geometry
+  }
 }
 
 // MARK: - Legal input sizes

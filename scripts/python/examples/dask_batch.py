@@ -4,10 +4,11 @@ on one machine.
     python dask_batch.py                       a cluster of two local processes
     python dask_batch.py tcp://HOST:8786       one that is there
 
-Each block of out_backprop's first dimension is one call; the filter is sent to
-each worker once.
+Each block of out_backprop's first dimension is one execution. The algorithm is
+chosen once, for the whole batch: each image then has the bits that it has there.
 """
 
+import functools
 import sys
 
 import dask.array as da
@@ -17,20 +18,36 @@ from dask.distributed import Client, LocalCluster
 import convolutions
 
 
+@functools.lru_cache
+def plan(batch, image, filter_sizes, output, **arguments):
+    """The plan of some images; every block of so many has the same."""
+    return convolutions.InputGradientPlan(
+        (batch, *image), filter_sizes, (batch, *output), **arguments)
+
+
 def gradient(block, filter, image, arguments):
     """The gradient of some images."""
-    return convolutions.conv2d_backprop_input(
-        [block.shape[0], *image], filter, block, **arguments)
+    return plan(
+        block.shape[0], image, filter.shape, block.shape[1:], **arguments
+    ).execute(filter, block)
 
 
 def conv2d_backprop_input(
         client, input_sizes, filter, out_backprop, **arguments):
-    """Lazily, on a dask array with blocks of whole images."""
-    chunks = (out_backprop.chunks[0], *((size,) for size in input_sizes[1:]))
+    """Lazily, on a dask array with blocks of whole images.
+
+    arguments: of a plan, as tuples.
+    """
+    batch, *image = input_sizes
+    arguments["dtype"] = out_backprop.dtype.name
+    whole = plan(
+        batch, tuple(image), filter.shape, out_backprop.shape[1:], **arguments)
+    arguments["algorithm"] = whole.algorithm
     [filter] = client.scatter([filter], broadcast=True)
     return da.map_blocks(
-        gradient, out_backprop, filter, list(input_sizes[1:]), arguments,
-        dtype=out_backprop.dtype, chunks=chunks,
+        gradient, out_backprop, filter, tuple(image), arguments,
+        dtype=out_backprop.dtype,
+        chunks=(out_backprop.chunks[0], *((size,) for size in image)),
         meta=np.empty((0,) * 4, out_backprop.dtype))
 
 
@@ -40,7 +57,7 @@ def main(address=None):
         [16, 56, 56, 64], [3, 3, 64, 64], [16, 56, 56, 64])
     filter = draw.standard_normal(filter_sizes, np.float32)
     output = draw.standard_normal(output_sizes, np.float32)
-    arguments = {"strides": [1, 1, 1, 1], "padding": "SAME"}
+    arguments = {"padding": "SAME"}
     cluster = address or LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None)
     with Client(cluster) as client:
@@ -50,8 +67,9 @@ def main(address=None):
         result = lazy.compute()
     if not address:
         cluster.close()
-    whole = convolutions.conv2d_backprop_input(
-        sizes, filter, output, **arguments)
+    whole = convolutions.InputGradientPlan(
+        sizes, filter_sizes, output_sizes, **arguments
+    ).execute(filter, output)
     equal = result.tobytes() == whole.tobytes()
     print(f"{lazy.npartitions} blocks, "
           f"{'the same bits' if equal else 'other bits'} as on one machine")

@@ -57,6 +57,7 @@ def test_plans(problem):
                   accuracy="tight", workspace_limit=1 << 30),
             problem.results()):
         assert plan.result_sizes == expected.shape and "direct" in str(plan)
+        assert plan.algorithm == "direct"
         out = np.full(expected.shape, np.nan)
         assert plan.execute(first, second, out) is out
         np.testing.assert_array_equal(out, expected)

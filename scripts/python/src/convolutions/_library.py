@@ -58,6 +58,7 @@ def _load():
         ("plan_destroy", None, [c_void_p]),
         ("plan_describe", c_size_t, [c_void_p, c_char_p, c_size_t]),
         ("plan_result_sizes", None, [c_void_p, POINTER(c_int64)]),
+        ("plan_algorithm", c_int32, [c_void_p]),
         ("plan_workspace_size", c_size_t, [c_void_p]),
         ("plan_prepared_filter_size", c_size_t, [c_void_p]),
         ("plan_prepare_filter", c_int32,

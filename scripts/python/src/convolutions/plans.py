@@ -153,6 +153,8 @@ class _Plan:
         library.conv_plan_result_sizes(self._handle, sizes)
         self.result_sizes = tuple(sizes)
         self.dtype = name
+        self.algorithm = list(ALGORITHMS)[
+            library.conv_plan_algorithm(self._handle)]
         self.workspace_size = library.conv_plan_workspace_size(self._handle)
         given = {
             "filter": filter_sizes, "input": input_sizes,
