@@ -17,3 +17,13 @@ echo '#include "convolutions.h"' >"$folder/header.cpp"
   Tests/CInterfaceTests/interface_test.c -o "$folder/interface_test" \
   -L "$library" -lConvolutionsC -lm -pthread -Wl,-rpath,"$library"
 "$folder/interface_test"
+
+# The documentation's program.
+page=Sources/Convolutions/Convolutions.docc/FromC.md
+awk '/^```/ { inside = 0 } inside; /^```c$/ { inside = 1 }' $page \
+  >"$folder/program.c"
+"$tools/clang" -std=c11 "${strict[@]}" "$folder/program.c" \
+  -o "$folder/program" -L "$library" -lConvolutionsC -Wl,-rpath,"$library"
+printed="$("$folder/program")"
+grep -q "^prints \`${printed% }\`" $page \
+  || { echo "the program of $page prints $printed"; exit 1; }

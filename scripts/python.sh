@@ -2,32 +2,44 @@
 # Builds the C interface, installs the Python package into an environment of its
 # own (.build/python), and tests it there. Arguments go to pytest.
 #
-#   scripts/python.sh                     every test that needs no TensorFlow
-#   scripts/python.sh --tensorflow        and beside TensorFlow
-#   scripts/python.sh --install           the environment and its packages alone
+#   scripts/python.sh               build, install, test
+#   scripts/python.sh --install     the environment and its packages alone
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Some of PyTorch's builds are for CPUs alone, and much smaller.
-packages=(numpy ml_dtypes pytest scikit-learn 'dask[distributed]')
 install=no
-while [ $# -gt 0 ]; do
-  case "$1" in
-    --tensorflow) packages+=(tensorflow-cpu); shift ;;
-    --install) install=yes; shift ;;
-    *) break ;;
-  esac
-done
+if [ "${1:-}" = --install ]; then
+  install=yes
+  shift
+fi
 
 environment=.build/python
 python=$environment/bin/python
 say() { printf 'python: %s\n' "$*" >&2; }
 [ -x $python ] || python3 -m venv $environment
-say "installing ${packages[*]} torch"
-$python -m pip install --quiet "${packages[@]}" >&2
-$python -c 'import torch' 2>/dev/null \
-  || $python -m pip install --quiet 'torch==2.13.0+cpu' >&2 2>/dev/null \
-  || $python -m pip install --quiet torch >&2
+# The first build of a package that there is for this system: those for CPUs alone
+# are smaller.
+need() {
+  local package="$1"
+  shift
+  $python -c "
+import importlib.util, sys
+sys.exit(not importlib.util.find_spec('$package'))" && return
+  local requirement
+  for requirement in "$@"; do
+    say "installing $requirement"
+    if $python -m pip install --quiet "$requirement" >&2; then return 0; fi
+  done
+  return 1
+}
+need numpy numpy
+need ml_dtypes ml_dtypes
+need pytest pytest
+need sklearn scikit-learn
+need distributed 'dask[distributed]'
+need torch torch==2.13.0+cpu torch
+need tensorflow tensorflow-cpu tensorflow \
+  || say "no TensorFlow: nothing is compared with it"
 [ $install = no ] || exit 0
 
 say "building and installing the package"

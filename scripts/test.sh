@@ -10,6 +10,9 @@ unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 
 step "set-up"
 scripts/setup.sh --tests
+# Python's packages come while Swift builds.
+scripts/python.sh --install &
+packages=$!
 step "building"
 swift build --build-tests >&2
 swift build -c release --product convbench >&2
@@ -29,6 +32,7 @@ python3 scripts/npy_round_trip.py "$convbench"
 step "shards of a batch, under Open MPI"
 scripts/shards.sh "$convbench"
 step "Python package"
+wait $packages
 scripts/python.sh
 
 if grep -q avx2 /proc/cpuinfo 2>/dev/null; then

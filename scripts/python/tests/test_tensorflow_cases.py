@@ -86,7 +86,9 @@ def by_tensorflow(case, sizes, filter, output):
         return tf.compat.v1.nn.conv2d_backprop_input(
             sizes, filter, output, four(case["strides"]), padding_of(case),
             dilations=four(case["dilations"])).numpy()
-    except (tf.errors.UnimplementedError, tf.errors.InvalidArgumentError):
+    except tf.errors.OpError:
+        # Dilations and groups on some CPUs; two sizes, which its oneDNN kernel
+        # takes for the wrong ones.
         return None
 
 
