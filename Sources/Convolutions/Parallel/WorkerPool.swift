@@ -55,9 +55,22 @@ final class WorkerPool: @unchecked Sendable {
     lock = .allocate(capacity: 1)
     callArrived = .allocate(capacity: 1)
     helpersLeft = .allocate(capacity: 1)
+    initialize()
+    // A forked process has the caller's thread alone: it begins anew, with
+    // workers of its own.
+    pthread_atfork(
+      { pthread_mutex_lock(WorkerPool.shared.lock) },
+      { pthread_mutex_unlock(WorkerPool.shared.lock) },
+      { WorkerPool.shared.initialize() })
+  }
+
+  private func initialize() {
     pthread_mutex_init(lock, nil)
     pthread_cond_init(callArrived, nil)
     pthread_cond_init(helpersLeft, nil)
+    first = nil
+    workers = 0
+    demand = 0
   }
 
   /// Runs a call on the caller's thread and up to `threads - 1` workers, and

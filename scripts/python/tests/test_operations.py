@@ -1,5 +1,7 @@
 """The functions and the plans give what the definition does."""
 
+import os
+import signal
 import threading
 import time
 
@@ -113,6 +115,26 @@ def test_many_threads_on_one_plan():
         thread.join()
     assert not wrong
     assert len(plan._spaces) <= 8
+
+
+def test_forked_processes_compute():
+    """With threads of their own: those of the parent are not there."""
+    shape = (8, 28, 28, 32)
+    plan = convolutions.InputGradientPlan(
+        shape, (3, 3, 32, 32), shape, padding="SAME", threads=4)
+    filter = np.ones((3, 3, 32, 32), np.float32)
+    output = np.ones(shape, np.float32)
+    expected = plan.execute(filter, output)
+    process = os.fork()
+    if process == 0:
+        signal.alarm(60)
+        right = all(
+            np.array_equal(plan.execute(filter, output), expected)
+            for _ in range(100))
+        threads = len(os.listdir("/proc/self/task"))
+        os._exit(0 if right and threads >= 4 else 1)
+    assert os.waitpid(process, 0)[1] == 0
+    np.testing.assert_array_equal(plan.execute(filter, output), expected)
 
 
 def test_other_threads_run_meanwhile():

@@ -48,8 +48,13 @@ class Options(ctypes.Structure):
 def _load():
     name = ("libConvolutionsC.dylib" if sys.platform == "darwin"
             else "libConvolutionsC.so")
+    path = pathlib.Path(__file__).parent / name
+    if not path.exists():
+        raise ImportError(
+            f"{path} is missing: build it with 'swift build -c release "
+            "--product ConvolutionsC', then 'pip install ./scripts/python'")
     # CDLL lets other Python threads run while a function does.
-    library = ctypes.CDLL(str(pathlib.Path(__file__).parent / name))
+    library = ctypes.CDLL(str(path))
     message = [c_void_p, c_size_t]
     for function, result, arguments in [
         ("version", c_char_p, []),
