@@ -20,6 +20,7 @@ struct Table {
   /// What most runs keep the same, and the words for it in the caption.
   private static let settings:
     [(column: Column, caption: @Sendable (String) -> String)] = [
+      (Column(title: "op", isText: true) { $0.operation.rawValue }, { $0 }),
       (Column(title: "type", isText: true) { $0.type.rawValue }, { $0 }),
       (
         Column(title: "layout", isText: true) {

@@ -140,10 +140,10 @@ import Testing
     // What all rows share is said once.
     #expect(
       Table([try row(), other]).caption
-        .hasPrefix("f32, nhwc, standard accuracy; "))
+        .hasPrefix("input-gradient, f32, nhwc, standard accuracy; "))
     #expect(
       Table([try row()]).caption
-        .hasPrefix("f32, nhwc, 2 threads, standard accuracy; "))
+        .hasPrefix("input-gradient, f32, nhwc, 2 threads, standard accuracy; "))
   }
 
   @Test func meansOfEachGroup() throws {
