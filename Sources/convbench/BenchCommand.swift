@@ -14,14 +14,27 @@ struct BenchCommand: ParsableCommand {
   @OptionGroup
   var selection: ProblemSelection
 
-  @Option(name: .customLong("op"), help: "Operations.")
-  var operations = CommaList([ConvolutionOperation.inputGradient])
+  @Option(
+    help: ArgumentHelp(
+      "Problems of what CONVOLUTIONS_VERBOSE=1 or ONEDNN_VERBOSE=1 has printed "
+        + "instead, each once, in its operation, type and layout; "
+        + "- is standard input.", valueName: "log"))
+  var fromVerbose: String?
 
-  @Option(name: .customLong("dtype"), help: "Types of the scalars.")
-  var types = CommaList([ScalarType.float32])
+  @Option(
+    name: .customLong("op"),
+    help: "Operations (default: input-gradient, or the log's).")
+  var operations: CommaList<ConvolutionOperation>?
 
-  @Option(name: .customLong("layout"), help: "Orders of the dimensions.")
-  var layouts = CommaList([DataFormat.nhwc])
+  @Option(
+    name: .customLong("dtype"),
+    help: "Types of the scalars (default: f32, or the log's).")
+  var types: CommaList<ScalarType>?
+
+  @Option(
+    name: .customLong("layout"),
+    help: "Orders of the dimensions (default: nhwc, or the log's).")
+  var layouts: CommaList<DataFormat>?
 
   @Option(help: "Numbers of threads.")
   var threads = CommaList([ConvolutionOptions.availableProcessors])
@@ -60,10 +73,14 @@ struct BenchCommand: ParsableCommand {
     guard minTime.isFinite, minTime >= 0 else {
       throw ValidationError("'--min-time' must be a number of seconds.")
     }
+    if fromVerbose != nil, !selection.isEmpty {
+      throw ValidationError(
+        "'--from-verbose' takes the place of other problems.")
+    }
   }
 
   func run() throws {
-    let problems = try selection.chosen()
+    let cases = try self.cases()
     for path in [output, report].compactMap(\.self) {
       try checkWritable(path)
     }
@@ -71,12 +88,11 @@ struct BenchCommand: ParsableCommand {
     environment.warningLines.forEach(printError)
 
     let benchmark = Benchmark(
-      operations: operations.values, types: types.values,
-      layouts: layouts.values, threads: threads.values,
-      algorithms: algorithms.values, accuracies: accuracies.values,
+      threads: threads.values, algorithms: algorithms.values,
+      accuracies: accuracies.values,
       workspaceLimit: workspaceLimit, minimumTime: minTime)
-    let bar = ProgressBar("bench", total: benchmark.rowCount(problems))
-    let rows = try benchmark.run(problems, progress: bar.advance)
+    let bar = ProgressBar("bench", total: benchmark.rowCount(cases))
+    let rows = try benchmark.run(cases, progress: bar.advance)
     bar.finish()
 
     let result = Report(environment: environment, rows: rows)
@@ -93,6 +109,32 @@ struct BenchCommand: ParsableCommand {
       throw Failure.failed(
         "\(failures.count) of \(rows.count) rows failed verification: "
           + names.joined(separator: ", "))
+    }
+  }
+
+  /// The problems, each in every operation, type and layout asked for.
+  private func cases() throws -> [BenchCase] {
+    func cases(
+      _ problem: ProblemDescriptor, _ operation: ConvolutionOperation,
+      _ type: ScalarType, _ layout: DataFormat, _ logged: LoggedCalls?
+    ) -> [BenchCase] {
+      (operations?.values ?? [operation]).flatMap { operation in
+        (types?.values ?? [type]).flatMap { type in
+          (layouts?.values ?? [layout]).map { layout in
+            BenchCase(
+              problem: problem, operation: operation, type: type,
+              layout: layout, logged: logged)
+          }
+        }
+      }
+    }
+    if let fromVerbose {
+      return try VerboseLog.read(fromVerbose).problems.flatMap {
+        cases($0.named, $0.operation, $0.type, $0.layout ?? .nhwc, $0.calls)
+      }
+    }
+    return try selection.chosen().flatMap {
+      cases($0, .inputGradient, .float32, .nhwc, nil)
     }
   }
 

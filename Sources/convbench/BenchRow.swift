@@ -18,6 +18,8 @@ struct BenchRow: Sendable {
   var operation: ConvolutionOperation
   var type: ScalarType
   var geometry: Conv2DGeometry
+  /// What a log says, where the problem is from one.
+  var logged: LoggedCalls?
   var threads = 1
   /// What was asked for.
   var request = ConvolutionAlgorithm.automatic
@@ -108,7 +110,8 @@ extension BenchRow {
     "accuracy",
     "workspace_bytes", "min_ms", "median_ms", "iqr_ms", "prepare_ms", "gflops",
     "gemm_fraction", "direct_min_ms", "speedup_vs_direct", "max_error",
-    "relative_error", "direct_relative_error", "status", "reason",
+    "relative_error", "direct_relative_error", "status", "reason", "calls",
+    "logged_min_ms", "logged_total_ms",
   ]
 
   /// Every field under its key.
@@ -136,6 +139,9 @@ extension BenchRow {
       Field(directErrors?.relative),
       .text(status.rawValue),
       Field(reason),
+      Field(logged?.count),
+      Field(logged?.least),
+      Field(logged?.total),
     ]
     return zip(Self.keys, values).map { ($0, $1) }
   }

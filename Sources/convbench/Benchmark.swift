@@ -2,11 +2,18 @@ import ConvolutionTestSupport
 import Convolutions
 import Foundation
 
+/// A problem to measure, in one operation, type and layout.
+struct BenchCase {
+  var problem: ProblemDescriptor
+  var operation: ConvolutionOperation
+  var type: ScalarType
+  var layout: DataFormat
+  /// What a log says, where the problem is from one.
+  var logged: LoggedCalls?
+}
+
 /// Verifies and times problems, a row a combination.
 struct Benchmark {
-  var operations: [ConvolutionOperation]
-  var types: [ScalarType]
-  var layouts: [DataFormat]
   var threads: [Int]
   var algorithms: [ConvolutionAlgorithm]
   var accuracies: [Accuracy]
@@ -16,41 +23,31 @@ struct Benchmark {
 
   private static let seed: UInt64 = 1
 
-  func rowCount(_ problems: [ProblemDescriptor]) -> Int {
-    problems.count * operations.count * types.count * layouts.count
-      * threads.count
-      * algorithms.count * accuracies.count
+  func rowCount(_ cases: [BenchCase]) -> Int {
+    cases.count * threads.count * algorithms.count * accuracies.count
   }
 
   /// - Parameter progress: told after every row.
   func run(
-    _ problems: [ProblemDescriptor], progress: () -> Void
+    _ cases: [BenchCase], progress: () -> Void
   ) throws -> [BenchRow] {
-    var rows: [BenchRow] = []
-    for problem in problems {
-      for operation in operations {
-        for type in types {
-          for layout in layouts {
-            let row = BenchRow(
-              name: problem.name ?? "", shortProblem: problem.shortDescriptor,
-              operation: operation, type: type,
-              geometry: try problem.geometry(layout))
-            let group =
-              switch type {
-              case .float16: run(row, Float16.self, progress)
-              case .bfloat16: run(row, BFloat16.self, progress)
-              case .float32: run(row, Float.self, progress)
-              case .float64: run(row, Double.self, progress)
-              }
-            rows += group
-          }
-        }
+    try cases.flatMap { entry in
+      var row = BenchRow(
+        name: entry.problem.name ?? "",
+        shortProblem: entry.problem.shortDescriptor,
+        operation: entry.operation, type: entry.type,
+        geometry: try entry.problem.geometry(entry.layout))
+      row.logged = entry.logged
+      return switch entry.type {
+      case .float16: run(row, Float16.self, progress)
+      case .bfloat16: run(row, BFloat16.self, progress)
+      case .float32: run(row, Float.self, progress)
+      case .float64: run(row, Double.self, progress)
       }
     }
-    return rows
   }
 
-  /// The rows of one problem in one type and layout, from one set of data.
+  /// The rows of one case, from one set of data.
   private func run<Scalar: ConvolutionScalar>(
     _ template: BenchRow, _ type: Scalar.Type, _ progress: () -> Void
   ) -> [BenchRow] {

@@ -13,9 +13,11 @@ struct ProblemSelection: ParsableArguments {
   @Option(help: "File of descriptors, one a line; # begins a comment.")
   var file: String?
 
+  var isEmpty: Bool { problems.isEmpty && sets == nil && file == nil }
+
   /// What was chosen, in that order; the headline table without any choice.
   func chosen() throws -> [ProblemDescriptor] {
-    guard !problems.isEmpty || sets != nil || file != nil else {
+    if isEmpty {
       return try LayerSets.problems(set: "headline")
     }
     var chosen = try problems.map(LayerSets.problem)

@@ -64,6 +64,11 @@ struct Table {
     },
   ]
 
+  /// Where the problems are from a log: its best time.
+  private static let logged = Column(title: "logged") {
+    $0.logged?.least.map(readable)
+  }
+
   private static let status = Column(title: "status", isText: true) { row in
     row.reason.map { "\(row.status.rawValue): \($0)" } ?? row.status.rawValue
   }
@@ -86,6 +91,8 @@ struct Table {
       }
     }
     columns += Self.measured
+    let isLogged = rows.contains { $0.logged != nil }
+    if isLogged { columns.append(Self.logged) }
     if rows.contains(where: { $0.status != .ok }) {
       columns.append(Self.status)
     }
@@ -95,6 +102,7 @@ struct Table {
       + "direct: the direct kernel's best time, error: against float64, "
       + "relative, the largest over the largest result, and the direct "
       + "kernel's, which is a running sum"
+      + (isLogged ? ", logged: the log's best time" : "")
   }
 
   private func cells(_ row: BenchRow) -> [String] {
