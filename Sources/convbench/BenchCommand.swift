@@ -91,11 +91,21 @@ struct BenchCommand: ParsableCommand {
       threads: threads.values, algorithms: algorithms.values,
       accuracies: accuracies.values,
       workspaceLimit: workspaceLimit, minimumTime: minTime)
+    // Before and after: whatever disturbs the machine may pass.
+    func roofs(_ earlier: [Roof] = []) -> [Roof] {
+      guard format == .json || report != nil else { return [] }
+      return Roof.measure(
+        types: ScalarType.allCases.filter { type in
+          cases.contains { $0.type == type }
+        }, threads: threads.values, earlier: earlier)
+    }
+    let earlierRoofs = roofs()
     let bar = ProgressBar("bench", total: benchmark.rowCount(cases))
     let rows = try benchmark.run(cases, progress: bar.advance)
     bar.finish()
 
-    let result = Report(environment: environment, rows: rows)
+    let result = Report(
+      environment: environment, rows: rows, roofs: roofs(earlierRoofs))
     let text = try result.rendered(format)
     if let output {
       try write(text, to: output)

@@ -70,6 +70,13 @@ extension BenchRow {
     return finite(gflops * 1e9 / (gemmRate * Double(threads)))
   }
 
+  /// Bytes of the operands and the result, each of which must be moved once.
+  var byteCount: Double {
+    Double(type.byteCount)
+      * (Double(geometry.inputCount) + Double(geometry.filterCount)
+        + Double(geometry.outBackpropCount))
+  }
+
   var speedup: Double? {
     guard let timing, let directMinimum else { return nil }
     return finite(directMinimum / timing.minimum)
@@ -111,7 +118,8 @@ extension BenchRow {
     "workspace_bytes", "min_ms", "median_ms", "iqr_ms", "prepare_ms", "gflops",
     "gemm_fraction", "direct_min_ms", "speedup_vs_direct", "max_error",
     "relative_error", "direct_relative_error", "status", "reason", "calls",
-    "logged_min_ms", "logged_total_ms",
+    "logged_min_ms", "logged_total_ms", "flops", "bytes", "tolerance",
+    "request",
   ]
 
   /// Every field under its key.
@@ -142,6 +150,10 @@ extension BenchRow {
       Field(logged?.count),
       Field(logged?.least),
       Field(logged?.total),
+      .number(geometry.flops),
+      .number(byteCount),
+      .number(LayerCheck.tolerance(type)),
+      .text(request.rawValue),
     ]
     return zip(Self.keys, values).map { ($0, $1) }
   }

@@ -13,6 +13,8 @@ enum ReportFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
 struct Report {
   let environment: Environment
   let rows: [BenchRow]
+  /// Of the rows' types and numbers of threads, where they were measured.
+  var roofs: [Roof] = []
 
   /// The whole text, with a line break at its end.
   func rendered(_ format: ReportFormat) throws -> String {
@@ -70,7 +72,7 @@ extension Field {
 // MARK: - JSON
 
 extension Report: Encodable {
-  private var json: String {
+  var json: String {
     get throws {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [
@@ -103,6 +105,17 @@ extension Report: Encodable {
       try facts.encode(item.value, forKey: Key(stringValue: item.key))
     }
     try facts.encode(environment.warning, forKey: Key(stringValue: "warning"))
+    var roofList = root.nestedUnkeyedContainer(
+      forKey: Key(stringValue: "roofs"))
+    for roof in roofs {
+      var object = roofList.nestedContainer(keyedBy: Key.self)
+      try object.encode(roof.type.rawValue, forKey: Key(stringValue: "dtype"))
+      try object.encode(roof.threads, forKey: Key(stringValue: "threads"))
+      try object.encode(
+        roof.gemmRate / 1e9, forKey: Key(stringValue: "gemm_gflops"))
+      try object.encode(
+        roof.bandwidth / 1e9, forKey: Key(stringValue: "memory_gbytes"))
+    }
     var list = root.nestedUnkeyedContainer(forKey: Key(stringValue: "rows"))
     for row in rows {
       var object = list.nestedContainer(keyedBy: Key.self)

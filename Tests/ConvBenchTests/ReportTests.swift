@@ -44,9 +44,10 @@ import Testing
   }
 
   private func rendered(
-    _ format: ReportFormat, _ rows: [BenchRow]
+    _ format: ReportFormat, _ rows: [BenchRow], roofs: [Roof] = []
   ) throws -> String {
-    try Report(environment: Self.environment, rows: rows).rendered(format)
+    try Report(environment: Self.environment, rows: rows, roofs: roofs)
+      .rendered(format)
   }
 
   @Test func derivedFigures() throws {
@@ -81,7 +82,7 @@ import Testing
     let text = try rendered(.json, [row(), unsupported()])
     let root = try #require(
       JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
-    #expect(Set(root.keys) == ["environment", "rows"])
+    #expect(Set(root.keys) == ["environment", "roofs", "rows"])
     let facts = try #require(root["environment"] as? [String: Any])
     #expect(facts["cpu"] as? String == "Some \"CPU\"")
     let rows = try #require(root["rows"] as? [[String: Any]])
@@ -94,6 +95,30 @@ import Testing
     #expect(rows[1]["status"] as? String == "unsupported")
     #expect(rows[1]["min_ms"] is NSNull)
     #expect(rows[1]["algorithm"] as? String == "groups")
+  }
+
+  @Test func roofs() throws {
+    let text = try rendered(
+      .json, [],
+      roofs: [
+        Roof(type: .bfloat16, threads: 2, gemmRate: 2.5e11, bandwidth: 4e10)
+      ])
+    let root = try #require(
+      JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    let roof = try #require((root["roofs"] as? [[String: Any]])?.first)
+    #expect(roof["dtype"] as? String == "bf16")
+    #expect(roof["threads"] as? Int == 2)
+    #expect(roof["gemm_gflops"] as? Double == 250)
+    #expect(roof["memory_gbytes"] as? Double == 40)
+  }
+
+  @Test func betterRoofCounts() {
+    let fast = Roof(type: .float32, threads: 1, gemmRate: 1e30, bandwidth: 1)
+    let roofs = Roof.measure(
+      types: [.float32, .float16], threads: [1, 4096], earlier: [fast])
+    #expect(roofs.count == 4)
+    #expect(roofs.allSatisfy { $0.gemmRate > 0 && $0.bandwidth > 1 })
+    #expect(roofs[0].gemmRate == 1e30 && roofs[1].gemmRate < 1e30)
   }
 
   @Test func infiniteErrorIsStillJSON() throws {
@@ -111,9 +136,13 @@ import Testing
       lines[2].hasPrefix(
         "\"a,\"\"b\"\"|c\",mb1ic2ih8iw8oc4oh8ow8kh3kw3sh1sw1dh0dw0ph1pw1,"
           + "input-gradient,f32,nhwc,2,column,standard,2048,1.0,2.0,1.0,0.5,"
-          + "0.009216,0.5,4.0,4.0,1e-07,2e-07,4e-07,ok,,,,")
+          + "0.009216,0.5,4.0,4.0,1e-07,2e-07,4e-07,ok,,,,,9216.0,1824.0,1.52587890625e-05,auto"
+      )
     )
-    #expect(lines[3].hasSuffix(",,,,,,,,,,,,unsupported,it is not 1x1,,,"))
+    #expect(
+      lines[3].hasSuffix(
+        ",,,,,,,,,,,,unsupported,it is not 1x1,,,,9216.0,1824.0,1.52587890625e-05,groups"
+      ))
     #expect(lines[4].hasPrefix("# geometric means: "))
   }
 

@@ -1,6 +1,7 @@
 // The one place that speaks to OpenBLAS, or to another CBLAS in its place.
 
 internal import COpenBLAS
+internal import Dispatch
 
 extension Float {
   static func multiply(
@@ -70,45 +71,53 @@ public enum BLASRuntime {
   static let core = BLASCore(
     name: coreName, configuration: configuration)
 
-  /// The rate of the linked GEMM on one square product, for comparison.
+  /// The rate of the linked GEMM on square products, for comparison.
   ///
   /// - Parameters:
   ///   - size: rows, columns and depth, at least 1.
   ///   - repetitions: products timed, the best counts.
-  /// - Returns: operations a second; one thread.
+  ///   - threads: how many products run at a time, each on one thread, as the
+  ///     engine's do; no more than there are processors.
+  /// - Returns: operations a second; of all threads.
   package static func gemmRate<Scalar: ConvolutionScalar>(
-    _ type: Scalar.Type, size: Int = 768, repetitions: Int = 5
+    _ type: Scalar.Type, size: Int = 768, repetitions: Int = 5,
+    threads: Int = 1
   ) -> Double {
-    Scalar.scalarType == .float64
-      ? measuredRate(Double.self, size: size, repetitions: repetitions)
-      : measuredRate(Float.self, size: size, repetitions: repetitions)
+    let threads = min(threads, ConvolutionOptions.availableProcessors)
+    return Scalar.scalarType == .float64
+      ? measuredRate(Double.self, size, repetitions, threads)
+      : measuredRate(Float.self, size, repetitions, threads)
   }
 
   private static func measuredRate<Scalar: ComputeScalar>(
-    _ type: Scalar.Type, size: Int, repetitions: Int
+    _ type: Scalar.Type, _ size: Int, _ repetitions: Int, _ threads: Int
   ) -> Double {
     let count = size * size
-    let memory = UnsafeMutablePointer<Scalar>.allocate(capacity: 3 * count)
+    nonisolated(unsafe) let memory = UnsafeMutablePointer<Scalar>.allocate(
+      capacity: 3 * count * threads)
     defer { memory.deallocate() }
-    for index in 0..<3 * count {
+    for index in 0..<3 * count * threads {
       memory[index] = Scalar.rounded(Double(index % 17) / 16)
     }
     var best = Duration.seconds(1 << 20)
     SingleThreadedBLAS.shared.enter()
-    SingleThreadedBLAS.shared.acquireBuffer()
     for _ in 0..<repetitions {
       best = min(
         best,
         ContinuousClock().measure {
-          Scalar.multiply(
-            rows: size, columns: size, depth: size, memory, stride: size,
-            memory + count, stride: size, accumulate: false,
-            into: memory + 2 * count, stride: size)
+          DispatchQueue.concurrentPerform(iterations: threads) { thread in
+            SingleThreadedBLAS.shared.acquireBuffer()
+            let memory = memory + 3 * count * thread
+            Scalar.multiply(
+              rows: size, columns: size, depth: size, memory, stride: size,
+              memory + count, stride: size, accumulate: false,
+              into: memory + 2 * count, stride: size)
+            SingleThreadedBLAS.shared.releaseBuffer()
+          }
         })
     }
-    SingleThreadedBLAS.shared.releaseBuffer()
     SingleThreadedBLAS.shared.leave()
-    return 2 * Double(size) * Double(count) / (best / .seconds(1))
+    return 2 * Double(size * threads) * Double(count) / (best / .seconds(1))
   }
 }
 
