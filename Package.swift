@@ -44,7 +44,8 @@ let package = Package(
       dependencies: [
         "Convolutions", "ConvolutionTestSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ]),
+      ],
+      resources: [.embedInCode("ReportPage")]),
     .executableTarget(
       name: "digits",
       dependencies: [

@@ -64,14 +64,24 @@ struct BenchCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Where to write a page for a browser too.", valueName: "file.html"))
+      "Where to write a page for a browser too: rooflines, bars, errors; needs "
+        + "Python with matplotlib.", valueName: "file.html"))
   var report: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "What scripts/peers.py --json has written, for the page.",
+      valueName: "file.json"))
+  var peers: String?
 
   func validate() throws {
     try checkThreads(threads.values)
     try checkWorkspaceLimit(workspaceLimit)
     guard minTime.isFinite, minTime >= 0 else {
       throw ValidationError("'--min-time' must be a number of seconds.")
+    }
+    if peers != nil, report == nil {
+      throw ValidationError("'--peers' goes with '--report' only.")
     }
     if fromVerbose != nil, !selection.isEmpty {
       throw ValidationError(
@@ -84,6 +94,7 @@ struct BenchCommand: ParsableCommand {
     for path in [output, report].compactMap(\.self) {
       try checkWritable(path)
     }
+    let reportPage = try report.map { _ in try ReportPage(peers: peers) }
     let environment = Environment.current()
     environment.warningLines.forEach(printError)
 
@@ -108,11 +119,13 @@ struct BenchCommand: ParsableCommand {
       environment: environment, rows: rows, roofs: roofs(earlierRoofs))
     let text = try result.rendered(format)
     if let output {
-      try write(text, to: output)
+      try write(Data(text.utf8), to: output)
     } else {
       print(text, terminator: "")
     }
-    if let report { try write(HTMLReport(report: result).text, to: report) }
+    if let report, let reportPage {
+      try write(reportPage.page(of: result.json), to: report)
+    }
     let failures = rows.filter { $0.status == .failed }
     if !failures.isEmpty {
       let names = failures.map { $0.name.isEmpty ? $0.shortProblem : $0.name }
@@ -148,9 +161,9 @@ struct BenchCommand: ParsableCommand {
     }
   }
 
-  private func write(_ text: String, to path: String) throws {
+  private func write(_ data: Data, to path: String) throws {
     do {
-      try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+      try data.write(to: URL(fileURLWithPath: path))
     } catch {
       throw Failure.failed("cannot write \(path)")
     }

@@ -129,8 +129,9 @@ import Testing
     #expect(headline.output == lines.dropFirst().joined(separator: "\n") + "\n")
   }
 
-  /// A page on its own: nothing fetched, nothing of the input unescaped.
-  @Test func pageForABrowser() throws {
+  /// `scripts/report_test.py` looks at the page.
+  @Test(.enabled(if: (try? ReportPage(peers: nil)) != nil))
+  func pageForABrowser() throws {
     let folder = try TemporaryFolder()
     let page = folder.path("page.html")
     let run = try Run([
@@ -142,12 +143,34 @@ import Testing
     #expect(text.hasPrefix("<!DOCTYPE html>"))
     #expect(text.contains("&lt;a&gt;&amp;"))
     #expect(!text.contains("<a>") && !text.contains("http"))
-    #expect(text.contains("geometric means"))
-    let missing = folder.path("none/page.html")
+    // A file of other libraries' times that is none.
     let refused = try Run([
-      "bench", "mb1ic2ih4oc3kh3ph1", "--report", missing,
+      "bench", Self.problem, "--report", folder.path("other.html"), "--peers",
+      page,
     ])
-    #expect(refused.status == 1)
+    #expect(refused.status == 1 && refused.output.isEmpty)
+    #expect(refused.errors.contains("page.html: it is not JSON"))
+    #expect(try folder.contents() == ["page.html"])
+  }
+
+  /// What a page needs is looked for before anything is measured.
+  @Test func pageThatCannotBeMade() throws {
+    let folder = try TemporaryFolder()
+    for (page, python, words) in [
+      ("none/page.html", "python3", "cannot write"),
+      ("page.html", "/none", "needs Python with matplotlib"),
+      ("page.html", "false", "it ended early"),
+    ] {
+      let run = try Run(
+        ["bench", Self.problem, "--report", folder.path(page)],
+        environment: ["CONVOLUTIONS_PYTHON": python])
+      #expect(run.status == 1 && run.output.isEmpty)
+      #expect(run.errors.contains(words), "\(run.errors)")
+      #expect(run.errors.split(separator: "\n").count == 1)
+    }
+    #expect(try folder.contents().isEmpty)
+    let peers = try Run(["bench", Self.problem, "--peers", "x"])
+    #expect(peers.status == 2)
   }
 
   @Test func problemsWithoutWork() throws {
