@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sets up and runs every test: the unit tests and the verification, with
 # OpenBLAS as it finds the CPU and on its AVX2 kernels, the .npy round trip, the
-# C interface, the Python package, shards under Open MPI, and the documentation.
+# report in a browser, the C interface, the Python package, shards under Open MPI,
+# and the documentation.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -29,6 +30,8 @@ step "C interface"
 scripts/c_interface.sh
 step ".npy round trip"
 python3 scripts/npy_round_trip.py "$convbench"
+step "report"
+python3 scripts/report_test.py "$convbench"
 step "shards of a batch, under Open MPI"
 scripts/shards.sh "$convbench"
 step "Python package"
