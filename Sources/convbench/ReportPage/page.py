@@ -51,8 +51,8 @@ def page(results, peers):
         f"verification.</p>" if failed else "",
         environment(results, peers),
         *(section(group, results, peers) for group in results.groups),
-        table(results, peers), "</body>", "</html>", ""]
-    return "\n".join(filter(None, parts[:-1])) + "\n"
+        table(results, peers), "</body>", "</html>"]
+    return "\n".join(filter(None, parts)) + "\n"
 
 
 def environment(results, peers):
