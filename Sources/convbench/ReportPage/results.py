@@ -100,7 +100,11 @@ class Row:
 
     @property
     def title(self):
-        return self.name or short_problem(self.problem)
+        words = [self.name]
+        # A problem of a log has the number of its calls for a name.
+        if not self.name or self.calls is not None:
+            words.append(short_problem(self.problem))
+        return " ".join(filter(None, words))
 
     @property
     def intensity(self):
