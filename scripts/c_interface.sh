@@ -1,11 +1,20 @@
 #!/usr/bin/env bash
 # Builds the C interface, and checks it from C: the header in C11 and in C++,
 # then Tests/CInterfaceTests, which calls every function.
+#
+#   scripts/c_interface.sh             as it is
+#   scripts/c_interface.sh --address   under the address sanitizer
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-swift build -c release --product ConvolutionsC >&2
-library="$(swift build -c release --show-bin-path)"
+build=(-c release)
+sanitizer=()
+if [ "${1:-}" = --address ]; then
+  build=(--scratch-path .build/address --sanitize=address)
+  sanitizer=(-fsanitize=address)
+fi
+swift build "${build[@]}" --product ConvolutionsC >&2
+library="$(swift build "${build[@]}" --show-bin-path)"
 tools="$(dirname "$(readlink -f "$(command -v swift)")")"
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
@@ -13,10 +22,11 @@ trap 'rm -rf "$folder"' EXIT
 strict=(-Wall -Wextra -Wpedantic -Werror -I Sources/CConvolutions)
 echo '#include "convolutions.h"' >"$folder/header.cpp"
 "$tools/clang++" "${strict[@]}" -fsyntax-only "$folder/header.cpp"
-"$tools/clang" -std=c11 -O1 "${strict[@]}" \
+"$tools/clang" -std=c11 -O1 "${strict[@]}" ${sanitizer[@]+"${sanitizer[@]}"} \
   Tests/CInterfaceTests/interface_test.c -o "$folder/interface_test" \
   -L "$library" -lConvolutionsC -lm -pthread -Wl,-rpath,"$library"
 "$folder/interface_test"
+[ ${#sanitizer[@]} -eq 0 ] || exit 0
 
 # The documentation's program.
 page=Sources/Convolutions/Convolutions.docc/FromC.md

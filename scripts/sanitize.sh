@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the library's unit tests under the sanitizers, with 0 findings to expect:
 #
-#   address     Swift and C: memory that is not ours, used late, or leaked
+#   address     Swift, C and the C interface: memory that is not ours, used
+#               late, or leaked
 #   thread      Swift and C: data races
 #   undefined   the C kernels: undefined behaviour
 #
@@ -63,6 +64,10 @@ for sanitizer in "${sanitizers[@]}"; do
   echo "$sanitizer: $findings findings, exit status $status;" \
     "$((built - start)) s to build, $((SECONDS - built)) s to run:" \
     "$(grep '^[^ ]* Test run with' "$output" || echo 'no end')"
+  if [ "$sanitizer" = address ]; then
+    # The C interface, its leaks too.
+    scripts/c_interface.sh --address 2>/dev/null || status=$?
+  fi
   if [ "$status" -eq 0 ] && [ "$findings" -eq 0 ]; then
     clean=$((clean + 1))
   else
