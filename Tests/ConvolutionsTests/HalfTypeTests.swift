@@ -1,6 +1,7 @@
 import ConvolutionTestSupport
-import Convolutions
 import Testing
+
+@testable import Convolutions
 
 @Suite struct HalfTypeTests {
   /// Sums of `terms` in one element, through every algorithm that can.
@@ -184,9 +185,15 @@ import Testing
   }
 
   @Test func everyNaNStaysOne() {
-    for payload in [UInt32(1), 0x8000, 0xFFFF, 0x3F_FFFF, 0x40_0000] {
-      for sign in [UInt32(0), 1 << 31] {
-        let value = BFloat16(Float(bitPattern: 0x7F80_0000 | payload | sign))
+    let payloads: [UInt32] = [
+      1, 0x8000, 0xFFFF, 0x3F_FFFF, 0x40_0000, 0x7F_FFFF,
+    ]
+    for sign in [UInt32(0), 1 << 31] {
+      let values = payloads.map { Float(bitPattern: 0x7F80_0000 | $0 | sign) }
+      // And as the kernels round.
+      var narrowed = [BFloat16](repeating: .init(0), count: values.count)
+      BFloat16.narrow(values, to: &narrowed, count: values.count)
+      for value in values.map({ BFloat16($0) }) + narrowed {
         #expect(value.isNotANumber)
         #expect(value.bitPattern >> 15 == UInt16(sign >> 31))
       }
