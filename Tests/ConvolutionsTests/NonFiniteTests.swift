@@ -1,6 +1,7 @@
 import ConvolutionTestSupport
-import Convolutions
 import Testing
+
+@testable import Convolutions
 
 /// One NaN or infinity among the data: the results that it reaches are not
 /// finite, and no others.
@@ -106,5 +107,27 @@ import Testing
     #expect(result.count { $0 == .infinity } == 2 * 5 * 4 * 9)
     #expect(
       result.count { $0.bitPattern == 0 } == result.count - 2 * 5 * 4 * 9)
+  }
+
+  /// Every place of a list of any length is looked at.
+  @Test func everyPlaceIsSeen() {
+    func check<Compute: ComputeScalar & BinaryFloatingPoint>(
+      _ type: Compute.Type
+    ) {
+      for count in 0..<50 {
+        var numbers = [Compute](
+          repeating: .greatestFiniteMagnitude, count: count)
+        #expect(Compute.areFinite(numbers, count: count))
+        for place in 0..<count {
+          for wrong in [Compute.nan, .infinity, -.infinity] {
+            numbers[place] = wrong
+            #expect(!Compute.areFinite(numbers, count: count))
+          }
+          numbers[place] = -1
+        }
+      }
+    }
+    check(Float.self)
+    check(Double.self)
   }
 }
