@@ -350,4 +350,20 @@ import Testing
     #expect(times[0] > .zero)
     #expect(times[1] > times[0] * 4)
   }
+
+  /// Tilings look for the largest band that fits, of any number of rows.
+  @Test func largestThatFits() {
+    for most in 0..<40 {
+      for limit in 0..<45 {
+        #expect(
+          largest(upTo: most) { $0 <= limit } == max(1, min(most, limit)))
+      }
+    }
+    var looks = 0
+    let found = largest(upTo: .max) {
+      looks += 1
+      return $0 <= 1 << 40
+    }
+    #expect(found == 1 << 40 && looks < 64)
+  }
 }

@@ -68,14 +68,12 @@ struct GatherTiling: Sendable, Hashable {
     let width = max(1, map.resultWidth)
     let height = max(1, map.resultHeight)
     let strideRows = min(height, map.vertical.stride)
-    var rows = strideRows
     let most = Double((128 << 10) / computeByteCount)
-    while rows + strideRows <= ceilDivide(height, 4),
-      Self.copiedScalars(map, bandRows: rows + strideRows) <= most
-    {
-      rows += strideRows
-    }
-    bandRows = rows
+    bandRows =
+      strideRows
+      * largest(upTo: ceilDivide(height, 4) / strideRows) {
+        Self.copiedScalars(map, bandRows: $0 * strideRows) <= most
+      }
 
     // More pixels where the filter is read from beyond the L2 cache.
     let filter = all * channels * computeByteCount
@@ -83,7 +81,7 @@ struct GatherTiling: Sendable, Hashable {
     let room = max(bytes / computeByteCount / deepest, 12)
     let there =
       mergesRows
-      ? rows * width
+      ? bandRows * width
       : ceilDivide(width, min(width, map.horizontal.stride))
     pixels = max(1, min(room, 96, there))
   }

@@ -31,21 +31,17 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
     let together = nhwc ? max(1, min(map.groups, 16 / perGroup)) : 1
     // A copy stays in the L2 cache, and so do the planes of the result that are
     // transposed; and there are some tasks where there is work for them.
-    var rows = stride
-    while rows < height {
-      let next = rows + stride
-      let work = next * map.resultWidth * perGroup
+    let strides = largest(upTo: ceilDivide(height, stride)) { strides in
+      let rows = strides * stride
+      let work = rows * map.resultWidth * perGroup
       let scalars = max(
-        Self.copiedScalars(map, bandRows: next),
+        Self.copiedScalars(map, bandRows: rows),
         nhwc ? Double(work * together) : 0)
-      let tasks = map.batch * map.groups * ceilDivide(height, next)
-      if scalars > Self.mostCopiedScalars / 4 || (tasks < 16 && work > 1 << 14)
-      {
-        break
-      }
-      rows = next
+      let tasks = map.batch * map.groups * ceilDivide(height, rows)
+      return scalars <= Self.mostCopiedScalars / 4
+        && (tasks >= 16 || work <= 1 << 14)
     }
-    bandRows = min(rows, height)
+    bandRows = min(strides * stride, height)
     bandCount = ceilDivide(map.resultHeight, bandRows)
     let group = bandRows * map.resultWidth * perGroup
     groupsPerTask =

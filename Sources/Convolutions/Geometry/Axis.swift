@@ -24,3 +24,16 @@ func floorDivide(_ numerator: Int, _ denominator: Int) -> Int {
   let quotient = numerator / denominator
   return numerator % denominator < 0 ? quotient - 1 : quotient
 }
+
+/// The largest number from 1 on, up to `most`, that fits, where every smaller one
+/// does too; 1 if none.
+///
+/// - Complexity: O(log `most`) looks.
+func largest(upTo most: Int, fits: (Int) -> Bool) -> Int {
+  var (good, most) = (1, max(1, most))
+  while good < most {
+    let middle = most - (most - good) / 2
+    if fits(middle) { good = middle } else { most = middle - 1 }
+  }
+  return good
+}
