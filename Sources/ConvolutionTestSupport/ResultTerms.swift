@@ -122,6 +122,8 @@ package struct ResultTerms: Sendable {
   @inline(__always)
   package func forEachRun(of place: Int, _ body: (Run) -> Void) {
     let g = geometry
+    // A filter has input channels even where the input has none.
+    guard g.inputChannels > 0 else { return }
     let inputPlane = g.inputHeight * g.inputWidth
     let outputPlane = g.outputHeight * g.outputWidth
     let (row, column) = rowAndColumn(place)
@@ -163,7 +165,6 @@ package struct ResultTerms: Sendable {
         }
       }
     case .filterGradient:
-      guard g.inputChannels > 0 else { return }
       let co = place % g.outputChannels
       let k = place / g.outputChannels % cinPerGroup
       let ci = co / coutPerGroup * cinPerGroup + k
