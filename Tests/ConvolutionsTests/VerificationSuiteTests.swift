@@ -32,6 +32,30 @@ import Testing
     #expect(summary.worst.isEmpty == (suite != .bound))
   }
 
+  /// Problems without channels have no place for a number that is not finite.
+  @Test(
+    arguments: VerificationSuite.allCases.filter { $0 != .geometry },
+    ConvolutionOperation.allCases)
+  func emptyProblems(
+    _ suite: VerificationSuite, _ operation: ConvolutionOperation
+  ) throws {
+    guard suite != .algebra || operation == .inputGradient else { return }
+    for (inputs, outputs) in [(4, 0), (0, 4), (0, 0)] {
+      let geometry = try Conv2DGeometry(
+        inputSizes: [2, 5, 6, inputs], filterSizes: [3, 3, 2, outputs],
+        padding: .same)
+      for seed in UInt64(0)..<24 {
+        let outcome = VerificationSuite.run(
+          VerificationCase(
+            suite: suite, operation: operation, geometry: geometry,
+            type: .float32, algorithm: .automatic, threads: 1, seed: seed))
+        if case .failed(let difference) = outcome {
+          Issue.record("\(inputs), \(outputs), \(seed): \(difference)")
+        }
+      }
+    }
+  }
+
   @Test func summaryFollowsFromSeed() {
     func run(_ seed: UInt64) -> String {
       let summary = VerificationSuite.exact.run(

@@ -82,7 +82,7 @@ struct SpecialProblem<Scalar: TestScalar>: VerificationProblem {
     var second = seconds.map { Scalar(rounding: $0, exponent: left) }
     var reached = [Int64](
       repeating: 0, count: geometry.count(of: operation.result))
-    if kind == .notFinite, !seconds.isEmpty {
+    if kind == .notFinite, !firsts.isEmpty, !seconds.isEmpty {
       // Where it reaches: the sums of an indicator against ones.
       let value = generator.pick([
         Scalar.notANumber, .infinity,
