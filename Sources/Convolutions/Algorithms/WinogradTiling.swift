@@ -272,7 +272,8 @@ struct WinogradPhase: Sendable, Hashable {
     let beyond = max(0, 1 - Double(1 << 20) / Double(max(1, bytes)))
     let lines = 1.1 * Double(rows.inputs + columns.inputs)
     let transform =
-      Double(tiles * products * (depth + width)) * (lines + 30 * beyond)
+      Double(tiles) * Double(products * (depth + width))
+      * (lines + 30 * beyond)
     // Of a filter that is prepared for some calls at a time.
     let preparation = weights * 24
     return multiplication + transform + preparation
