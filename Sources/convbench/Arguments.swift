@@ -29,65 +29,71 @@ extension CommaList: Sendable where Element: Sendable {}
 
 // MARK: - The library's enumerations
 
-extension ScalarType: ExpressibleByArgument {
-  /// Takes NumPy's and TensorFlow's names beside this package's short ones.
-  public init?(argument: String) {
-    switch argument.lowercased() {
-    case "f16", "float16", "half": self = .float16
-    case "bf16", "bfloat16": self = .bfloat16
-    case "f32", "float32", "float": self = .float32
-    case "f64", "float64", "double": self = .float64
-    default: return nil
-    }
-  }
-
-  public var defaultValueDescription: String { rawValue }
-  public static var allValueStrings: [String] { ["f32", "f64", "f16", "bf16"] }
+/// A choice between names, in any case of the letters; what an error lists is
+/// what is read.
+public protocol NamedArgument: ExpressibleByArgument, CaseIterable,
+  RawRepresentable
+where RawValue == String {
+  /// The name that is written.
+  var argumentName: String { get }
+  /// Other names that are read.
+  static var otherNames: KeyValuePairs<String, Self> { get }
 }
 
-extension DataFormat: ExpressibleByArgument {
-  public init?(argument: String) {
-    self.init(rawValue: argument.uppercased())
+extension NamedArgument {
+  private static var names: [(name: String, value: Self)] {
+    allCases.map { ($0.argumentName, $0) } + otherNames.map { ($0, $1) }
   }
 
+  public init?(argument: String) {
+    let name = argument.lowercased()
+    let found = Self.names.first { $0.name.lowercased() == name }
+    guard let found else { return nil }
+    self = found.value
+  }
+
+  public var argumentName: String { rawValue }
+  public static var otherNames: KeyValuePairs<String, Self> { [:] }
+
+  public var defaultValueDescription: String { argumentName }
+  public static var allValueStrings: [String] { names.map(\.name) }
+  public static var allValueDescriptions: [String: String] { [:] }
+}
+
+extension ScalarType: NamedArgument {
+  /// NumPy's and TensorFlow's.
+  public static var otherNames: KeyValuePairs<String, ScalarType> {
+    [
+      "float16": .float16, "half": .float16, "bfloat16": .bfloat16,
+      "float32": .float32, "float": .float32, "float64": .float64,
+      "double": .float64,
+    ]
+  }
+}
+
+extension DataFormat: NamedArgument {
   /// The name in tables and on the command line.
   var layoutName: String { rawValue.lowercased() }
 
-  public var defaultValueDescription: String { layoutName }
-  public static var allValueStrings: [String] { allCases.map(\.layoutName) }
+  public var argumentName: String { layoutName }
 }
 
-extension ConvolutionAlgorithm: ExpressibleByArgument {
-  public init?(argument: String) {
-    self.init(rawValue: argument == "automatic" ? "auto" : argument)
+extension ConvolutionAlgorithm: NamedArgument {
+  public static var otherNames: KeyValuePairs<String, ConvolutionAlgorithm> {
+    ["automatic": .automatic]
   }
-
-  public var defaultValueDescription: String { rawValue }
-  public static var allValueStrings: [String] { allCases.map(\.rawValue) }
 }
 
-extension ConvolutionOperation: ExpressibleByArgument {
-  /// Takes benchdnn's names too.
-  public init?(argument: String) {
-    switch argument {
-    case "BWD_D": self = .inputGradient
-    case "FWD_D": self = .forward
-    case "BWD_W": self = .filterGradient
-    default: self.init(rawValue: argument)
-    }
+extension ConvolutionOperation: NamedArgument {
+  /// benchdnn's.
+  public static var otherNames: KeyValuePairs<String, ConvolutionOperation> {
+    ["BWD_D": .inputGradient, "FWD_D": .forward, "BWD_W": .filterGradient]
   }
-
-  public var defaultValueDescription: String { rawValue }
-  public static var allValueStrings: [String] { allCases.map(\.rawValue) }
 }
 
-extension Accuracy: ExpressibleByArgument {
-  public var defaultValueDescription: String { rawValue }
-}
+extension Accuracy: NamedArgument {}
 
-extension Tuning: ExpressibleByArgument {
-  public var defaultValueDescription: String { rawValue }
-}
+extension Tuning: NamedArgument {}
 
 /// `SAME`, `VALID`, or eight numbers: before and after, a pair a dimension.
 struct PaddingArgument: ExpressibleByArgument {

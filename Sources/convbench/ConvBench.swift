@@ -22,10 +22,30 @@ struct ConvBench: ParsableCommand {
     ],
     defaultSubcommand: BenchCommand.self)
 
+  /// What a command line asks for.
+  static func command(_ arguments: [String]) throws -> any ParsableCommand {
+    try parseAsRoot(withValuesJoined(arguments))
+  }
+
+  /// Writes `--strides -1,1` as `--strides=-1,1`: no option of this program
+  /// looks like a negative number, but the parser takes it for one.
+  private static func withValuesJoined(_ arguments: [String]) -> [String] {
+    let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
+    return arguments[..<end].reduce(into: []) { joined, argument in
+      if let option = joined.last, option.hasPrefix("--"),
+        !option.contains("="), argument.contains(/^-(\d|[.,]\d|inf|nan)/)
+      {
+        joined[joined.endIndex - 1] = "\(option)=\(argument)"
+      } else {
+        joined.append(argument)
+      }
+    } + arguments[end...]
+  }
+
   /// Instead of the parser's own, whose status of a wrong command line is 64.
   static func main() {
     do {
-      var command = try parseAsRoot()
+      var command = try command(Array(CommandLine.arguments.dropFirst()))
       try command.run()
     } catch let failure as Failure {
       // What was printed belongs before the message where the two are merged.

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 
 /// How a report is written.
-enum ReportFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
+enum ReportFormat: String, NamedArgument, Sendable {
   case table
   case markdown
   case csv

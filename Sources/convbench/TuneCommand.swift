@@ -35,6 +35,13 @@ struct TuneCommand: ParsableCommand {
   @Option(help: "Rounds; each times every size once, in turn.")
   var rounds = 15
 
+  func validate() throws {
+    guard rounds >= 1, percent.values.allSatisfy((1...10_000).contains) else {
+      throw ValidationError(
+        "'--rounds' is at least 1, '--percent' from 1 to 10000.")
+    }
+  }
+
   func run() throws {
     let problems =
       try problems.isEmpty
@@ -104,7 +111,7 @@ struct TuneCommand: ParsableCommand {
 }
 
 /// A size that a tiling aims at.
-enum TargetName: String, ExpressibleByArgument, CaseIterable {
+enum TargetName: String, NamedArgument {
   case columnPixels = "column-pixels"
   case columnColumns = "column-columns"
   case columnDepth = "column-depth"

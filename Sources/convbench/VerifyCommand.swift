@@ -18,7 +18,7 @@ struct VerifyCommand: ParsableCommand {
 
   @Option(
     name: .customLong("suite"),
-    help: "Suites: exact, geometry, bound, special, algebra or all.")
+    help: "Suites: all, or some.")
   var suites = SuiteList.all
 
   @Option(
@@ -195,7 +195,7 @@ struct SuiteList: ExpressibleByArgument {
   let values: [VerificationSuite]
 
   init?(argument: String) {
-    if argument == "all" {
+    if argument.lowercased() == "all" {
       self = .all
     } else if let list = CommaList<VerificationSuite>(argument: argument) {
       values = list.values
@@ -209,6 +209,10 @@ struct SuiteList: ExpressibleByArgument {
   }
 
   var defaultValueDescription: String { "all" }
+
+  static var allValueStrings: [String] {
+    ["all"] + VerificationSuite.allValueStrings
+  }
 }
 
-extension VerificationSuite: ExpressibleByArgument {}
+extension VerificationSuite: NamedArgument {}

@@ -150,9 +150,9 @@ private func rows<Row: Decodable>(_ name: String) -> [Row] {
 
 extension ConvBench {
   /// What a command line comes to, in this process.
-  fileprivate static func outcome(_ arguments: [String]) -> (Int32, String) {
+  static func outcome(_ arguments: [String]) -> (Int32, String) {
     do {
-      var command = try parseAsRoot(arguments)
+      var command = try command(arguments)
       try command.run()
       return (0, "")
     } catch let failure as Failure {
