@@ -5,18 +5,21 @@ import Convolutions
 ///
 /// The fields have commas between them:
 ///
+///     mkldnn_verbose,exec,convolution,…
 ///     dnnl_verbose,exec,cpu,convolution,…
 ///     onednn_verbose,v1,TIMESTAMP,primitive,exec,cpu,convolution,…
 ///
 /// and then implementation, propagation, memory, attributes, algorithm, problem
-/// and milliseconds, which some versions leave out.
+/// and milliseconds; some versions leave out the implementation, the attributes
+/// or the time, whose decimal separator may be a comma.
 struct VerboseLine {
   let primitive: String
   /// What follows the primitive.
   private let fields: [Substring]
 
   private static let markers = [
-    "convolutions_verbose,", "onednn_verbose,", "dnnl_verbose,",
+    "convolutions_verbose,", "onednn_verbose,", "mkldnn_verbose,",
+    "dnnl_verbose,",
   ]
 
   /// - Returns: `nil` for any other line; what stands before is passed over.
@@ -26,14 +29,16 @@ struct VerboseLine {
     else { return nil }
     let fields = text[line.lowerBound...]
       .split(separator: ",", omittingEmptySubsequences: false)
-    // The engine and the primitive come next.
-    guard let execution = fields.firstIndex(of: "exec"),
-      fields.count > execution + 2
-    else { return nil }
+    // The engine, which MKL-DNN 0 has not, and the primitive come next.
+    guard let execution = fields.firstIndex(of: "exec") else { return nil }
+    let next = fields.dropFirst(execution + 1)
+    let hasEngine = ["cpu", "gpu"].contains(next.first?.prefix(3))
+    let rest = next.dropFirst(hasEngine ? 1 : 0)
+    guard let primitive = rest.first else { return nil }
     // A partition of oneDNN's graphs has a number in the primitive's place.
     let isGraph = fields[..<execution].contains("graph")
-    primitive = isGraph ? "graph" : String(fields[execution + 2])
-    self.fields = Array(fields[(execution + 3)...])
+    self.primitive = isGraph ? "graph" : String(primitive)
+    self.fields = Array(rest.dropFirst())
   }
 
   var isConvolution: Bool {
@@ -42,16 +47,31 @@ struct VerboseLine {
 
   /// The problem of a convolution or deconvolution.
   func call() throws(VerboseLineError) -> VerboseCall {
-    guard fields.count >= 6 else { throw .damaged }
-    let time = Double(fields.last!)
-    let problem = try self.problem(
-      fields[fields.endIndex - (time == nil ? 1 : 2)])
-    let memory = try VerboseMemory.descriptions(fields[2])
+    guard let place = fields.firstIndex(where: VerboseMemory.isDescription),
+      place > 0
+    else { throw .damaged }
+    let (time, end) = time
+    guard place < end - 1 else { throw .damaged }
+    let problem = try self.problem(fields[end - 1])
+    let memory = try VerboseMemory.descriptions(
+      fields[place], implementation: fields[max(0, place - 2)])
     return VerboseCall(
-      problem: problem, operation: try operation(fields[1]),
+      problem: problem, operation: try operation(fields[place - 1]),
       type: try VerboseMemory.commonType(memory),
       layout: VerboseMemory.layout(memory),
       milliseconds: time.flatMap { $0.isFinite && $0 >= 0 ? $0 : nil })
+  }
+
+  /// The milliseconds, if they are there, and where what comes before ends.
+  private var time: (Double?, end: Int) {
+    // As locales print it.
+    let last = fields.last!.replacing("\u{66B}", with: ".")
+    guard let number = Double(last) else { return (nil, fields.endIndex) }
+    let whole = fields.dropLast().last ?? ""
+    guard !whole.isEmpty, whole.allSatisfy(\.isWholeNumber) else {
+      return (number, fields.endIndex - 1)
+    }
+    return (Double("\(whole).\(last)"), fields.endIndex - 2)
   }
 
   /// A deconvolution is the input gradient of the convolution whose sides are
@@ -121,18 +141,25 @@ enum VerboseLineError: Error, Equatable, CustomStringConvertible {
   }
 }
 
-/// A tensor: `src_f32::blocked:acdb::f0`, or `src:f32:a:blocked:acdb::f0`.
+/// A tensor: `src_f32::blocked:acdb::f0`, `src:f32:a:blocked:acdb::f0`, or, of
+/// MKL-DNN 0, `fsrc:nhwc`.
 struct VerboseMemory {
   let tensor: String
   let type: String
   /// A letter a dimension, in the order of the memory.
   let order: String
 
-  private init?(_ text: Substring) {
+  private init?(_ text: Substring, implementation: Substring) {
     var parts = text.split(separator: ":", omittingEmptySubsequences: false)[
       ...]
     guard var tensor = parts.popFirst() else { return nil }
     if tensor.hasPrefix("diff_") { tensor = tensor.dropFirst(5) }
+    if Self.formats.contains(tensor), let format = parts.popFirst() {
+      self.tensor = String(tensor.dropFirst())
+      type = Self.type(of: implementation)
+      order = String(format)
+      return
+    }
     if let bar = tensor.firstIndex(of: "_") {
       type = String(tensor[tensor.index(after: bar)...])
       tensor = tensor[..<bar]
@@ -146,11 +173,26 @@ struct VerboseMemory {
     order = parts.count > 2 ? String(parts[parts.startIndex + 2]) : ""
   }
 
+  private static let formats: Set<Substring> = ["fsrc", "fwei", "fbia", "fdst"]
+
+  /// Where a line has formats alone, the implementation tells the type.
+  private static func type(of implementation: Substring) -> String {
+    let others = ["bf16": "bf16", "int8": "s8", "s8": "s8", "u8": "u8"]
+    return others.first { implementation.contains($0.key) }?.value ?? "f32"
+  }
+
+  /// Whether a field is what `descriptions` reads.
+  static func isDescription(_ field: Substring) -> Bool {
+    ["src", "fsrc", "diff_src"].contains { field.hasPrefix($0) }
+  }
+
   /// Source, filter and destination.
   static func descriptions(
-    _ field: Substring
+    _ field: Substring, implementation: Substring
   ) throws(VerboseLineError) -> [VerboseMemory] {
-    let all = field.split(separator: " ").compactMap(VerboseMemory.init)
+    let all = field.split(separator: " ").compactMap {
+      VerboseMemory($0, implementation: implementation)
+    }
     let tensors = ["src", "wei", "dst"].compactMap { name in
       all.first { $0.tensor == name }
     }
@@ -172,8 +214,8 @@ struct VerboseMemory {
   static func layout(_ tensors: [VerboseMemory]) -> DataFormat? {
     let orders = Set(tensors.filter { $0.tensor != "wei" }.map(\.order))
     return switch orders {
-    case ["acdb"], ["acb"]: .nhwc
-    case ["abcd"], ["abc"]: .nchw
+    case ["acdb"], ["acb"], ["nhwc"], ["nwc"]: .nhwc
+    case ["abcd"], ["abc"], ["nchw"], ["ncw"]: .nchw
     default: nil
     }
   }

@@ -105,6 +105,40 @@ import Testing
         + "mb1ic2ih4iw4oc3oh4ow4kh3kw3sh1sw1dh0dw0ph1pw1,0.0125",
       "1x input-gradient f64 nchw mb1ic2ih4oc3oh4kh3ph1"
     ),
+    // Before oneDNN had its name: no types; engines and types since 1.0; no
+    // implementations at first.
+    (
+      "mkldnn_verbose,exec,convolution,jit:avx512_common,forward_training,"
+        + "fsrc:nchw fwei:Ohwi16o fbia:x fdst:nChw16c,alg:convolution_direct,"
+        + "mb64_ic3oc64_ih224oh55kh11sh4dh0ph2_iw224ow55kw11sw4dw0pw2,15.6321",
+      "1x forward f32 any mb64ic3ih224oc64oh55kh11sh4ph2"
+    ),
+    (
+      "mkldnn_verbose,exec,convolution,forward_inference,fsrc:nhwc fwei:hwio "
+        + "fbia:x fdst:nhwc,alg:convolution_direct,"
+        + "mb2_g1ic16oc16_ih7oh7kh5sh1dh0ph2_iw7ow7kw5sw1dw0pw2,0.0170898",
+      "1x forward f32 nhwc mb2ic16ih7oc16oh7kh5ph2"
+    ),
+    (
+      "mkldnn_verbose,exec,deconvolution,ref:any,forward_inference,fsrc:nchw "
+        + "fwei:oihw fbia:x fdst:nchw,alg:deconvolution_direct,"
+        + "mb1_g1ic16oc8_ih4oh8kh2sh2dh0ph0_iw4ow8kw2sw2dw0pw0,7",
+      "1x input-gradient f32 nchw mb1ic8ih8oc16oh4kh2sh2ph0"
+    ),
+    (
+      "mkldnn_verbose,exec,convolution,gemm_bf16:jit,backward_weights,fsrc:nwc "
+        + "fwei:wio fbia:undef fdst:nwc,alg:convolution_direct,"
+        + "mb1_g1ic4oc4_iw9ow9kw3sw1dw0pw1,0.5",
+      "1x filter-gradient bf16 nhwc mb1ic4ih1iw9oc4oh1ow9kh1kw3ph0pw1"
+    ),
+    (
+      "mkldnn_verbose,exec,cpu,convolution,jit:avx2,backward_data,"
+        + "src_f32::blocked:aBcd8b:f0 wei_f32::blocked:ABcd8a8b:f0 "
+        + "bia_undef::undef::f0 dst_f32::blocked:aBcd8b:f0,"
+        + "alg:convolution_direct,"
+        + "mb128_ic64oc64_ih14oh7kh3sh2dh0ph0_iw14ow7kw3sw2dw0pw0,9.69995",
+      "1x input-gradient f32 any mb128ic64ih14oc64oh7kh3sh2ph0"
+    ),
   ])
   func forms(line: String, problem: String) {
     let log = Self.log("Epoch 1", line, "loss 0.5")
@@ -134,6 +168,7 @@ import Testing
     ("mb8_", "mb9223372036854775807_", "too large"),
     ("kw3sw2dw0pw1", "kw", "a number must follow 'kw'"),
     (",0.5", ",0.5.5", "'0' where a letter should be"),
+    ("dh0ph1_iw56ow28kw3sw2dw0pw1,0.5", "dh0ph1,1,2,3", "'1' where a letter"),
   ])
   func skipped(part: String, replacement: String, words: String) throws {
     let line = Self.line.replacingOccurrences(of: part, with: replacement)
@@ -150,6 +185,28 @@ import Testing
       Self.line.replacingOccurrences(of: ",0.5", with: ",\(time)"))
     let calls = try #require(log.problems.first).calls
     #expect(calls == LoggedCalls(count: 1, least: nil, total: nil))
+  }
+
+  /// Printed where the decimal separator is a comma, or an Arabic one.
+  @Test(arguments: [
+    ("118,412", 118.412), ("0,5", 0.5), ("12,3723", 12.3723),
+    ("1,5e-05", 1.5e-05), ("7", 7), ("1e-3", 1e-3), ("0\u{66B}25", 0.25),
+  ])
+  func timesOfOtherPlaces(text: String, milliseconds: Double) throws {
+    let old =
+      "mkldnn_verbose,exec,convolution,jit_1x1:avx2,forward_training,"
+      + "fsrc:nChw8c fwei:OIhw8i8o fbia:undef fdst:nChw8c,"
+      + "alg:convolution_direct,mb48_ic960oc1920_ih16oh16kh1sh1dh0ph0_"
+      + "iw16ow16kw1sw1dw0pw0,0.5"
+    let stamped = Self.line.replacingOccurrences(
+      of: "verbose,", with: "verbose,1620000000123,45,")
+    for line in [Self.line, old, stamped] {
+      let log = Self.log(
+        line.replacingOccurrences(of: ",0.5", with: ",\(text)"))
+      #expect(log.skipped.isEmpty)
+      let calls = try #require(log.problems.first).calls
+      #expect(calls.least == milliseconds)
+    }
   }
 
   @Test func sumsOfTimesStayNumbers() throws {
