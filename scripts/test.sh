@@ -30,6 +30,8 @@ step "C interface"
 scripts/c_interface.sh
 step ".npy round trip"
 python3 scripts/npy_round_trip.py "$convbench"
+step "kinds of files"
+python3 scripts/file_kinds "$convbench"
 step "report"
 python3 scripts/report_test.py "$convbench"
 step "shards of a batch, under Open MPI"

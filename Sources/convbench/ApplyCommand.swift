@@ -13,7 +13,8 @@ struct ApplyCommand: ParsableCommand {
 
       The files hold <f2, <f4 or <f8, or bfloat16 as <u2 or <V2 with --dtype \
       bfloat16, in C order. The result has the operands' type. If anything is \
-      wrong, nothing is written.
+      wrong, nothing is written. - is standard input, for one operand, and \
+      standard output; FIFOs and /dev/fd/N are read and written too.
 
       With --shard I/N, or started N times by mpirun or srun, it computes its \
       share of the images alone and puts it to its place in one file, which all \
@@ -134,6 +135,12 @@ struct ApplyCommand: ParsableCommand {
       throw ValidationError("'--\(name)' takes 4 numbers.")
     }
     try checkThreads([threads])
+    let inputs = operation.operands.map { InputFile(path: path($0)) }
+    guard !inputs[0].isSameStream(as: inputs[1]) else {
+      throw ValidationError(
+        "Both operands come from \(inputs[0].path), which can be read only "
+          + "once.")
+    }
   }
 
   /// Sizes that one operation needs, and no other takes.
@@ -167,6 +174,8 @@ struct ApplyCommand: ParsableCommand {
   func run() throws {
     let operands = operation.operands
     let (firstPath, secondPath) = (path(operands[0]), path(operands[1]))
+    let target =
+      try share.count > 1 ? checkedForShards() : OutputFile(path: output)
     do {
       let first = try NumPyFile(path: firstPath)
       let second = try NumPyFile(path: secondPath)
@@ -179,10 +188,10 @@ struct ApplyCommand: ParsableCommand {
             + "same")
       }
       switch firstType {
-      case .float16: try apply(Float16.self, first, second)
-      case .bfloat16: try apply(BFloat16.self, first, second)
-      case .float32: try apply(Float.self, first, second)
-      case .float64: try apply(Double.self, first, second)
+      case .float16: try apply(Float16.self, first, second, to: target)
+      case .bfloat16: try apply(BFloat16.self, first, second, to: target)
+      case .float32: try apply(Float.self, first, second, to: target)
+      case .float64: try apply(Double.self, first, second, to: target)
       }
     } catch let error as NumPyError {
       throw Failure.failed("\(error)")
@@ -193,8 +202,22 @@ struct ApplyCommand: ParsableCommand {
     }
   }
 
+  /// What all processes read and write must be files.
+  ///
+  /// - Returns: nothing that one process alone writes to.
+  private func checkedForShards() throws -> OutputFile? {
+    _ = try OutputFile.shared(output)
+    for operand in operation.operands.map(path)
+    where InputFile(path: operand).isStream {
+      throw Failure.failed(
+        "\(operand): a sharded run reads files, not what can be read only once")
+    }
+    return nil
+  }
+
   private func apply<Scalar: ConvolutionScalar>(
-    _ type: Scalar.Type, _ firstFile: NumPyFile, _ secondFile: NumPyFile
+    _ type: Scalar.Type, _ firstFile: NumPyFile, _ secondFile: NumPyFile,
+    to target: OutputFile?
   ) throws {
     let whole = try geometry(firstFile.shape, secondFile.shape)
     var options = ConvolutionOptions(
@@ -206,13 +229,11 @@ struct ApplyCommand: ParsableCommand {
     let typeDescriptor = firstFile.typeDescriptor
     let shape = whole.sizes(of: operation.result)
     let share = share
-    guard share.count > 1 else {
+    if let target {
       let result = try compute(
         type, whole, firstFile, secondFile, images: nil, options)
-      try NumPyFile.write(
-        Tensor(shape: shape, scalars: result), typeDescriptor: typeDescriptor,
-        path: output)
-      return
+      return try target.write(
+        result, shape: shape, typeDescriptor: typeDescriptor)
     }
 
     let count = shape.reduce(1, *) * MemoryLayout<Scalar>.stride

@@ -83,6 +83,14 @@ struct BenchCommand: ParsableCommand {
     if peers != nil, report == nil {
       throw ValidationError("'--peers' goes with '--report' only.")
     }
+    guard
+      report.map(OutputFile.isStandardOutput) != true
+        || output.map(OutputFile.isStandardOutput) == false
+    else {
+      throw ValidationError(
+        "Rows and page cannot both go to standard output: '--output' must name "
+          + "a file.")
+    }
     if fromVerbose != nil, !selection.isEmpty {
       throw ValidationError(
         "'--from-verbose' takes the place of other problems.")
@@ -91,9 +99,9 @@ struct BenchCommand: ParsableCommand {
 
   func run() throws {
     let cases = try self.cases()
-    for path in [output, report].compactMap(\.self) {
-      try checkWritable(path)
-    }
+    // Better to hear of it before the measurement than after.
+    let outputFile = try output.map { try OutputFile(path: $0) }
+    let reportFile = try report.map { try OutputFile(path: $0) }
     let reportPage = try report.map { _ in try ReportPage(peers: peers) }
     let environment = Environment.current()
     environment.warningLines.forEach(printError)
@@ -118,13 +126,13 @@ struct BenchCommand: ParsableCommand {
     let result = Report(
       environment: environment, rows: rows, roofs: roofs(earlierRoofs))
     let text = try result.rendered(format)
-    if let output {
-      try write(Data(text.utf8), to: output)
+    if let outputFile {
+      try outputFile.write(Data(text.utf8))
     } else {
       print(text, terminator: "")
     }
-    if let report, let reportPage {
-      try write(reportPage.page(of: result.json), to: report)
+    if let reportFile, let reportPage {
+      try reportFile.write(reportPage.page(of: result.json))
     }
     let failures = rows.filter { $0.status == .failed }
     if !failures.isEmpty {
@@ -159,26 +167,5 @@ struct BenchCommand: ParsableCommand {
     return try selection.chosen().flatMap {
       cases($0, .inputGradient, .float32, .nhwc, nil)
     }
-  }
-
-  private func write(_ data: Data, to path: String) throws {
-    do {
-      try data.write(to: URL(fileURLWithPath: path))
-    } catch {
-      throw Failure.failed("cannot write \(path)")
-    }
-  }
-
-  /// Better to hear of it before the measurement than after.
-  private func checkWritable(_ path: String) throws {
-    let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
-    var isDirectory: ObjCBool = false
-    let manager = FileManager.default
-    let exists = manager.fileExists(atPath: path, isDirectory: &isDirectory)
-    guard
-      exists
-        ? !isDirectory.boolValue && manager.isWritableFile(atPath: path)
-        : manager.isWritableFile(atPath: directory)
-    else { throw Failure.failed("cannot write \(path)") }
   }
 }

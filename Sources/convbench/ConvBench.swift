@@ -2,6 +2,14 @@ import ArgumentParser
 import Convolutions
 import Foundation
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
 /// The command line: `convbench bench | verify | apply | explain | list | env`.
 @main
 struct ConvBench: ParsableCommand {
@@ -44,6 +52,8 @@ struct ConvBench: ParsableCommand {
 
   /// Instead of the parser's own, whose status of a wrong command line is 64.
   static func main() {
+    // No room is an error like another, also beyond a limit of the shell.
+    signal(SIGXFSZ, SIG_IGN)
     do {
       var command = try command(Array(CommandLine.arguments.dropFirst()))
       try command.run()

@@ -41,16 +41,14 @@ enum LayerSets {
     return try texts.map(problem)
   }
 
-  /// Reads one descriptor a line; `#` begins a comment.
+  /// Reads one descriptor a line; `#` begins a comment. `-` is standard input.
   ///
   /// - Throws: `Failure`, of status 1 if the file cannot be read, 2 if a line
   ///   is wrong.
   static func problems(file path: String) throws -> [ProblemDescriptor] {
-    let text: String
-    do {
-      text = try String(contentsOfFile: path, encoding: .utf8)
-    } catch {
-      throw Failure.failed("cannot read \(path): it is missing or not text")
+    let data = try InputFile.contents(path)
+    guard let text = String(bytes: data, encoding: .utf8) else {
+      throw Failure.failed("cannot read \(path): it is not text")
     }
     var problems: [ProblemDescriptor] = []
     for (index, line) in text.split(

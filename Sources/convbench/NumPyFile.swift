@@ -21,17 +21,6 @@ struct NumPyFile {
     UInt8($0.value)
   }
 
-  init(path: String) throws(NumPyError) {
-    let data: Data
-    do {
-      data = try Data(
-        contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
-    } catch {
-      throw NumPyError(path: path, reason: "it cannot be read")
-    }
-    try self.init(path: path, data: data)
-  }
-
   init(path: String, data: Data) throws(NumPyError) {
     self.path = path
     do throws(NumPyHeader.Fault) {
@@ -45,7 +34,8 @@ struct NumPyFile {
       payload = data[(data.startIndex + end)...]
       try checkSize()
     } catch {
-      throw NumPyError(path: path, reason: error.reason)
+      throw NumPyError(
+        path: path, reason: error.reason, missing: error.missing)
     }
   }
 
@@ -60,7 +50,9 @@ struct NumPyFile {
     guard data.starts(with: magic) else {
       throw .init("it is not a .npy file: it does not begin with \\x93NUMPY")
     }
-    guard data.count >= 8 else { throw .init("it is truncated") }
+    guard data.count >= 8 else {
+      throw .init("it is truncated", missing: 8 - data.count)
+    }
     let version = (data[start + 6], data[start + 7])
     guard (1...3).contains(version.0), version.1 == 0 else {
       throw .init(
@@ -69,15 +61,18 @@ struct NumPyFile {
     }
     let lengthBytes = version.0 == 1 ? 2 : 4
     let headerStart = 8 + lengthBytes
-    guard data.count >= headerStart else { throw .init("it is truncated") }
+    guard data.count >= headerStart else {
+      throw .init("it is truncated", missing: headerStart - data.count)
+    }
     var length = 0
     for index in (8..<headerStart).reversed() {
       length = length << 8 | Int(data[start + index])
     }
-    guard data.count - headerStart >= length else {
+    let rest = data.count - headerStart
+    guard rest >= length else {
       throw .init(
-        "it is truncated: its header has \(length) bytes, the file "
-          + "\(data.count - headerStart) after the length")
+        "it is truncated: its header has \(length) bytes, the file \(rest) "
+          + "after the length", missing: length - rest)
     }
     let bytes = data[start + headerStart..<start + headerStart + length]
     guard let text = String(bytes: bytes, encoding: .utf8) else {
@@ -87,18 +82,26 @@ struct NumPyFile {
   }
 
   private func checkSize() throws(NumPyHeader.Fault) {
-    var count = try itemSize
-    for size in shape where size != 0 {
-      let (product, overflow) = count.multipliedReportingOverflow(by: size)
-      guard !overflow else { throw .init("its shape \(shape) is too large") }
-      count = product
-    }
-    let needed = shape.contains(0) ? 0 : count
+    let needed = try payloadSize
     guard payload.count == needed else {
+      let isShort = payload.count < needed
       throw .init(
-        "it is \(payload.count < needed ? "truncated" : "oversized"): shape "
-          + "\(shape) of \(typeDescriptor) needs \(needed) bytes, it has "
-          + "\(payload.count)")
+        "it is \(isShort ? "truncated" : "oversized"): shape \(shape) of "
+          + "\(typeDescriptor) needs \(needed) bytes, it has \(payload.count)",
+        missing: isShort ? needed - payload.count : nil)
+    }
+  }
+
+  /// The bytes that the shape needs.
+  private var payloadSize: Int {
+    get throws(NumPyHeader.Fault) {
+      var count = try itemSize
+      for size in shape where size != 0 {
+        let (product, overflow) = count.multipliedReportingOverflow(by: size)
+        guard !overflow else { throw .init("its shape \(shape) is too large") }
+        count = product
+      }
+      return shape.contains(0) ? 0 : count
     }
   }
 }
@@ -174,42 +177,10 @@ extension NumPyFile {
   }
 }
 
-// MARK: - Identity
-
-extension NumPyFile {
-  /// What tells the file from others and from later ones of its name.
-  var identity: String {
-    get throws(NumPyError) {
-      do {
-        let attributes = try FileManager.default.attributesOfItem(atPath: path)
-        let date = attributes[.modificationDate] as? Date ?? .distantPast
-        return "\(attributes[.size] ?? 0) bytes of "
-          + "\(date.timeIntervalSinceReferenceDate)"
-      } catch {
-        throw NumPyError(path: path, reason: "it cannot be read")
-      }
-    }
-  }
-}
-
 // MARK: - Writing
 
 extension NumPyFile {
-  /// Writes version 1.0, whole or not at all: into a temporary file beside the
-  /// path that takes its place in the end.
-  static func write<Scalar: ConvolutionScalar>(
-    _ tensor: Tensor<Scalar>, typeDescriptor: String, path: String
-  ) throws(NumPyError) {
-    var data = encodedHeader(
-      typeDescriptor: typeDescriptor, shape: tensor.shape)
-    tensor.scalars.withUnsafeBytes { data.append(contentsOf: $0) }
-    do {
-      try data.write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-      throw NumPyError(path: path, reason: "it cannot be written")
-    }
-  }
-
+  /// What a file of version 1.0 begins with.
   static func encodedHeader(
     typeDescriptor: String, shape: [Int]
   ) -> Data {
@@ -235,6 +206,9 @@ extension NumPyFile {
 struct NumPyError: Error, Equatable, CustomStringConvertible {
   let path: String
   let reason: String
+  /// Of a file that is too short: how many bytes more it needs, as far as its
+  /// beginning tells.
+  var missing: Int?
 
   var description: String { "\(path): \(reason)" }
 }

@@ -8,9 +8,12 @@ struct NumPyHeader: Equatable {
   /// What is wrong with a file, without its name.
   struct Fault: Error {
     let reason: String
+    /// See ``NumPyError/missing``.
+    let missing: Int?
 
-    init(_ reason: String) {
+    init(_ reason: String, missing: Int? = nil) {
       self.reason = reason
+      self.missing = missing
     }
   }
 

@@ -10,7 +10,10 @@ struct ProblemSelection: ParsableArguments {
     help: "Sets of problems: \(LayerSets.names.joined(separator: ", ")).")
   var sets: CommaList<String>?
 
-  @Option(help: "File of descriptors, one a line; # begins a comment.")
+  @Option(
+    help: """
+      File of descriptors, one a line; # begins a comment; - is standard input.
+      """)
   var file: String?
 
   var isEmpty: Bool { problems.isEmpty && sets == nil && file == nil }

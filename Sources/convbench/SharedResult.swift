@@ -17,10 +17,14 @@ import Foundation
 /// file at `PATH` is whole. A process that ends early leaves no mark, and can
 /// be run again.
 ///
+/// `PATH` is the end of all links; what has the name already keeps its mode.
+///
 /// Numbers are written without a lock, marks under a record lock of the file,
 /// which NFS has too.
 final class SharedResult {
   private let path: String
+  /// What has the name already.
+  private let old: stat?
   private let header: Data
   private let byteCount: Int
   private let run: Data
@@ -41,13 +45,14 @@ final class SharedResult {
   ///   - run: all that tells this run from others, in lines.
   init(
     path: String, header: Data, byteCount: Int, run: String, shards: Int
-  ) throws(NumPyError) {
-    self.path = path
+  ) throws {
+    (self.path, old) = try OutputFile.shared(path)
     self.header = header
     self.byteCount = byteCount
     self.run = Data("\n\(run)\n".utf8)
     self.shards = shards
-    file = try Self.lockedFile(path + ".partial")
+    file = try Self.lockedFile(
+      self.path + ".partial", mode: old == nil ? 0o666 : 0o600)
     try initialize()
   }
 
@@ -57,9 +62,11 @@ final class SharedResult {
 
   /// Opens and locks the file that has the name, not one that lost it while
   /// this process waited for the lock.
-  private static func lockedFile(_ path: String) throws(NumPyError) -> Int32 {
+  private static func lockedFile(
+    _ path: String, mode: mode_t
+  ) throws(NumPyError) -> Int32 {
     while true {
-      let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+      let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode)
       guard file >= 0 else { throw fault(path, "it cannot be opened") }
       do throws(NumPyError) {
         try lock(file, F_WRLCK, path)
@@ -147,6 +154,7 @@ final class SharedResult {
       guard missing == 0 else { return missing }
       try write(header, at: 0)
     }
+    if let old { OutputFile.adopt(old, file) }
     guard ftruncate(file, off_t(header.count + byteCount)) == 0,
       fsync(file) == 0, rename(partialPath, path) == 0
     else { throw Self.fault(path, Self.unwritten) }

@@ -156,6 +156,10 @@ struct TurnsSession {
         "load needs problem, dtype, \(operands[0].rawValue), "
           + "\(operands[1].rawValue) and result")
     }
+    guard !OutputFile.isStandardOutput(path) else {
+      throw Failure.failed("the result cannot go to standard output")
+    }
+    let target = try OutputFile(path: path)
     let geometry = try ProblemDescriptor(text).geometry(layout)
     let first = try NumPyFile(path: firstPath)
     let second = try NumPyFile(path: secondPath)
@@ -181,11 +185,9 @@ struct TurnsSession {
       reply.workspaceBytes = plan.workspaceByteCount
       reply.prepareMs = preparationTime(plan, operands)
       let problem = PlannedProblem(Contender(plan, operands))
-      try NumPyFile.write(
-        Tensor(
-          shape: geometry.sizes(of: operation.result),
-          scalars: problem.result),
-        typeDescriptor: first.typeDescriptor, path: path)
+      try target.write(
+        problem.result, shape: geometry.sizes(of: operation.result),
+        typeDescriptor: first.typeDescriptor)
       reply.warmMs = problem.time(milliseconds: 0).bestMs
       return (problem, reply)
     }

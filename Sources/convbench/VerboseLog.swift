@@ -91,16 +91,7 @@ struct VerboseLog {
   /// - Parameter path: `-` is standard input.
   /// - Throws: `Failure` if it cannot be read or there is nothing to run again.
   static func read(_ path: String) throws -> VerboseLog {
-    let data: Data
-    do {
-      data =
-        path == "-"
-        ? try FileHandle.standardInput.readToEnd() ?? Data()
-        : try Data(contentsOf: URL(fileURLWithPath: path))
-    } catch {
-      throw Failure.failed("cannot read \(path)")
-    }
-    let log = VerboseLog(data)
+    let log = VerboseLog(try InputFile.contents(path))
     log.remarks(path).forEach(printError)
     guard !log.problems.isEmpty else {
       throw Failure.failed("\(path): there is no convolution to run again")

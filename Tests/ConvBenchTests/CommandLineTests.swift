@@ -157,7 +157,7 @@ import Testing
   @Test func pageThatCannotBeMade() throws {
     let folder = try TemporaryFolder()
     for (page, python, words) in [
-      ("none/page.html", "python3", "cannot write"),
+      ("none/page.html", "python3", "cannot be written"),
       ("page.html", "/none", "needs Python with matplotlib"),
       ("page.html", "false", "it ended early"),
     ] {

@@ -229,6 +229,6 @@ import Testing
         "--output", problem.folder.path("none/y.npy"), "--shard", "0/2",
       ])
     #expect(nowhere.status == 1)
-    #expect(nowhere.errors.contains("cannot be opened"), "\(nowhere.errors)")
+    #expect(nowhere.errors.contains("cannot be written"), "\(nowhere.errors)")
   }
 }

@@ -27,6 +27,15 @@ final class TemporaryFolder {
   }
 }
 
+extension NumPyFile {
+  static func write<Scalar: ConvolutionScalar>(
+    _ tensor: Tensor<Scalar>, typeDescriptor: String, path: String
+  ) throws {
+    try OutputFile(path: path).write(
+      tensor.scalars, shape: tensor.shape, typeDescriptor: typeDescriptor)
+  }
+}
+
 /// The files of a small problem: `mb1ic1ih2iw3oc1kh2`.
 struct SmallProblem {
   let folder: TemporaryFolder

@@ -1,0 +1,120 @@
+import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// Where an option such as `--filter` takes its bytes from: a file, or a
+/// stream: an open file of the process (`-`, `/dev/fd/63`), a FIFO, a device.
+///
+/// A stream is read once, from front to back, and does not say how long it is.
+struct InputFile {
+  let path: String
+  /// Of the open file that the path names.
+  private let descriptor: Int32?
+
+  init(path: String) {
+    self.path = path
+    descriptor = OpenFile.descriptor(named: path, standard: STDIN_FILENO)
+  }
+
+  private var status: stat? {
+    var status = stat()
+    let failed =
+      descriptor.map { fstat($0, &status) } ?? stat(path, &status)
+    return failed == 0 ? status : nil
+  }
+
+  private var hasSize: Bool {
+    [S_IFREG, S_IFDIR].contains((status?.st_mode ?? S_IFREG) & S_IFMT)
+  }
+
+  var isStream: Bool { descriptor != nil || !hasSize }
+
+  /// Whether what one reads is missing from the other.
+  func isSameStream(as other: InputFile) -> Bool {
+    if let descriptor, descriptor == other.descriptor { return true }
+    guard let status, let others = other.status, !hasSize else { return false }
+    return status.st_ino == others.st_ino && status.st_dev == others.st_dev
+  }
+
+  /// Why it cannot be read, without its name.
+  struct Fault: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  /// All of it.
+  func data() throws(Fault) -> Data {
+    guard isStream else {
+      do {
+        return try Data(
+          contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+      } catch {
+        throw Fault(description: "it cannot be read")
+      }
+    }
+    var data = Data()
+    let stream = try Reader(self)
+    while try stream.read(.max, onto: &data) {}
+    return data
+  }
+
+  /// What a file or a stream holds.
+  static func contents(_ path: String) throws(Failure) -> Data {
+    do {
+      return try InputFile(path: path).data()
+    } catch {
+      throw Failure.failed("cannot read \(path): \(error)")
+    }
+  }
+
+  /// Reads a stream.
+  final class Reader {
+    private let file: Int32
+    private let isOurs: Bool
+
+    /// Waits until somebody writes to a FIFO.
+    init(_ input: InputFile) throws(Fault) {
+      isOurs = input.descriptor == nil
+      file =
+        input.descriptor
+        ?? open(input.path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+      guard file >= 0 else { throw unreadable }
+    }
+
+    deinit {
+      if isOurs, file >= 0 { close(file) }
+    }
+
+    private var unreadable: Fault {
+      Fault(
+        description: "it cannot be read: \(String(cString: strerror(errno)))")
+    }
+
+    /// Reads some more bytes, up to a number.
+    ///
+    /// - Returns: whether there may be more.
+    func read(_ most: Int, onto data: inout Data) throws(Fault) -> Bool {
+      var chunk = [UInt8](repeating: 0, count: min(most, 1 << 20))
+      while true {
+        let count = readSome(file, &chunk)
+        if count < 0 {
+          guard OpenFile.isPassing(errno, file, Int32(POLLIN)) else {
+            throw unreadable
+          }
+          continue
+        }
+        data.append(contentsOf: chunk.prefix(count))
+        return count > 0
+      }
+    }
+  }
+}
+
+private func readSome(_ file: Int32, _ chunk: inout [UInt8]) -> Int {
+  chunk.withUnsafeMutableBytes { read(file, $0.baseAddress, $0.count) }
+}
