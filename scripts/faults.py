@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""Plants faults in the library, one after the other, and runs the fast tests:
-each fault must be caught.
+"""Plants faults in the library and runs the tests on each: all must be caught.
 
 The faults are listed in scripts/faults/*.txt:
 
@@ -13,203 +12,40 @@ The faults are listed in scripts/faults/*.txt:
 Lines are compared without their indentation and without the backslash of a
 macro; each list of lines must be in its file once.
 
-The faults are planted in a copy of HEAD, which is built apart: the working tree
-is not touched. Exit status 1 if a fault is missed or its lines are not found.
+A copy of HEAD is built once, with all the faults, each behind a switch that an
+environment variable turns on; the working tree is not touched. A fault that
+cannot be switched, outside a function, is built alone. Then each fault costs a
+run of the checks, until the first that notices it: exact verification, the unit
+tests, other suites, the C interface, Python. The check that noticed it the last
+time comes first. With no fault on all of them must pass, which is shown first.
 
-    scripts/faults.py                   all of them
-    scripts/faults.py pad-off-by-one …  these
+scripts/faults/results.tsv keeps a line a fault. A fault whose line was found on
+the present sources is not run again: what is interrupted goes on. The list
+counts as run whole when all its lines are of the same sources.
+
+Exit status 1 if a fault is missed or its lines are not found.
+
+    scripts/faults.py                   all that are not up to date
+    scripts/faults.py pad-off-by-one …  these, in any case
+    scripts/faults.py --status          how many are, and whether run whole
     scripts/faults.py --list            names and meanings, by file
     scripts/faults.py --check           whether all can still be planted
 """
 
 import argparse
-import dataclasses
-import os
+import concurrent.futures
 import pathlib
-import re
 import shlex
-import signal
-import subprocess
 import sys
 import tempfile
+import threading
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-LISTS = sorted((ROOT / "scripts" / "faults").glob("*.txt"))
-VERIFY = ".build/debug/convbench verify --suite exact --cases"
-
-
-@dataclasses.dataclass
-class Fault:
-    name: str
-    meaning: str
-    path: str
-    lines: list  # pairs of a sign, " ", "-" or "+", and a text
-
-    def planted(self, text):
-        """The source with the fault in it."""
-        source = text.split("\n")
-        plain = [bare(line) for line in source]
-        old = [line for sign, line in self.lines if sign != "+"]
-        places = [
-            place for place in range(len(plain) - len(old) + 1)
-            if plain[place:place + len(old)] == old
-        ]
-        if len(places) != 1:
-            raise LookupError(
-                f"{self.name}: its lines are {len(places)} times in "
-                f"{self.path}")
-        place = places[0]
-        macro = " \\" if source[place].endswith("\\") else ""
-        changed = []
-        for sign, line in self.lines:
-            if sign == "+":
-                changed.append(line + macro)
-                continue
-            if sign == " ":
-                changed.append(source[place])
-            place += 1
-        source[places[0]:place] = changed
-        return "\n".join(source)
-
-
-def bare(line):
-    return line.strip().removesuffix("\\").strip()
-
-
-def read_faults():
-    faults = []
-    for file in LISTS:
-        blocks = re.sub(r"(?m)^#.*\n", "", file.read_text()).split("\n\n")
-        for block in filter(None, (block.strip("\n") for block in blocks)):
-            head, path, *lines = block.split("\n")
-            name, meaning = re.fullmatch(r"\[(\S+)\] (.+)", head).groups()
-            pairs = [(line[0], bare(line[1:])) for line in lines]
-            assert {sign for sign, _ in pairs} <= set(" -+"), name
-            faults.append(Fault(name, meaning, path, pairs))
-    names = [fault.name for fault in faults]
-    assert len(set(names)) == len(names), "two faults have one name"
-    return faults
-
-
-# What says why a command failed.
-TELLING = re.compile(r"Fatal error: .*|signal code \d+|error: .*|.*corrupt.*")
-
-
-class BuildFailure(Exception):
-    pass
-
-
-class Copy:
-    """The tree of HEAD, to plant faults in."""
-
-    def __init__(self, folder, prefix, limit):
-        self.folder = pathlib.Path(folder)
-        self.prefix = prefix
-        self.limit = limit
-        archive = subprocess.run(
-            ["git", "archive", "HEAD"], cwd=ROOT, check=True,
-            stdout=subprocess.PIPE)
-        subprocess.run(
-            ["tar", "x", "-C", str(self.folder)], input=archive.stdout,
-            check=True)
-
-    def run(self, command, core=None, until=None, limit=None):
-        """Runs a command to its end, or to a line that `until` finds.
-
-        Returns its status, None where it did not end, and what was found in
-        its output, or its telling lines."""
-        environment = dict(os.environ)
-        for name in ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"]:
-            environment.pop(name, None)
-        if core:
-            environment["OPENBLAS_CORETYPE"] = core
-        # A crash is known without its stack, which takes a minute.
-        environment["SWIFT_BACKTRACE"] = "enable=no"
-        process = subprocess.Popen(
-            self.prefix + command.split(), cwd=self.folder, env=environment,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            errors="replace", start_new_session=True)
-        # The session is the command's own: nothing else ends with it.
-        signal.signal(
-            signal.SIGALRM,
-            lambda *_: os.killpg(process.pid, signal.SIGKILL))
-        limit = limit or self.limit
-        signal.alarm(limit)
-        start = time.monotonic()
-        last = []
-        found = None
-        for line in process.stdout:
-            telling = TELLING.search(line)
-            if telling:
-                last = last[-40:] + [telling.group(0)]
-            found = until and until(line)
-            if found:
-                os.killpg(process.pid, signal.SIGKILL)
-                break
-        status = process.wait()
-        signal.alarm(0)
-        if not found and time.monotonic() - start >= limit:
-            return None, last
-        return status, found or last
-
-    def catcher(self, cases, cores):
-        """Who finds something wrong, or None: convbench on each core first,
-        which takes seconds, where the tests take minutes."""
-        self.build("--product convbench")
-        for core in cores:
-            status, found = self.run(
-                f"{VERIFY} {cases}", core, failed_case, self.limit // 5)
-            if status != 0:
-                return f"convbench verify{on(core)}: {what(status, found)}"
-        self.build("--build-tests")
-        for core in cores:
-            status, found = self.run(
-                "swift test --skip-build", core, failed_test)
-            if status != 0:
-                return f"swift test{on(core)}: {what(status, found)}"
-        return None
-
-    def build(self, what):
-        status, output = self.run(f"swift build {what}")
-        if status != 0:
-            raise BuildFailure("\n".join(output))
-
-
-def on(core):
-    return f" on {core}" if core else ""
-
-
-def failed_case(line):
-    if not line.startswith("failed: "):
-        return None
-    options = re.findall(r"--(suite|dtype|layout|algorithm) (\S+)", line)
-    return " ".join(value for _, value in options) or line.strip()
-
-
-def failed_test(line):
-    match = re.search(
-        r'✘ Test (.+?) (?:with .*)?recorded an issue.* at (\w+)\.swift', line)
-    return match and f"{match.group(2)}.{match.group(1)}"
-
-
-def what(status, found):
-    if isinstance(found, str):
-        return found
-    if status is None:
-        return "no end"
-    if status < 0:
-        return signal.Signals(-status).name
-    return found[-1][:200] if found else f"status {status}"
-
-
-def other_cores():
-    """The AVX2 kernels of OpenBLAS, where they are not the ones it takes."""
-    try:
-        info = pathlib.Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return []
-    return ["Haswell"] if "avx2" in info else []
+from faultlib.checks import checks_of, other_cores, what
+from faultlib.lists import ROOT, read_faults
+from faultlib.results import (
+    is_current, print_status, read_results, sources_hash, write_result)
+from faultlib.tree import BuildFailure, Tree
 
 
 def main():
@@ -221,87 +57,180 @@ def main():
     parser.add_argument(
         "--check", action="store_true", help="only plant them, in memory")
     parser.add_argument(
+        "--status", action="store_true", help="what was found, on what sources")
+    parser.add_argument(
+        "--again", action="store_true", help="also those that are up to date")
+    parser.add_argument(
         "--cases", type=int, default=1000,
-        help="cases of convbench verify (1000)")
+        help="cases of convbench verify, and more of some (1000)")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="faults at a time (1)")
     parser.add_argument(
         "--under", default="", metavar="COMMAND",
         help="what each build and test runs under, such as 'nice'")
+    parser.add_argument(
+        "--python", default=str(ROOT / ".build/python/bin/python"),
+        help="a Python with what scripts/python.sh installs")
     parser.add_argument(
         "--no-baseline", action="store_true",
         help="do not first show that HEAD passes")
     parser.add_argument(
         "--limit", type=int, default=300, metavar="SECONDS",
-        help="what takes longer does not end, which is caught too (300)")
+        help="a check that takes longer does not end, which is caught too "
+        "(300)")
     parser.add_argument(
-        "--folder", help="an empty folder for the copy; temporary if missing")
+        "--folder",
+        help="a folder for the copy, whose build is used again; temporary if "
+        "missing")
     arguments = parser.parse_args()
 
     faults = read_faults()
     unknown = set(arguments.names) - {fault.name for fault in faults}
     if unknown:
         parser.error(f"no such fault: {', '.join(sorted(unknown))}")
-    if arguments.names:
-        faults = [fault for fault in faults if fault.name in arguments.names]
     if arguments.list:
         for fault in faults:
             print(f"{fault.path}: {fault.name}: {fault.meaning}")
         print(f"faults: {len(faults)}")
         return 0
+    if arguments.status:
+        return 0 if print_status(faults) else 1
 
     with tempfile.TemporaryDirectory(prefix="faults-") as temporary:
-        copy = Copy(
-            arguments.folder or temporary, shlex.split(arguments.under),
-            arguments.limit)
-        lost = []
-        for fault in faults:
-            try:
-                fault.planted((copy.folder / fault.path).read_text())
-            except LookupError as error:
-                lost.append(error)
+        tree = Tree(
+            pathlib.Path(arguments.folder or temporary).resolve(), faults,
+            shlex.split(arguments.under), arguments.python)
+        lost = tree.lost()
         for error in lost:
             print(f"lost    {error}")
         if arguments.check or lost:
             print(f"faults: {len(faults)}, lost: {len(lost)}")
             return 1 if lost else 0
-        return run(
-            copy, faults, arguments.cases, not arguments.no_baseline)
+        if not pathlib.Path(arguments.python).exists():
+            parser.error(
+                f"no {arguments.python}: run 'scripts/python.sh --install', "
+                "or name one with --python")
+        return Run(tree, faults, arguments).run()
 
 
-def run(copy, faults, cases, baseline):
-    cores = [None] + other_cores()
-    if baseline:
+class Run:
+    def __init__(self, tree, faults, arguments):
+        self.tree = tree
+        self.faults = faults
+        self.arguments = arguments
+        self.sources = sources_hash()
+        self.results = read_results()
+        self.lock = threading.Lock()
+        self.trusting = threading.Lock()
+        self.trusted = set()
+
+    def wanted(self, fault):
+        names = self.arguments.names
+        return fault.name in names if names else (
+            self.arguments.again or not is_current(
+                fault, self.results.get(fault.name), self.sources))
+
+    def run(self):
+        wanted = [fault for fault in self.faults if self.wanted(fault)]
+        say(f"sources {self.sources}, faults to run: {len(wanted)} of "
+            f"{len(self.faults)}")
+        if not wanted:
+            return self.end()
+        self.tree.prepare()
+        with concurrent.futures.ThreadPoolExecutor(
+                self.arguments.jobs) as pool:
+            # The tests, which take the longest to build, for the rest alone.
+            rest = [
+                fault for fault in pool.map(self.without_tests, wanted)
+                if fault]
+            list(pool.map(self.with_tests, rest))
+        # Known by then: what has no switch, and what the compiler refused.
+        for fault in filter(self.tree.is_apart, wanted):
+            with self.tree.alone(fault):
+                try:
+                    self.run_checks(fault, self.checks(fault), alone=True)
+                except BuildFailure as failure:
+                    say(f"MISSED  {fault.name}: it does not build:\n{failure}")
+        return self.end()
+
+    def without_tests(self, fault):
+        """The fault, where the tests are still to be run."""
+        checks = self.checks(fault)
+        count = self.first_of_tests(checks)
+        done = count and self.run_checks(
+            fault, checks[:count], last=count == len(checks))
+        return None if done else fault
+
+    def with_tests(self, fault):
+        checks = self.checks(fault)
+        self.run_checks(fault, checks[self.first_of_tests(checks):])
+
+    def first_of_tests(self, checks):
+        return next(
+            (index for index, check in enumerate(checks)
+             if check.needs == "tests"), len(checks))
+
+    def end(self):
+        results = read_results()
+        missed = [
+            fault.name for fault in self.faults
+            if is_current(fault, results.get(fault.name), self.sources)
+            and not results[fault.name].caught]
+        print_status(self.faults)
+        return 1 if missed else 0
+
+    def checks(self, fault):
+        before = self.results.get(fault.name)
+        return checks_of(
+            fault, before and before.check, self.arguments.cases,
+            other_cores())
+
+    def run_checks(self, fault, checks, last=True, alone=False):
+        """Whether it is known what comes of the fault, as it is where these
+        are the last checks."""
         start = time.monotonic()
-        catcher = copy.catcher(cases, cores)
-        if catcher:
-            print(f"without a fault there is one: {catcher}")
-            return 1
-        say("no fault, no catcher", start)
+        catcher = None
+        for check in checks:
+            self.tree.require(check.needs)
+            if self.tree.is_apart(fault) != alone:
+                return True
+            self.trust(check)
+            catcher = self.catches(check, fault)
+            if catcher:
+                break
+        if catcher is None and not last:
+            return False
+        with self.lock:
+            write_result(self.faults, fault, self.sources, catcher)
+            say(f"caught  {fault.name}: {catcher}" if catcher
+                else f"MISSED  {fault.name}: {fault.meaning}", start)
+        return True
 
-    caught = 0
-    for fault in faults:
-        start = time.monotonic()
-        file = copy.folder / fault.path
-        text = file.read_text()
-        file.write_text(fault.planted(text))
-        try:
-            catcher = copy.catcher(cases, cores)
-        except BuildFailure as failure:
-            say(f"MISSED  {fault.name}: it does not build:\n{failure}", start)
-            continue
-        finally:
-            file.write_text(text)
-        if catcher:
-            caught += 1
-            say(f"caught  {fault.name}: {catcher}", start)
-        else:
-            say(f"MISSED  {fault.name}: {fault.meaning}", start)
-    missed = len(faults) - caught
-    print(f"faults: {len(faults)}, caught: {caught}, missed: {missed}")
-    return 1 if missed else 0
+    def trust(self, check):
+        """Shows that a check passes where no fault is on, before its first
+        use."""
+        with self.trusting:
+            if check.command in self.trusted or self.arguments.no_baseline:
+                return
+            start = time.monotonic()
+            catcher = self.catches(check, None)
+            if catcher:
+                raise SystemExit(f"without a fault there is one: {catcher}")
+            say(f"no fault, passed: {check.name}", start)
+            self.trusted.add(check.command)
+
+    def catches(self, check, fault):
+        """What a check notices, or None."""
+        status, found = self.tree.run(
+            check.command, check.core, check.finds, self.arguments.limit, fault)
+        if status == 0 and not isinstance(found, str):
+            return None
+        return f"{check.name}: {what(status, found)}"
 
 
-def say(text, start):
-    print(f"{text} ({time.monotonic() - start:.0f} s)", flush=True)
+def say(text, start=None):
+    took = f" ({time.monotonic() - start:.0f} s)" if start else ""
+    print(text + took, flush=True)
 
 
 if __name__ == "__main__":
