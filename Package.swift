@@ -75,7 +75,7 @@ if Context.environment["CONVOLUTIONS_WARNINGS_AS_ERRORS"] == "1" {
   }
 }
 
-// scripts/fuzz.sh: the library, and convbench's parsers, under libFuzzer.
+// scripts/fuzz.sh: the library and the parsers under libFuzzer.
 if Context.environment["CONVOLUTIONS_FUZZ"] == "1" {
   package.products = []
   package.dependencies = []

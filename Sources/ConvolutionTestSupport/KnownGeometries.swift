@@ -131,91 +131,41 @@ package enum KnownGeometries {
 
   /// A layer of the table at about a quarter of its image and an eighth of its
   /// channels; kernel, stride, dilation and padding are the layer's.
-  static func scaledLayer(
+  package static func scaledLayer(
     using generator: inout SeededGenerator
   ) -> Conv2DGeometry? {
     let layer = generator.pick(LayerTable.headline)
-    var numbers = Descriptor.numbers(layer.descriptor)
     let format = generator.pick(DataFormat.allCases)
     let imageDivisor = generator.int(4...8)
     let channelDivisor = generator.int(8...16)
-    for key in ["ih", "iw"] {
-      numbers[key] = max(1, numbers[key, default: 1] / imageDivisor)
+    let batch = generator.int(1...2)
+    guard var problem = try? ProblemDescriptor(layer.descriptor) else {
+      return nil
     }
-    for (out, input, kernel, stride, dilation, pad) in [
-      ("oh", "ih", "kh", "sh", "dh", "ph"),
-      ("ow", "iw", "kw", "sw", "dw", "pw"),
-    ] {
-      let window =
-        (numbers[kernel, default: 1] - 1) * (numbers[dilation, default: 0] + 1)
-        + 1
-      let size = numbers[input, default: 1] + 2 * numbers[pad, default: 0]
-      // The far padding is taken equal to the near one.
-      numbers[out] = max(0, (size - window) / numbers[stride, default: 1] + 1)
+    func scaled(_ axis: ProblemAxis) throws -> ProblemAxis {
+      // At least as much as the kernel needs.
+      let window = (axis.kernel - 1) * axis.dilation + 1
+      return try axis.withInput(
+        max(
+          min(4, axis.input), window - 2 * axis.padBefore,
+          axis.input / imageDivisor))
     }
-    let groups = max(1, numbers["g", default: 1] / channelDivisor)
-    for key in ["ic", "oc"] {
-      let channels =
-        numbers["g", default: 1] > 1
-        ? numbers[key, default: 1] / numbers["g", default: 1]
-        : max(1, numbers[key, default: 1] / channelDivisor)
-      numbers[key] = channels * groups
+    let groups = max(1, problem.groups / channelDivisor)
+    func scaled(_ channels: Int) -> Int {
+      problem.groups > 1
+        ? channels / problem.groups * groups
+        : max(1, channels / channelDivisor)
     }
-    numbers["g"] = groups
-    numbers["mb"] = generator.int(1...2)
-    return Descriptor.geometry(numbers, format)
-  }
-}
-
-/// Reads problems in benchdnn's notation.
-package enum Descriptor {
-  /// The numbers by their letters.
-  static func numbers(_ text: String) -> [String: Int] {
-    var numbers: [String: Int] = [:]
-    var rest = text[...]
-    while !rest.isEmpty {
-      let key = rest.prefix { $0.isLetter }
-      rest = rest.dropFirst(key.count)
-      let digits = rest.prefix { $0.isNumber }
-      rest = rest.dropFirst(digits.count)
-      numbers[String(key)] = Int(digits)
+    (problem.inputChannels, problem.outputChannels) = (
+      scaled(problem.inputChannels), scaled(problem.outputChannels)
+    )
+    (problem.groups, problem.batch) = (groups, batch)
+    do {
+      problem.vertical = try scaled(problem.vertical)
+      problem.horizontal = try scaled(problem.horizontal)
+      return try problem.geometry(format)
+    } catch {
+      return nil
     }
-    return numbers
-  }
-
-  /// The problem; the far pads are the least that let every window fit.
-  package static func geometry(
-    _ descriptor: String, _ format: DataFormat
-  ) -> Conv2DGeometry? {
-    geometry(numbers(descriptor), format)
-  }
-
-  static func geometry(
-    _ numbers: [String: Int], _ format: DataFormat
-  ) -> Conv2DGeometry? {
-    func number(_ key: String, default value: Int = 1) -> Int {
-      numbers[key, default: value]
-    }
-    func side(_ letter: String) -> RandomGeometry.Side {
-      let kernel = number("k" + letter)
-      let stride = number("s" + letter)
-      let dilation = number("d" + letter, default: 0) + 1
-      let before = number("p" + letter, default: 0)
-      let (input, output) = (number("i" + letter), number("o" + letter))
-      let covered = (output - 1) * stride + (kernel - 1) * dilation + 1
-      return RandomGeometry.Side(
-        input: input, output: output, kernel: kernel, stride: stride,
-        dilation: dilation, padBefore: before,
-        padAfter: max(0, covered - input - before))
-    }
-    let (vertical, horizontal) = (side("h"), side("w"))
-    return RandomGeometry.geometry(
-      vertical, horizontal, batch: number("mb"),
-      inputChannels: number("ic"), outputChannels: number("oc"),
-      groups: number("g"), format,
-      padding: .explicit(
-        top: vertical.padBefore, bottom: vertical.padAfter,
-        left: horizontal.padBefore, right: horizontal.padAfter,
-        dataFormat: format))
   }
 }

@@ -2,7 +2,7 @@ import Convolutions
 
 /// Draws problems: mostly small, with the sizes at which the library changes
 /// its ways now and then.
-enum RandomGeometry {
+package enum RandomGeometry {
   /// Most multiply-adds of a drawn problem.
   static let maximumWork = 3_000_000
 
@@ -21,7 +21,7 @@ enum RandomGeometry {
 
   /// The random case `index` of a suite; two of seven are strided and dilated
   /// at once.
-  static func draw(
+  package static func draw(
     using generator: inout SeededGenerator
   ) -> Conv2DGeometry {
     while true {

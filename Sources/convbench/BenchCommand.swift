@@ -1,4 +1,5 @@
 import ArgumentParser
+import ConvolutionTestSupport
 import Convolutions
 import Foundation
 
@@ -8,7 +9,8 @@ struct BenchCommand: ParsableCommand {
     abstract: "Times problems against the direct kernel, after verifying them.",
     discussion: """
       A problem is a benchdnn descriptor, such as \
-      mb8ic64ih56oc64oh56kh3ph1n"name". Dilation counts from 0.
+      mb8ic64ih56oc64oh56kh3ph1n"name". Dilation counts from 0; the width \
+      copies the height where no letter of the width is given.
       """)
 
   @OptionGroup

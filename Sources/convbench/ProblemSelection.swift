@@ -1,4 +1,5 @@
 import ArgumentParser
+import ConvolutionTestSupport
 
 /// The problems of a command line: descriptors, sets and a file.
 struct ProblemSelection: ParsableArguments {

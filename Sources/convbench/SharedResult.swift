@@ -1,3 +1,4 @@
+import ConvolutionTestSupport
 import Foundation
 
 #if canImport(Glibc)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ConvolutionTestSupport
 import Convolutions
 import Foundation
 

@@ -153,7 +153,7 @@ struct VerifyCommand: ParsableCommand {
     return summary
   }
 
-  private func geometry(of text: String) throws -> Conv2DGeometry {
+  func geometry(of text: String) throws -> Conv2DGeometry {
     do {
       let problem = try ProblemDescriptor(
         text,

@@ -1,8 +1,8 @@
 import ConvolutionTestSupport
 import Foundation
 
-/// libFuzzer over what the library and convbench's parsers are given;
-/// `scripts/fuzz.sh` builds and runs it.
+/// libFuzzer over what the library and the parsers of problems and files are
+/// given; `scripts/fuzz.sh` builds and runs it.
 ///
 /// The environment says which of them: libFuzzer takes the whole command line,
 /// and hands it on to processes that it starts.

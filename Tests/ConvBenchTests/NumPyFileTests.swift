@@ -1,3 +1,4 @@
+import ConvolutionTestSupport
 import Convolutions
 import Foundation
 import Testing

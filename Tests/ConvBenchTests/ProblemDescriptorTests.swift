@@ -29,10 +29,67 @@ import Testing
     #expect(
       try full("ic4ih8oc5kh3")
         == "mb2ic4ih8iw8oc5oh6ow6kh3kw3sh1sw1dh0dw0ph0pw0")
-    // Width copies height, value by value.
+    // The width copies the height where no letter of it is given.
     #expect(
-      try full("ic4ih8iw9oc5kh3sh2dh1ph2")
-        == "mb2ic4ih8iw9oc5oh4ow5kh3kw3sh2sw2dh1dw1ph2pw2")
+      try full("ic4ih8oc5kh3sh2dh1ph2")
+        == "mb2ic4ih8iw8oc5oh4ow4kh3kw3sh2sw2dh1dw1ph2pw2")
+  }
+
+  /// An axis of which a letter is given takes nothing from the other.
+  @Test(arguments: [
+    (
+      "mb33ic96ih10iw12oc64oh4ow9kh4kw5sh2pw1",
+      "mb33ic96ih10iw12oc64oh4ow9kh4kw5sh2sw1dh0dw0ph0pw1"
+    ),
+    (
+      "mb1_g16ic16oc16_ih15oh7kh6sh2ph3_iw10ow10kw3",
+      "g16mb1ic16ih15iw10oc16oh7ow10kh6kw3sh2sw1dh0dw0ph3pw1"
+    ),
+    (
+      "mb20ic16ih1iw8oc6oh1kh1kw3sh1pw0ph0sw1dh0dw2",
+      "mb20ic16ih1iw8oc6oh1ow2kh1kw3sh1sw1dh0dw2ph0pw0"
+    ),
+    (
+      "ic4ih8iw9oc5kh3kw2sh2dh1ph2",
+      "mb2ic4ih8iw9oc5oh4ow8kh3kw2sh2sw1dh1dw0ph2pw0"
+    ),
+    (
+      "ic4ih9iw8oc5kh3kw2sw2dw1pw2",
+      "mb2ic4ih9iw8oc5oh7ow5kh3kw2sh1sw2dh0dw1ph0pw2"
+    ),
+    (
+      "ic4ih9iw8oc5oh9kh3kw2sw2ow4",
+      "mb2ic4ih9iw8oc5oh9ow4kh3kw2sh1sw2dh0dw0ph1pw0"
+    ),
+  ])
+  func axesApart(text: String, descriptor: String) throws {
+    #expect(try full(text) == descriptor)
+  }
+
+  /// Without a letter of the height the image has one row.
+  @Test(arguments: [
+    (
+      "g128ic128iw16oc128ow16kw3sw1pw1n\"conv_dw\"",
+      "g128mb2ic128ih1iw16oc128oh1ow16kh1kw3sh1sw1dh0dw0ph0pw1"
+    ),
+    (
+      "g6_ic24oc24_iw11kw3_n\"1d_gconv\"",
+      "g6mb2ic24ih1iw11oc24oh1ow9kh1kw3sh1sw1dh0dw0ph0pw0"
+    ),
+    (
+      "mb1ic32iw121oc32kw6pw0sw4",
+      "mb1ic32ih1iw121oc32oh1ow29kh1kw6sh1sw4dh0dw0ph0pw0"
+    ),
+    (
+      "ic8oc8_iw5ow2kw3sw1dw2pw3",
+      "mb2ic8ih1iw5oc8oh1ow2kh1kw3sh1sw1dh0dw2ph0pw3"
+    ),
+  ])
+  func oneDimension(text: String, descriptor: String) throws {
+    #expect(try full(text) == descriptor)
+    let short = try ProblemDescriptor(text).shortDescriptor
+    #expect(!short.contains("h"), "\(short)")
+    #expect(try full(short) == descriptor)
   }
 
   @Test(arguments: [
@@ -61,7 +118,9 @@ import Testing
     #expect(
       try full("kh3_ph1_oc5mb1_ih8ic4nbare") == full("mb1ic4ih8oc5kh3ph1"))
     #expect(try ProblemDescriptor("ic1ih1oc1kh1nbare").name == "bare")
-    #expect(try ProblemDescriptor("ic1ih1oc1kh1").name == nil)
+    for text in ["ic1ih1oc1kh1", "ic1ih1oc1kh1n", "ic1ih1oc1kh1_n\"\""] {
+      #expect(try ProblemDescriptor(text).name == nil)
+    }
   }
 
   @Test(arguments: [
@@ -70,6 +129,11 @@ import Testing
     ("ic1ih8kh1", "'oc' is missing"),
     ("ic1oc1kh1", "'ih' is missing"),
     ("ic1ih8oc1", "'kh' is missing"),
+    ("ic1ih8iw8oc1kh1", "'kw' is missing"),
+    ("ic1ih8oc1kh1kw1", "'iw' is missing"),
+    ("ic1ih8oc1kh1sw2", "'iw' is missing"),
+    ("ic1iw8oc1kw1sh2", "'ih' is missing"),
+    ("ic1iw8oc1", "'kw' is missing"),
     ("ic1ic1ih8oc1kh1", "twice"),
     ("ic1id2ih8oc1kh1", "'id'"),
     ("IC1ih8oc1kh1", "'IC'"),
@@ -78,9 +142,7 @@ import Testing
     ("ih8ic", "number must follow"),
     ("ic-1ih8oc1kh1", "number must follow"),
     ("8ic1", "where a letter should be"),
-    ("ic1ih8oc1kh1n", "name"),
     ("ic1ih8oc1kh1n\"a", "name"),
-    ("ic1ih8oc1kh1n\"\"", "name"),
     ("ic1ih8oc1kh0", "at least 1"),
     ("ic1ih8oc1kh1sh0", "at least 1"),
     ("g0ic1ih8oc1kh1", "multiples of g"),

@@ -1,3 +1,4 @@
+import ConvolutionTestSupport
 import Convolutions
 import Foundation
 
@@ -36,7 +37,7 @@ extension NumPyFile {
   }
 }
 
-/// The files of a small problem: `mb1ic1ih2iw3oc1kh2`.
+/// The files of a small problem: `mb1ic1ih2iw3oc1kh2kw2`.
 struct SmallProblem {
   let folder: TemporaryFolder
   let filter: String

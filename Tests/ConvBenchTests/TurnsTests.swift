@@ -1,3 +1,4 @@
+import ConvolutionTestSupport
 import Convolutions
 import Foundation
 import Testing
@@ -20,7 +21,7 @@ import Testing
   }
 
   private func load(
-    _ problem: String = "mb1ic1ih2iw3oc1kh2", dtype: String = "f32",
+    _ problem: String = "mb1ic1ih2iw3oc1kh2kw2", dtype: String = "f32",
     filter: String? = nil
   ) -> String {
     """
@@ -91,9 +92,9 @@ import Testing
     let bad = [
       "", "nonsense", "{}", #"{"op": "dance"}"#, #"{"op": "load"}"#,
       #"{"op": "time", "milliseconds": "long"}"#, load("nonsense"),
-      load(dtype: "f33"), load(dtype: "f64"), load("mb1ic1ih9iw9oc1kh2"),
-      load("mb1ic1ih2iw3oc1kh1"), load(filter: folder.path("none")),
-      load("mb1ic1ih900000000iw900000000oc1oh1ow2kh2sh900000000"),
+      load(dtype: "f33"), load(dtype: "f64"), load("mb1ic1ih9oc1kh2"),
+      load("mb1ic1ih2iw3oc1kh1kw1"), load(filter: folder.path("none")),
+      load("mb1ic1ih900000000iw900000000oc1oh1ow2kh2kw2sh900000000sw900000000"),
       // The answers go there.
       load().replacingOccurrences(of: result, with: "-"),
     ]
@@ -110,7 +111,7 @@ import Testing
       Tensor<Float>(shape: [1, 1, 2, 9], repeating: 1), typeDescriptor: "<f4",
       path: outBackprop)
     let refused = try self.replies(
-      to: [load("mb1ic1ih2iw3oc9kh2")], ["--algorithm", "groups"])
+      to: [load("mb1ic1ih2iw3oc9kh2kw2")], ["--algorithm", "groups"])
     #expect(refused[0]["ok"] as? Bool == false)
     #expect(
       (refused[0]["reason"] as? String)?.contains("8 output channels") == true)

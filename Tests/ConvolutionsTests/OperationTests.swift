@@ -90,12 +90,37 @@ import Testing
     }
   }
 
+  /// Real layers in small.
+  private static let realLayers = [
+    "mb2ic256ih7oc256oh7kh3ph1", "mb2ic3ih40oc64oh20kh7sh2ph3",
+    "mb2ic64ih17iw17oc64oh17ow17kh1kw7ph0pw3",
+    "g32mb2ic128ih14oc128oh14kh3ph1",
+  ]
+
   /// Layers that other tests cut in many ways, and real ones in small.
-  private static let layers =
-    InvarianceTests.problems + [
-      "mb8ic512ih7oc512oh7kh3ph1", "mb2ic3ih40oc64oh20kh7sh2ph3",
-      "mb2ic64ih17oc64oh17kh1kw7ph0pw3", "g32mb2ic128ih14oc128oh14kh3ph1",
-    ]
+  private static let layers = InvarianceTests.problems + realLayers
+
+  @Test func realLayersHaveTheWidthOfTheirHeight() throws {
+    for descriptor in Self.realLayers {
+      let geometry = try problem(descriptor)
+      #expect(geometry.inputWidth == geometry.inputHeight, "\(descriptor)")
+      #expect(geometry.outputWidth == geometry.outputHeight, "\(descriptor)")
+    }
+    var generator = SeededGenerator(seed: 3)
+    for _ in 0..<400 {
+      let layer = try #require(
+        KnownGeometries.scaledLayer(using: &generator))
+      #expect(layer.inputWidth >= 4 && layer.inputHeight >= 4)
+    }
+    // Of most layers of the table both sides are the same.
+    generator = SeededGenerator(seed: 3)
+    let squares = (0..<400).count { _ in
+      KnownGeometries.scaledLayer(using: &generator).map {
+        $0.inputWidth == $0.inputHeight && $0.strides[0] == $0.strides[1]
+      } ?? false
+    }
+    #expect(squares >= 320, "\(squares)")
+  }
 
   /// The same bits for any number of threads, workspace limit and repetition.
   @Test(arguments: layers, others)

@@ -11,7 +11,7 @@ let forcedAlgorithms = ConvolutionAlgorithm.allCases.filter {
 func problem(
   _ descriptor: String, _ format: DataFormat = .nhwc
 ) throws -> Conv2DGeometry {
-  try #require(Descriptor.geometry(descriptor, format), "\(descriptor)")
+  try ProblemDescriptor(descriptor).geometry(format)
 }
 
 /// Whether an algorithm can serve a problem.

@@ -129,9 +129,9 @@ extension VerificationSuite {
       type = types[place % types.count]
       dataSeed = Self.suitableSeed(type.testType, operation, geometry)
     case .exact where index < 2 * KnownGeometries.regressions.count:
-      geometry = Descriptor.geometry(
-        KnownGeometries.regressions[index / 2].descriptor,
-        index % 2 == 0 ? .nhwc : .nchw)!
+      geometry = try! ProblemDescriptor(
+        KnownGeometries.regressions[index / 2].descriptor
+      ).geometry(index % 2 == 0 ? .nhwc : .nchw)
     case .algebra:
       let identity = AlgebraicIdentity(seed: dataSeed)
       type = generator.pick(identity.types(among: types))

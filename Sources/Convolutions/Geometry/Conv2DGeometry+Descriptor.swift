@@ -3,7 +3,9 @@ extension Conv2DGeometry {
   /// `mb8ic64ih56iw56oc64oh56ow56kh3kw3sh1sw1dh0dw0ph1pw1`.
   ///
   /// `ic`, `ih` and `iw` are the result's, `oc`, `oh` and `ow` out_backprop's;
-  /// dilation counts from 0; the far pads follow from the sizes.
+  /// dilation counts from 0; the far pads follow from the sizes, so that those
+  /// which no window reaches are not in it. Without input channels the filter's
+  /// depth is taken to be 1.
   public var descriptor: String {
     (groups > 1 ? "g\(groups)" : "")
       + "mb\(batch)ic\(inputChannels)ih\(inputHeight)iw\(inputWidth)"

@@ -2,13 +2,19 @@ internal import FoundationEssentials
 
 /// One line a call on standard output if `CONVOLUTIONS_VERBOSE=1`, in the field
 /// order of oneDNN's, so that existing log scripts work.
-enum Verbose {
+package enum Verbose {
   static let isOn =
     ProcessInfo.processInfo.environment["CONVOLUTIONS_VERBOSE"] == "1"
 
   static func report<Operation, Scalar>(
     _ plan: ConvolutionPlan<Operation, Scalar>, _ time: Duration
   ) {
+    print(line(plan, time))
+  }
+
+  package static func line<Operation, Scalar>(
+    _ plan: ConvolutionPlan<Operation, Scalar>, _ time: Duration
+  ) -> String {
     let geometry = plan.geometry
     let type = Scalar.scalarType.rawValue
     let layout = geometry.dataFormat == .nhwc ? "acdb" : "abcd"
@@ -21,7 +27,7 @@ enum Verbose {
       "alg:convolution_\(plan.algorithm.rawValue)", geometry.descriptor,
       "\(time / .milliseconds(1))",
     ]
-    print(fields.joined(separator: ","))
+    return fields.joined(separator: ",")
   }
 }
 

@@ -1,11 +1,5 @@
-import ConvolutionTestSupport
 import Convolutions
 import Foundation
-
-// The fuzzer has the parsers' sources in its own module.
-#if canImport(convbench)
-  @testable import convbench
-#endif
 
 /// What must hold of any bytes as a .npy file.
 ///
@@ -14,7 +8,7 @@ import Foundation
 /// at the end, or too many.
 ///
 /// - Returns: whether they are a file that can be read.
-func checkNumPyFile(_ bytes: [UInt8]) throws(FuzzFailure) -> Bool {
+package func checkNumPyFile(_ bytes: [UInt8]) throws(FuzzFailure) -> Bool {
   let file: NumPyFile
   do {
     file = try NumPyFile(path: "x", data: numPyFile(bytes))
@@ -48,7 +42,7 @@ func checkNumPyFile(_ bytes: [UInt8]) throws(FuzzFailure) -> Bool {
 }
 
 /// A whole file of the bytes of a fuzzer; short, whatever its shape says.
-func numPyFile(_ bytes: [UInt8]) -> Data {
+package func numPyFile(_ bytes: [UInt8]) -> Data {
   guard bytes.count >= 2, (1...3).contains(bytes[0]) else { return Data(bytes) }
   let header = bytes.dropFirst(2)
   let length = (0..<(bytes[0] == 1 ? 2 : 4)).map {
@@ -72,7 +66,7 @@ func numPyFile(_ bytes: [UInt8]) -> Data {
 /// A first byte below 32 has pads in it, of the far sides.
 ///
 /// - Returns: whether they are one.
-func checkDescriptor(_ bytes: [UInt8]) throws(FuzzFailure) -> Bool {
+package func checkDescriptor(_ bytes: [UInt8]) throws(FuzzFailure) -> Bool {
   var text = bytes[...]
   var pads: (bottom: Int, right: Int)?
   if let first = bytes.first, first < 32 {

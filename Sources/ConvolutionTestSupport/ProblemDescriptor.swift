@@ -3,57 +3,46 @@ import Convolutions
 /// A problem in the notation of oneDNN's benchdnn, such as
 /// `mb8ic64ih56oc64oh56kh3ph1n"name"`.
 ///
-/// Missing values of the width copy the height's; the batch defaults to 2,
-/// groups and strides to 1, dilation (which counts from 0) to 0. A missing `oh`
-/// follows from `ph`, a missing `ph` from `oh`; without both, `ph` is 0. The
-/// far pads follow from the sizes.
-struct ProblemDescriptor: Equatable, Sendable {
-  var name: String?
-  var groups: Int
-  var batch: Int
-  var inputChannels: Int
-  var outputChannels: Int
-  var vertical: ProblemAxis
-  var horizontal: ProblemAxis
+/// The width copies the height where no letter of the width is given; without
+/// a letter of the height there is one dimension, and the height is 1. The
+/// batch defaults to 2, groups and strides to 1, dilation (which counts from
+/// 0) to 0. A missing `oh` follows from `ph`, a missing `ph` from `oh`; without
+/// both, `ph` is 0; `ow` and `pw` likewise. The far pads follow from the sizes.
+package struct ProblemDescriptor: Equatable, Sendable {
+  package var name: String?
+  package var groups: Int
+  package var batch: Int
+  package var inputChannels: Int
+  package var outputChannels: Int
+  package var vertical: ProblemAxis
+  package var horizontal: ProblemAxis
 
   /// Parses a descriptor.
   ///
   /// - Parameter padAfter: the bottom and right pads, where they are not those
   ///   that follow from the sizes.
-  init(
+  package init(
     _ text: String, padAfter: (bottom: Int, right: Int)? = nil
   ) throws(DescriptorError) {
-    var values: [String: Int] = [:]
     do {
+      var values: [String: Int] = [:]
       name = try Self.scan(text, into: &values)
-      func required(_ key: String) throws(DescriptorError.Reason) -> Int {
-        guard let value = values[key] else { throw .missing(key) }
-        return value
-      }
       groups = values["g"] ?? 1
       batch = values["mb"] ?? 2
-      inputChannels = try required("ic")
-      outputChannels = try required("oc")
+      inputChannels = try DescriptorError.required("ic", of: values)
+      outputChannels = try DescriptorError.required("oc", of: values)
       guard groups >= 1, inputChannels.isMultiple(of: groups),
         outputChannels.isMultiple(of: groups)
       else {
         throw DescriptorError.Reason.other(
           "ic and oc must be multiples of g, and g at least 1")
       }
-      let inputHeight = try required("ih")
-      let kernelHeight = try required("kh")
-      vertical = try ProblemAxis(
-        letter: "h", input: inputHeight, output: values["oh"],
-        kernel: kernelHeight, stride: values["sh"] ?? 1,
-        dilation: values["dh"] ?? 0, padBefore: values["ph"],
-        padAfter: padAfter?.bottom)
+      let hasHeight = values.keys.contains { $0.hasSuffix("h") }
+      let hasWidth = values.keys.contains { $0.hasSuffix("w") }
+      if hasWidth, !hasHeight { (values["ih"], values["kh"]) = (1, 1) }
+      vertical = try ProblemAxis("h", of: values, padAfter: padAfter?.bottom)
       horizontal = try ProblemAxis(
-        letter: "w", input: values["iw"] ?? inputHeight,
-        output: values["ow"] ?? values["oh"],
-        kernel: values["kw"] ?? kernelHeight,
-        stride: values["sw"] ?? values["sh"] ?? 1,
-        dilation: values["dw"] ?? values["dh"] ?? 0,
-        padBefore: values["pw"] ?? values["ph"], padAfter: padAfter?.right)
+        hasWidth ? "w" : "h", of: values, padAfter: padAfter?.right)
       // Sizes do not depend on the order of the dimensions.
       _ = try geometry(.nhwc)
     } catch let reason as DescriptorError.Reason {
@@ -66,8 +55,9 @@ struct ProblemDescriptor: Equatable, Sendable {
   }
 
   /// The problem in a layout.
-  func geometry(_ dataFormat: DataFormat) throws(Conv2DError) -> Conv2DGeometry
-  {
+  package func geometry(
+    _ dataFormat: DataFormat
+  ) throws(Conv2DError) -> Conv2DGeometry {
     func sizes(_ channels: Int, _ size: (ProblemAxis) -> Int) -> [Int] {
       dataFormat.order(
         batch: batch, height: size(vertical), width: size(horizontal),
@@ -76,8 +66,9 @@ struct ProblemDescriptor: Equatable, Sendable {
     return try Conv2DGeometry(
       inputSizes: sizes(inputChannels, \.input),
       filterSizes: [
-        vertical.kernel, horizontal.kernel, inputChannels / groups,
-        outputChannels,
+        vertical.kernel, horizontal.kernel,
+        // Without input channels a filter is still one channel deep.
+        max(1, inputChannels / groups), outputChannels,
       ],
       outBackpropSizes: sizes(outputChannels, \.output),
       strides: dataFormat.order(
@@ -94,23 +85,13 @@ struct ProblemDescriptor: Equatable, Sendable {
   }
 
   /// The descriptor without what the defaults say, for narrow tables.
-  var shortDescriptor: String {
-    let h = vertical
-    let w = horizontal
-    func pair(_ letter: String, _ size: (ProblemAxis) -> Int) -> String {
-      "\(letter)h\(size(h))"
-        + (size(h) == size(w) ? "" : "\(letter)w\(size(w))")
-    }
-    func pair(
-      _ letter: String, unless value: Int, _ size: (ProblemAxis) -> Int
-    ) -> String {
-      size(h) == value && size(w) == value ? "" : pair(letter, size)
-    }
-    // The width's pad is written even where it is 0 if the height's is not.
+  package var shortDescriptor: String {
+    let (h, w) = (vertical.shortTexts("h"), horizontal.shortTexts("w"))
+    let isSquare = h == horizontal.shortTexts("h")
+    let isOneRow = !isSquare && h == ProblemAxis.one.shortTexts("h")
+    let parts = zip(h, w).map { (isOneRow ? "" : $0) + (isSquare ? "" : $1) }
     return (groups > 1 ? "g\(groups)" : "") + "mb\(batch)ic\(inputChannels)"
-      + pair("i", \.input) + "oc\(outputChannels)" + pair("o", \.output)
-      + pair("k", \.kernel) + pair("s", unless: 1, \.stride)
-      + pair("d", unless: 0, { $0.dilation - 1 }) + pair("p", \.padBefore)
+      + parts[0] + "oc\(outputChannels)" + parts[1...].joined()
   }
 }
 
@@ -164,22 +145,29 @@ extension ProblemDescriptor {
 
   private static func unquoted(
     _ name: Substring
-  ) throws(DescriptorError.Reason) -> String {
+  ) throws(DescriptorError.Reason) -> String? {
     let isQuoted = name.count >= 2 && name.first == "\"" && name.last == "\""
     let bare = isQuoted ? name.dropFirst().dropLast() : name
-    guard !bare.isEmpty, !bare.contains("\"") else {
+    guard !bare.contains("\"") else {
       throw .other("its name must read n\"name\" or nname")
     }
-    return String(bare)
+    return bare.isEmpty ? nil : String(bare)
   }
 }
 
 /// A text that is no problem descriptor.
-struct DescriptorError: Error, Equatable, CustomStringConvertible {
-  let text: String
-  let reason: String
+package struct DescriptorError: Error, Equatable, CustomStringConvertible {
+  package let text: String
+  package let reason: String
 
-  var description: String { "bad problem '\(text)': \(reason)" }
+  package var description: String { "bad problem '\(text)': \(reason)" }
+
+  static func required(
+    _ key: String, of values: [String: Int]
+  ) throws(Reason) -> Int {
+    guard let value = values[key] else { throw .missing(key) }
+    return value
+  }
 
   enum Reason: Error, CustomStringConvertible {
     case missing(String)

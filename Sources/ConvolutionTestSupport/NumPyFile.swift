@@ -5,11 +5,11 @@ import Foundation
 ///
 /// The file is checked whole before anything is made of it: magic, version,
 /// header, order, and a size of exactly what the shape needs.
-struct NumPyFile {
-  let path: String
+package struct NumPyFile {
+  package let path: String
   /// As in the file, such as `<f4`.
-  let typeDescriptor: String
-  let shape: [Int]
+  package let typeDescriptor: String
+  package let shape: [Int]
   private let payload: Data
 
   private static let magic = Array("\u{93}NUMPY".unicodeScalars).map {
@@ -17,11 +17,11 @@ struct NumPyFile {
   }
 
   /// What a file begins with that is not whole; see `SharedResult`.
-  static let partialMagic = Array("\u{93}PARTS".unicodeScalars).map {
+  package static let partialMagic = Array("\u{93}PARTS".unicodeScalars).map {
     UInt8($0.value)
   }
 
-  init(path: String, data: Data) throws(NumPyError) {
+  package init(path: String, data: Data) throws(NumPyError) {
     self.path = path
     do throws(NumPyHeader.Fault) {
       let (text, end) = try Self.headerText(of: data)
@@ -135,7 +135,9 @@ extension NumPyFile {
   /// The type of the scalars.
   ///
   /// - Parameter declared: the type that the user said, or `nil`.
-  func scalarType(declared: ScalarType?) throws(NumPyError) -> ScalarType {
+  package func scalarType(declared: ScalarType?) throws(NumPyError)
+    -> ScalarType
+  {
     let stored: ScalarType =
       switch bareType {
       case "f2": .float16
@@ -160,7 +162,7 @@ extension NumPyFile {
   /// The scalars, of the type that ``scalarType(declared:)`` says.
   ///
   /// - Parameter images: a part of the first dimension; all of it if `nil`.
-  func scalars<Scalar: ConvolutionScalar>(
+  package func scalars<Scalar: ConvolutionScalar>(
     _ type: Scalar.Type, images: Range<Int>? = nil
   ) -> [Scalar] {
     let image = payload.count / max(1, shape.first ?? 1)
@@ -181,7 +183,7 @@ extension NumPyFile {
 
 extension NumPyFile {
   /// What a file of version 1.0 begins with.
-  static func encodedHeader(
+  package static func encodedHeader(
     typeDescriptor: String, shape: [Int]
   ) -> Data {
     let sizes =
@@ -203,12 +205,18 @@ extension NumPyFile {
 }
 
 /// Why a .npy file cannot be read or written.
-struct NumPyError: Error, Equatable, CustomStringConvertible {
-  let path: String
-  let reason: String
+package struct NumPyError: Error, Equatable, CustomStringConvertible {
+  package let path: String
+  package let reason: String
   /// Of a file that is too short: how many bytes more it needs, as far as its
   /// beginning tells.
-  var missing: Int?
+  package let missing: Int?
 
-  var description: String { "\(path): \(reason)" }
+  package init(path: String, reason: String, missing: Int? = nil) {
+    self.path = path
+    self.reason = reason
+    self.missing = missing
+  }
+
+  package var description: String { "\(path): \(reason)" }
 }

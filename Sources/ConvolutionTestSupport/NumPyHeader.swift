@@ -1,23 +1,23 @@
 /// The header of a .npy file: a Python dictionary literal with the keys
 /// `descr`, `fortran_order` and `shape`.
-struct NumPyHeader: Equatable {
-  let typeDescriptor: String
-  let isFortranOrder: Bool
-  let shape: [Int]
+package struct NumPyHeader: Equatable {
+  package let typeDescriptor: String
+  package let isFortranOrder: Bool
+  package let shape: [Int]
 
   /// What is wrong with a file, without its name.
-  struct Fault: Error {
-    let reason: String
+  package struct Fault: Error {
+    package let reason: String
     /// See ``NumPyError/missing``.
-    let missing: Int?
+    package let missing: Int?
 
-    init(_ reason: String, missing: Int? = nil) {
+    package init(_ reason: String, missing: Int? = nil) {
       self.reason = reason
       self.missing = missing
     }
   }
 
-  init(_ text: String) throws(Fault) {
+  package init(_ text: String) throws(Fault) {
     var scanner = Scanner(rest: text[...])
     var typeDescriptor: String?
     var isFortranOrder: Bool?

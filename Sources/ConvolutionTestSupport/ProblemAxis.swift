@@ -1,24 +1,30 @@
 /// One image axis of a problem descriptor, with everything filled in.
-struct ProblemAxis: Equatable, Sendable {
-  let input: Int
-  let output: Int
-  let kernel: Int
-  let stride: Int
+package struct ProblemAxis: Equatable, Sendable {
+  package let input: Int
+  package let output: Int
+  package let kernel: Int
+  package let stride: Int
   /// Counts from 1, unlike the descriptor's.
-  let dilation: Int
-  let padBefore: Int
-  let padAfter: Int
+  package let dilation: Int
+  package let padBefore: Int
+  package let padAfter: Int
+
+  /// One pixel under one tap: the height where there is none.
+  static let one = try! ProblemAxis("h", of: ["ih": 1, "kh": 1])
 
   /// Completes an axis.
   ///
   /// - Parameters:
-  ///   - letter: `h` or `w`, for the message.
-  ///   - dilation: as in the descriptor, from 0.
+  ///   - letter: `h` or `w`.
+  ///   - values: a descriptor's numbers by their letters.
   ///   - padAfter: `nil` for the one that follows from the sizes.
   init(
-    letter: String, input: Int, output: Int?, kernel: Int, stride: Int,
-    dilation: Int, padBefore: Int?, padAfter: Int? = nil
+    _ letter: String, of values: [String: Int], padAfter: Int? = nil
   ) throws(DescriptorError.Reason) {
+    let input = try DescriptorError.required("i" + letter, of: values)
+    let kernel = try DescriptorError.required("k" + letter, of: values)
+    let stride = values["s" + letter] ?? 1
+    let dilation = values["d" + letter] ?? 0
     guard kernel >= 1, stride >= 1 else {
       throw .other("k\(letter) and s\(letter) must be at least 1")
     }
@@ -30,7 +36,7 @@ struct ProblemAxis: Equatable, Sendable {
     }
     let before: Int128
     let windows: Int128
-    switch (output, padBefore) {
+    switch (values["o" + letter], values["p" + letter]) {
     case (let output?, let pad?):
       windows = Int128(output)
       before = Int128(pad)
@@ -59,5 +65,24 @@ struct ProblemAxis: Equatable, Sendable {
     self.dilation = dilation + 1
     self.padBefore = padBefore
     self.padAfter = padAfter
+  }
+  /// The axis of another image.
+  func withInput(_ input: Int) throws(DescriptorError.Reason) -> Self {
+    try Self(
+      "h",
+      of: [
+        "ih": input, "kh": kernel, "sh": stride, "dh": dilation - 1,
+        "ph": padBefore,
+      ])
+  }
+
+  /// Its numbers behind their letters; empty for what the defaults say.
+  func shortTexts(_ letter: String) -> [String] {
+    [
+      "i\(letter)\(input)", "o\(letter)\(output)", "k\(letter)\(kernel)",
+      stride == 1 ? "" : "s\(letter)\(stride)",
+      dilation == 1 ? "" : "d\(letter)\(dilation - 1)",
+      "p\(letter)\(padBefore)",
+    ]
   }
 }

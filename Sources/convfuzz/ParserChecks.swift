@@ -1,1 +1,0 @@
-../../Tests/ConvBenchTests/ParserChecks.swift

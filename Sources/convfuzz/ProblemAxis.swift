@@ -1,1 +1,0 @@
-../convbench/ProblemAxis.swift
