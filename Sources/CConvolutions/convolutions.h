@@ -153,6 +153,19 @@ typedef struct conv_filter conv_filter;
 // The version of the library, as in "0.1.0"; never freed.
 const char *conv_version(void);
 
+// Writes the least and the largest input size, along one axis, for which the
+// convolution has `output_size` windows; who asks for an input gradient has to
+// pick one from there on up to here. Where there is none, or none that fits 64
+// bits, the second is below the first.
+//
+// `output_size` is at least 0; `kernel_size`, `stride` and `dilation` are at
+// least 1, a dilation of 1 being dense. The pads are those of CONV_EXPLICIT,
+// not negative; with another padding 0.
+conv_status conv_legal_input_sizes(
+    int64_t output_size, int64_t kernel_size, int64_t stride,
+    int64_t dilation, conv_padding padding, int64_t pad_before,
+    int64_t pad_after, int64_t sizes[2], char *message, size_t capacity);
+
 // Validates a problem and plans it.
 //
 // `options` may be NULL. On CONV_OK, `*plan` is to be destroyed; else it is

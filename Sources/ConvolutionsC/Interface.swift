@@ -13,6 +13,24 @@ public func conv_version() -> UnsafePointer<CChar>? {
 }
 
 @c @implementation
+public func conv_legal_input_sizes(
+  _ outputSize: Int64, _ kernelSize: Int64, _ stride: Int64, _ dilation: Int64,
+  _ padding: conv_padding, _ padBefore: Int64, _ padAfter: Int64,
+  _ sizes: UnsafeMutablePointer<Int64>?,
+  _ message: UnsafeMutablePointer<CChar>?, _ capacity: Int
+) -> conv_status {
+  Message(text: message, capacity: capacity).status { () throws(Failure) in
+    let sizes = try required(sizes, "sizes")
+    let legal = try legalInputSizes(
+      outputSize: Int(outputSize), kernelSize: Int(kernelSize),
+      stride: Int(stride), dilation: Int(dilation), padding: padding,
+      pads: Padding.Pair(Int(padBefore), Int(padAfter)))
+    sizes[0] = Int64(legal?.lowerBound ?? 0)
+    sizes[1] = Int64(legal?.upperBound ?? -1)
+  }
+}
+
+@c @implementation
 public func conv_plan_create(
   _ problem: UnsafePointer<conv_problem>?,
   _ options: UnsafePointer<conv_options>?,

@@ -105,6 +105,37 @@ extension conv_options {
   }
 }
 
+/// Sizes of one axis, whose numbers nobody has looked at.
+///
+/// - Returns: `nil` if there is none.
+func legalInputSizes(
+  outputSize: Int, kernelSize: Int, stride: Int, dilation: Int,
+  padding: conv_padding, pads: Padding.Pair
+) throws(Failure) -> ClosedRange<Int>? {
+  let padding = try choice(
+    padding, "padding", [.valid, .same, Padding.explicit([pads])])
+  for (name, size) in [
+    ("output_size", outputSize), ("pad_before", pads.before),
+    ("pad_after", pads.after),
+  ] where size < 0 {
+    throw Failure(
+      CONV_ERROR_NEGATIVE, "\(name) must be nonnegative, got \(size)")
+  }
+  for (name, number) in [
+    ("kernel_size", kernelSize), ("stride", stride), ("dilation", dilation),
+  ] where number < 1 {
+    throw Failure(
+      CONV_ERROR_POSITIVE, "\(name) must be positive, got \(number)")
+  }
+  if case .explicit = padding {
+  } else if pads != Padding.Pair(0, 0) {
+    throw Failure(CONV_ERROR_VALUE, "pads go with CONV_EXPLICIT alone")
+  }
+  return Conv2DGeometry.legalInputSizes(
+    outputSize: outputSize, kernelSize: kernelSize, stride: stride,
+    dilation: dilation, padding: padding, dimension: 0)
+}
+
 /// The choice that a number of the header stands for.
 private func choice<Choice>(
   _ number: Int32, _ name: String, _ choices: [Choice]
