@@ -80,12 +80,13 @@ extension Conv2DError: CustomStringConvertible {
     case .negativeSize(let tensor, let sizes):
       "\(tensor.rawValue) has a negative size: \(sizes)"
     case .emptyFilter(let sizes):
-      "filter has sizes \(sizes); kernel height, kernel width and input depth "
-        + "(dimensions 0, 1 and 2) must be at least 1"
+      "filter must not have zero elements: kernel height, kernel width and "
+        + "input depth (dimensions 0, 1 and 2) must be at least 1, got \(sizes)"
     case .notPositive(let parameter, let values):
       "\(parameter.rawValue) must be positive, got \(values)"
     case .negativePadding(let pairs):
-      "explicit_paddings must be nonnegative, got \(list(pairs))"
+      "All elements of explicit_paddings must be nonnegative, got "
+        + list(pairs)
     case .batchOrDepthEntry(let parameter, let values):
       "\(parameter.rawValue) in the batch and depth dimensions must be "
         + (parameter == .explicitPaddings ? "0" : "1") + ", got \(values)"
