@@ -36,10 +36,12 @@ need numpy numpy
 need ml_dtypes ml_dtypes
 need pytest pytest
 need sklearn scikit-learn
+need joblib joblib
 need distributed 'dask[distributed]'
 need torch torch==2.13.0+cpu torch
 need tensorflow tensorflow-cpu tensorflow \
   || say "no TensorFlow: nothing is compared with it"
+need jax jax || say "no JAX: no array of its own is tried"
 [ $install = no ] || exit 0
 
 say "building and installing the package"

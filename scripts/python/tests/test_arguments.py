@@ -74,11 +74,32 @@ def test_forms_of_strides():
     np.testing.assert_array_equal(dx, nchw.transpose(0, 2, 3, 1))
 
 
-def test_padding_as_tuples():
+def test_forms_of_padding():
+    expected = conv2d_backprop_input(SIZES, FILTER, OUTPUT, ONES, "SAME")
     pairs = ((0, 0), (1, 1), (1, 1), (0, 0))
+    for padding in (
+            pairs, list(pairs), np.array(pairs), list(np.array(pairs, "i2")),
+            "same", "Same", np.str_("SAME")):
+        np.testing.assert_array_equal(
+            conv2d_backprop_input(SIZES, FILTER, OUTPUT, ONES, padding),
+            expected)
+        plan = InputGradientPlan(
+            SIZES, FILTER.shape, OUTPUT.shape, padding=padding)
+        np.testing.assert_array_equal(plan.execute(FILTER, OUTPUT), expected)
+    valid = conv2d_transpose(OUTPUT, FILTER, [7, 7], 1, "VALID")
     np.testing.assert_array_equal(
-        conv2d_backprop_input(SIZES, FILTER, OUTPUT, ONES, pairs),
-        conv2d_backprop_input(SIZES, FILTER, OUTPUT, ONES, "SAME"))
+        conv2d_transpose(OUTPUT, FILTER, [7, 7], 1, "valid"), valid)
+
+
+def test_names_of_data_formats():
+    image = np.ones((1, 4, 5, 6), np.float32)
+    for name, shape in [
+            ("NHWC", (1, 4, 5, 6)), ("nhwc", (1, 4, 5, 6)), (None, (1, 4, 5, 6)),
+            ("NCHW", (1, 4, 5, 6)), ("nchw", (1, 4, 5, 6))]:
+        channels = image.shape[1 if "c" in (name or "").lower()[1:2] else 3]
+        filter = np.ones((1, 1, channels, channels), np.float32)
+        result = conv2d(image, filter, 1, "SAME", name)
+        assert result.shape == shape and (result == channels).all()
 
 
 GOOD = dict(
@@ -91,7 +112,7 @@ BAD = [
     (dict(filter=None), ValueError, "filter is missing"),
     (dict(out_backprop=None), ValueError, "out_backprop is missing"),
     (dict(strides=None), TypeError, "Expected list for 'strides'"),
-    (dict(padding=None), TypeError, "padding must be a string"),
+    (dict(padding=None), TypeError, "'SAME', 'VALID' or four pairs.*got None"),
     (dict(input_sizes=None), TypeError, "input_sizes must be a list"),
     # Sizes.
     (dict(input_sizes=[1, 5, 5]), ValueError, "3 entries"),
@@ -122,13 +143,20 @@ BAD = [
     (dict(dilations=[1, 2, 2]), ValueError, "dilations has 3 entries"),
     (dict(dilations=[1, 1, 1, 2]), ValueError, "batch and depth"),
     # Padding.
-    (dict(padding="same"), ValueError, "SAME"),
-    (dict(padding="FULL"), ValueError, "one of VALID, SAME"),
-    (dict(padding="EXPLICIT"), ValueError, "four pairs"),
-    (dict(padding=1), TypeError, "padding must be a string"),
-    (dict(padding=[1, 1, 1, 1]), ValueError, "two integers"),
+    (dict(padding="FULL"), ValueError,
+     "padding is 'FULL'; it must be 'SAME', 'VALID' or four pairs"),
+    (dict(padding="explicit"), ValueError, "'SAME', 'VALID' or four pairs"),
+    (dict(padding="EXPLICIT"), ValueError, "'SAME', 'VALID' or four pairs"),
+    (dict(padding=1), TypeError, "four pairs of before and after.*got 1"),
+    (dict(padding=np.array(1)), TypeError, r"four pairs.*got array\(1\)"),
+    (dict(padding=(1, 1)), ValueError, "got 1 at index 0.*four pairs"),
+    (dict(padding=np.array([1, 1])), ValueError, "at index 0.*four pairs"),
+    (dict(padding=[1, 1, 1, 1]), ValueError, "two integers.*four pairs"),
+    (dict(padding=np.ones((4, 2))), TypeError, "integers"),
+    (dict(padding=["SAME", "SAME"]), TypeError, "integers, got str"),
     (dict(padding=[[0, 0], [1, 1, 1], [1, 1], [0, 0]]), ValueError, "index 1"),
-    (dict(padding=[[0, 0], [1, 1]]), ValueError, "four elements, got 2"),
+    (dict(padding=[[0, 0], [1, 1]]), ValueError,
+     "four elements, got 2.*four pairs"),
     (dict(padding=[[0, 0], [1, -1], [1, 1], [0, 0]]), ValueError,
      "nonnegative"),
     (dict(padding=[[1, 0], [1, 1], [1, 1], [0, 0]]), ValueError, "batch"),
@@ -137,7 +165,7 @@ BAD = [
      "integers"),
     # Data format.
     (dict(data_format="HWCN"), ValueError, "one of NHWC, NCHW"),
-    (dict(data_format="nhwc"), ValueError, "one of NHWC, NCHW"),
+    (dict(data_format="NHW"), ValueError, "one of NHWC, NCHW"),
     (dict(data_format=0), TypeError, "must be a string"),
     (dict(data_format="NCHW"), ValueError, "divisible|out_depth"),
 ]

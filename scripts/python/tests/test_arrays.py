@@ -28,6 +28,10 @@ def test_contiguous_data_is_not_copied():
         assert seen.address == tensor.data_ptr()
         assert seen.shape == (3, 3)
         assert seen.dtype == str(dtype).removeprefix("torch.")
+    # The step of a dimension that has one element is never taken.
+    tensor = torch.ones(12).as_strided((3, 1, 4, 1), (4, 99, 1, 7))
+    assert _arrays.view(tensor, "a").shape == (3, 1, 4, 1)
+    assert _arrays.view(Foreign(tensor.numpy()), "a").shape == (3, 1, 4, 1)
 
 
 @pytest.mark.parametrize(

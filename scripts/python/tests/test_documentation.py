@@ -10,7 +10,7 @@ PAGE = (pathlib.Path(__file__).resolve().parents[3]
 
 
 def test_page(capsys):
-    first, plan, function = re.findall(
+    first, plan, sizes, function = re.findall(
         r"```python\n(.*?)```", PAGE.read_text(), re.S)
     names = {}
     exec(first, names)
@@ -23,6 +23,10 @@ def test_page(capsys):
     exec(plan, names)
     assert names["plan"].algorithm in capsys.readouterr().out
     assert names["dx"][0, 1, 1, 0] == 9 * 64
+
+    exec(sizes, names)
+    printed, = re.findall(r"# (range.*)", sizes)
+    assert capsys.readouterr().out.strip() == printed
 
     # The class stands in the example, with comments.
     example = PAGE.parents[3] / "scripts/python/examples/digits.py"

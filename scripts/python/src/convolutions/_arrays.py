@@ -1,53 +1,65 @@
-"""Arrays as addresses: NumPy's, and those that speak DLPack."""
+"""Arrays as addresses: NumPy's, PyTorch's, and those that speak DLPack."""
 
-import ctypes
 import sys
-from ctypes import c_int32, c_int64, c_uint8, c_uint16, c_uint64, c_void_p
 
 import numpy as np
 
+from . import _dlpack, _torch
 from ._library import TYPES
 
 
 class View:
     """A dense array in memory; lives as long as what it looks at."""
 
-    __slots__ = ("address", "shape", "dtype", "owner")
+    __slots__ = ("address", "shape", "dtype", "owner", "memory")
 
-    def __init__(self, address, shape, dtype, owner):
+    def __init__(self, address, shape, dtype, owner, memory=None):
         self.address = address
         self.shape = shape
         self.dtype = dtype
         self.owner = owner
+        self.memory = memory
 
 
 def view(value, name):
     """Looks at an operand.
 
-    Raises TypeError for a type that is none of ours, ValueError for an array
-    that is not dense.
+    Raises TypeError for a type that is none of ours and for what has no values
+    in memory, ValueError for an array that is not dense.
     """
     if isinstance(value, np.ndarray):
         return _view_of_numpy(value, name)
-    if hasattr(value, "__dlpack__"):
-        return _view_of_dlpack(value, name)
+    if _torch.is_tensor(value):
+        address, shape, strides, dtype = _torch.look(value, name)
+        _check_type(dtype, name)
+        if not _is_dense(shape, strides):
+            raise _not_dense(
+                name, shape, strides, "permute", f"{name}.contiguous()")
+        return View(address, shape, dtype, value)
     if isinstance(value, (list, tuple)):
         # As TensorFlow does with numbers of Python's.
-        return _view_of_numpy(np.asarray(value, np.float32), name)
-    if value is not None and hasattr(value, "__array__"):
-        return _view_of_numpy(np.asarray(value), name)
+        array = _asked(np.asanyarray, value, name)
+        if array.dtype.kind not in "biuf":
+            _check_type(str(array.dtype), name)
+        return _view_of_numpy(array.astype(np.float32), name)
+    if value is None:
+        raise TypeError(f"{name} must be an array, got None")
+    _check_has_values(value, name)
+    if hasattr(value, "__dlpack__"):
+        address, shape, strides, dtype, memory = _dlpack.look(value, name)
+        _check_type(dtype, name)
+        if strides is not None and not _is_dense(shape, strides):
+            raise _not_dense(name, shape, strides)
+        return View(address, shape, dtype, value, memory)
+    if hasattr(value, "__array__"):
+        return _view_of_numpy(_asked(np.asanyarray, value, name), name)
     raise TypeError(
         f"{name} must be an array, got {type(value).__name__}")
 
 
-def is_torch(value):
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(value, torch.Tensor)
-
-
 def new_result(shape, like):
     """An array for a result: of PyTorch if `like` is, else of NumPy."""
-    if is_torch(like.owner):
+    if _torch.is_tensor(like.owner):
         return like.owner.new_empty(shape, requires_grad=False)
     return np.empty(shape, numpy_type(like.dtype))
 
@@ -66,7 +78,7 @@ def numpy_type(name):
 
 def view_of_result(value, shape, dtype):
     """Looks at an array that is to be overwritten."""
-    if not isinstance(value, np.ndarray) and not is_torch(value):
+    if not isinstance(value, np.ndarray) and not _torch.is_tensor(value):
         raise TypeError(
             "out must be a NumPy array or a PyTorch tensor, got "
             f"{type(value).__name__}")
@@ -78,12 +90,54 @@ def view_of_result(value, shape, dtype):
 
 
 def expect(operand, name, shape, dtype):
+    """Checks an operand against what a plan needs."""
     if operand.dtype != dtype:
         raise TypeError(f"{name} is of {operand.dtype}, the plan of {dtype}")
     if operand.shape != shape:
+        hint = ""
+        if name == "filter" and operand.shape == tuple(
+                shape[index] for index in (3, 2, 0, 1)):
+            hint = "; " + PYTORCHS_ORDER
         raise ValueError(
             f"{name} has shape {list(operand.shape)}; the plan needs "
-            f"{list(shape)}")
+            f"{list(shape)}{hint}")
+
+
+# What to do with a filter whose numbers show whose it is.
+PYTORCHS_ORDER = (
+    "it fits in PyTorch's order, [Cout, Cin / groups, kh, kw]: give [kh, kw, "
+    "Cin / groups, Cout], a tensor's permute(2, 3, 1, 0).contiguous(), or "
+    "numpy.ascontiguousarray of an array's transpose(2, 3, 1, 0)")
+
+
+def _asked(function, value, name):
+    """What a function of NumPy's makes of a value."""
+    try:
+        return function(value)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise TypeError(
+            f"{name} cannot be read as an array: {error}") from error
+
+
+def _check_has_values(value, name):
+    """Refuses what stands for an array while a framework traces a program."""
+    kind = type(value).__name__
+    core = getattr(sys.modules.get("jax"), "core", None)
+    if isinstance(value, getattr(core, "Tracer", ())):
+        raise TypeError(
+            f"{name} is a {kind} of JAX: inside jax.jit, vmap or grad an array "
+            "has no values yet; call this outside, or through "
+            "jax.pure_callback")
+    tf = sys.modules.get("tensorflow")
+    if hasattr(tf, "Variable") and (
+            isinstance(value, tf.Tensor) and not hasattr(value, "numpy")
+            or isinstance(value, tf.Variable) and not tf.executing_eagerly()):
+        raise TypeError(
+            f"{name} is a {kind} of TensorFlow: inside tf.function a tensor "
+            "has no values yet; call this outside, or through "
+            "tf.numpy_function")
 
 
 def _check_type(dtype, name):
@@ -92,71 +146,57 @@ def _check_type(dtype, name):
             f"{name} is of {dtype}; it must be of {', '.join(TYPES)}")
 
 
-def _not_dense(name):
+def _is_dense(shape, strides):
+    """Whether the last index runs fastest, with no gaps; strides in scalars."""
+    if 0 in shape:
+        return True
+    step = 1
+    for size, stride in zip(reversed(shape), reversed(strides)):
+        if size != 1 and stride != step:
+            return False
+        step *= size
+    return True
+
+
+def _not_dense(
+        name, shape, strides, permute="transpose",
+        dense="numpy.ascontiguousarray or the like"):
+    """The error for an array with gaps, or in another order.
+
+    The same memory may be that of an image in the other data format, which
+    costs nothing.
+    """
+    for order, data_format in [
+            ((0, 2, 3, 1), "NHWC"), ((0, 3, 1, 2), "NCHW")]:
+        if len(shape) == 4 and not name.startswith("filter") and _is_dense(
+                [shape[index] for index in order],
+                [strides[index] for index in order]):
+            return ValueError(
+                f"{name} is not contiguous in row-major order, but "
+                f"{name}.{permute}{order} is, without a copy: give that, with "
+                f"data_format='{data_format}' and all lists in its order")
     return ValueError(
         f"{name} is not contiguous in row-major order; make it so first, with "
-        "numpy.ascontiguousarray or the like")
+        f"{dense}")
 
 
 def _view_of_numpy(array, name):
     dtype = array.dtype
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array, whose mask would be lost; give "
+            f"{name}.filled(0) or {name}.data")
     if not dtype.isnative:
         raise TypeError(f"{name} is of {dtype}, in the byte order of others")
-    _check_type(dtype.name, name)
+    _check_type(dtype.name if dtype.name in TYPES else str(dtype), name)
     if not array.flags.c_contiguous:
-        raise _not_dense(name)
+        raise _not_dense(
+            name, array.shape,
+            [stride / dtype.itemsize for stride in array.strides],
+            dense=f"numpy.ascontiguousarray({name})")
     if not array.flags.aligned:
         # Some messages, as Dask's, hold arrays at odd addresses.
         if name == "out":
             raise ValueError("out is not aligned to its type")
         array = array.copy()
     return View(array.ctypes.data, array.shape, dtype.name, array)
-
-
-# dlpack.h.
-
-class _Tensor(ctypes.Structure):
-    _fields_ = [
-        ("data", c_void_p), ("device_type", c_int32), ("device_id", c_int32),
-        ("ndim", c_int32), ("code", c_uint8), ("bits", c_uint8),
-        ("lanes", c_uint16), ("shape", ctypes.POINTER(c_int64)),
-        ("strides", ctypes.POINTER(c_int64)), ("byte_offset", c_uint64)]
-
-
-_CPU = 1
-_TYPES = {
-    (2, 16): "float16", (2, 32): "float32", (2, 64): "float64",
-    (4, 16): "bfloat16"}
-
-_get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
-_get_pointer.restype = c_void_p
-_get_pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
-
-
-def _view_of_dlpack(value, name):
-    try:
-        device = tuple(map(int, value.__dlpack_device__()))
-    except Exception as error:
-        raise TypeError(f"{name} must be on a CPU: {error}") from error
-    if device[0] != _CPU:
-        raise TypeError(
-            f"{name} must be on a CPU, but is on DLPack's device {device}")
-    try:
-        capsule = value.__dlpack__()
-    except (BufferError, RuntimeError) as error:
-        raise ValueError(f"{name} cannot be shared: {error}") from error
-    # Nobody takes the tensor out of the capsule, which frees it at its end.
-    tensor = _Tensor.from_address(_get_pointer(capsule, b"dltensor"))
-    dtype = _TYPES.get((tensor.code, tensor.bits))
-    if dtype is None or tensor.lanes != 1:
-        _check_type(str(getattr(value, "dtype", "another type")), name)
-    shape = tuple(tensor.shape[:tensor.ndim])
-    if tensor.strides and 0 not in shape:
-        stride = 1
-        for size, got in zip(
-                reversed(shape), reversed(tensor.strides[:tensor.ndim])):
-            if size != 1 and got != stride:
-                raise _not_dense(name)
-            stride *= size
-    # The address is good as long as `value` is; the capsule may go.
-    return View((tensor.data or 0) + tensor.byte_offset, shape, dtype, value)

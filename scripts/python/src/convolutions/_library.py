@@ -17,6 +17,8 @@ TUNINGS = {"estimate": 0, "measure": 1}
 
 MESSAGE_SIZE = 512
 _OUT_OF_MEMORY = 33
+# Statuses of sizes that do not go together.
+SHAPE_ERRORS = range(10, 22)
 
 
 class List(ctypes.Structure):
@@ -58,6 +60,9 @@ def _load():
     message = [c_void_p, c_size_t]
     for function, result, arguments in [
         ("version", c_char_p, []),
+        ("legal_input_sizes", c_int32,
+         [c_int64, c_int64, c_int64, c_int64, c_int32, c_int64, c_int64,
+          POINTER(c_int64), *message]),
         ("plan_create", c_int32,
          [POINTER(Problem), POINTER(Options), POINTER(c_void_p), *message]),
         ("plan_destroy", None, [c_void_p]),

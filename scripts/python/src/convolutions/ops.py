@@ -6,11 +6,9 @@ ValueError. `use_cudnn_on_gpu` and `name` have no meaning here.
 
 import functools
 
-from . import _arrays
-from .plans import (
-    FilterGradientPlan, ForwardPlan, InputGradientPlan, choice,
-    explicit_paddings, integers)
-from ._library import DATA_FORMATS
+from . import _arguments, _arrays
+from ._arguments import integers
+from .plans import FilterGradientPlan, ForwardPlan, InputGradientPlan
 
 
 @functools.lru_cache(maxsize=128)
@@ -31,7 +29,7 @@ def _run(
         raise TypeError(
             f"{names[1]} is of {second.dtype}, which does not match "
             f"{first.dtype} of {names[0]}")
-    padding, pads = explicit_paddings(padding)
+    padding, pads = _arguments.padding(padding)
     if pads:
         padding = tuple(zip(pads[::2], pads[1::2]))
     plan = _plan(
@@ -65,12 +63,6 @@ def _sequence(values, name, data_format):
     return [1, 1, *image] if data_format == "NCHW" else [1, *image, 1]
 
 
-def _data_format(value):
-    value = "NHWC" if value is None else value
-    choice(value, "data_format", DATA_FORMATS)
-    return value
-
-
 def conv2d_backprop_input(
         input_sizes, filter=None, out_backprop=None, strides=None,
         padding=None, use_cudnn_on_gpu=True, data_format="NHWC",
@@ -97,7 +89,7 @@ def conv2d_backprop_input(
         InputGradientPlan, filter, out_backprop, ("filter", "out_backprop"),
         lambda first, second: (sizes, first, second),
         strides=_list(strides, "strides", op), padding=padding,
-        data_format=_data_format(data_format),
+        data_format=_arguments.data_format(data_format),
         dilations=[1] * 4 if dilations is None
         else _list(dilations, "dilations", op))
 
@@ -112,7 +104,7 @@ def conv2d_transpose(
     or two. strides, dilations: one integer, two or four.
     """
     sizes = tuple(integers(output_shape, "output_shape"))
-    data_format = _data_format(data_format)
+    data_format = _arguments.data_format(data_format)
     return _run(
         InputGradientPlan, filters, input, ("filters", "input"),
         lambda first, second: (sizes, first, second),
@@ -129,7 +121,7 @@ def conv2d(
     input: in the order of data_format. filters: [kh, kw, Cin / groups, Cout].
     strides, dilations: one integer, two or four.
     """
-    data_format = _data_format(data_format)
+    data_format = _arguments.data_format(data_format)
     return _run(
         ForwardPlan, filters, input, ("filters", "input"),
         lambda first, second: (second, first),
@@ -153,6 +145,6 @@ def conv2d_backprop_filter(
         FilterGradientPlan, input, out_backprop, ("input", "out_backprop"),
         lambda first, second: (first, sizes, second),
         strides=_list(strides, "strides", op), padding=padding,
-        data_format=_data_format(data_format),
+        data_format=_arguments.data_format(data_format),
         dilations=[1] * 4 if dilations is None
         else _list(dilations, "dilations", op))

@@ -4,67 +4,11 @@ import ctypes
 import operator
 import weakref
 
-from . import _arrays
+from . import _arguments, _arrays
+from ._arguments import choice, integers
 from ._library import (
     ACCURACIES, ALGORITHMS, DATA_FORMATS, MESSAGE_SIZE, OPERATIONS, PADDINGS,
-    TUNINGS, TYPES, List, Options, Problem, check, library)
-
-
-def choice(value, name, choices):
-    if not isinstance(value, str):
-        raise TypeError(
-            f"{name} must be a string, got {type(value).__name__}")
-    if value not in choices:
-        raise ValueError(
-            f"{name} is {value!r}; it must be one of {', '.join(choices)}")
-    return choices[value]
-
-
-def integers(values, name):
-    """A list of whole numbers, from anything with some."""
-    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
-        raise TypeError(
-            f"{name} must be a list of integers, got "
-            f"{type(values).__name__}")
-    try:
-        return [operator.index(value) for value in values]
-    except TypeError:
-        raise TypeError(
-            f"{name} must be a list of integers, got {values!r}") from None
-
-
-def explicit_paddings(padding):
-    """TensorFlow's padding: a name, or pairs for the four dimensions."""
-    if not isinstance(padding, (list, tuple)):
-        if padding == "EXPLICIT":
-            raise ValueError(
-                "'EXPLICIT' is not a valid value for padding; give a list of "
-                "four pairs")
-        choice(padding, "padding", PADDINGS)
-        return padding, []
-    numbers = []
-    for index, pair in enumerate(padding):
-        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-            raise ValueError(
-                "each element of padding must be a list or tuple of two "
-                f"integers, got {pair!r} at index {index} of {padding!r}")
-        numbers += integers(pair, "padding")
-    if len(padding) != 4:
-        raise ValueError(
-            f"padding must have four elements, got {len(padding)}: "
-            f"{padding!r}")
-    return "EXPLICIT", numbers
-
-
-def type_name(dtype):
-    """The name of a type of NumPy's, ml_dtypes' or PyTorch's, or a name."""
-    for name in (
-            getattr(dtype, "name", None), getattr(dtype, "__name__", None),
-            str(dtype).split(".")[-1]):
-        if name in TYPES:
-            return name
-    raise TypeError(
-        f"dtype is {dtype!r}; it must be one of {', '.join(TYPES)}")
+    SHAPE_ERRORS, TUNINGS, TYPES, List, Options, Problem, check, library)
 
 
 class PreparedFilter:
@@ -77,6 +21,32 @@ class PreparedFilter:
     def __init__(self, handle):
         self._handle = handle
         weakref.finalize(self, library.conv_filter_destroy, handle)
+
+
+def _planned(problem, options):
+    """The library's plan of a problem, to be destroyed.
+
+    The error says so where a filter of PyTorch's order would fit.
+    """
+    handle = ctypes.c_void_p()
+    message = ctypes.create_string_buffer(MESSAGE_SIZE)
+    status = library.conv_plan_create(
+        problem, options, handle, message, MESSAGE_SIZE)
+    try:
+        check(status, message)
+    except ValueError as error:
+        sizes = problem.filter_sizes
+        if status not in SHAPE_ERRORS or sizes.count != 4:
+            raise
+        outer, inner, height, width = sizes.values[:4]
+        problem.filter_sizes = List.of((height, width, inner, outer))
+        if library.conv_plan_create(problem, None, handle, None, 0) != 0:
+            raise
+        library.conv_plan_destroy(handle)
+        raise ValueError(
+            f"{error}; the filter has sizes {[outer, inner, height, width]}: "
+            f"{_arrays.PYTORCHS_ORDER}") from None
+    return handle.value
 
 
 class _Plan:
@@ -107,8 +77,20 @@ class _Plan:
         Raises ValueError for numbers that do not go together, TypeError for
         arguments of another type.
         """
-        name = type_name(dtype)
-        padding, pads = explicit_paddings(padding)
+        dtype = _arguments.type_name(dtype)
+        padding, pads = _arguments.padding(padding)
+        data_format = _arguments.data_format(data_format)
+        lists = {
+            "input_sizes": input_sizes, "filter_sizes": filter_sizes,
+            "out_backprop_sizes":
+                () if out_backprop_sizes is None else out_backprop_sizes,
+            "strides": strides, "dilations": dilations}
+        lists = {
+            field: integers(values, field) for field, values in lists.items()}
+        for field in ("strides", "dilations"):
+            # For C, no numbers are the default.
+            if not lists[field]:
+                raise ValueError(f"{field} has 0 entries; it must have 4")
         if threads is not None:
             threads = operator.index(threads)
             if not 1 <= threads < 2**31:
@@ -120,21 +102,10 @@ class _Plan:
                     "workspace_limit must not be negative, got "
                     f"{workspace_limit}")
         problem = Problem(
-            operation=OPERATIONS[self._operation], type=TYPES[name],
-            data_format=choice(data_format, "data_format", DATA_FORMATS),
-            padding=PADDINGS[padding],
-            input_sizes=List.of(integers(input_sizes, "input_sizes")),
-            filter_sizes=List.of(integers(filter_sizes, "filter_sizes")),
-            out_backprop_sizes=List.of(
-                () if out_backprop_sizes is None
-                else integers(out_backprop_sizes, "out_backprop_sizes")),
-            strides=List.of(integers(strides, "strides")),
-            dilations=List.of(integers(dilations, "dilations")),
-            explicit_paddings=List.of(pads))
-        for field in ("strides", "dilations"):
-            # For C, no numbers are the default.
-            if getattr(problem, field).count == 0:
-                raise ValueError(f"{field} has 0 entries; it must have 4")
+            operation=OPERATIONS[self._operation], type=TYPES[dtype],
+            data_format=DATA_FORMATS[data_format], padding=PADDINGS[padding],
+            explicit_paddings=List.of(pads),
+            **{field: List.of(values) for field, values in lists.items()})
         options = Options(
             algorithm=choice(algorithm, "algorithm", ALGORITHMS),
             accuracy=choice(accuracy, "accuracy", ACCURACIES),
@@ -142,26 +113,17 @@ class _Plan:
             # 0 is no limit there; no workspace has one byte.
             workspace_limit=0 if workspace_limit is None
             else max(1, workspace_limit))
-        handle = ctypes.c_void_p()
-        message = ctypes.create_string_buffer(MESSAGE_SIZE)
-        check(
-            library.conv_plan_create(
-                problem, options, handle, message, MESSAGE_SIZE), message)
-        self._handle = handle.value
+        self._handle = _planned(problem, options)
         weakref.finalize(self, library.conv_plan_destroy, self._handle)
         sizes = (ctypes.c_int64 * 4)()
         library.conv_plan_result_sizes(self._handle, sizes)
         self.result_sizes = tuple(sizes)
-        self.dtype = name
+        self.dtype = dtype
         self.algorithm = list(ALGORITHMS)[
             library.conv_plan_algorithm(self._handle)]
         self.workspace_size = library.conv_plan_workspace_size(self._handle)
-        given = {
-            "filter": filter_sizes, "input": input_sizes,
-            "out_backprop": out_backprop_sizes}
         self._shapes = [
-            tuple(integers(given[operand], operand))
-            for operand in self._operands]
+            tuple(lists[f"{operand}_sizes"]) for operand in self._operands]
         # Workspaces that no execution uses now; taking one out of a list and
         # putting it back are atomic.
         self._spaces = []
