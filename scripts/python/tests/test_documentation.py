@@ -10,9 +10,9 @@ PAGE = (pathlib.Path(__file__).resolve().parents[3]
 
 
 def test_page(capsys):
-    first, plan, sizes, function = re.findall(
+    first, plan, spawned, sizes, function = re.findall(
         r"```python\n(.*?)```", PAGE.read_text(), re.S)
-    names = {}
+    names = {"__name__": "__main__"}
     exec(first, names)
     printed, = re.findall(r"# (\[.*\])", first)
     assert capsys.readouterr().out.strip() == printed
@@ -24,6 +24,9 @@ def test_page(capsys):
     assert names["plan"].algorithm in capsys.readouterr().out
     assert names["dx"][0, 1, 1, 0] == 9 * 64
 
+    names["dx"] = None
+    exec(spawned, names)
+    assert names["dx"][0, 1, 1, 0] == 9 * 64
     exec(sizes, names)
     printed, = re.findall(r"# (range.*)", sizes)
     assert capsys.readouterr().out.strip() == printed

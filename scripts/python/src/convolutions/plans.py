@@ -11,16 +11,46 @@ from ._library import (
     SHAPE_ERRORS, TUNINGS, TYPES, List, Options, Problem, check, library)
 
 
-class PreparedFilter:
-    """A filter in the order in which a plan reads it.
+class _Shared:
+    """What the library holds for an object that does not change.
 
-    It suits every plan of the same operation, type, geometry, algorithm and
-    accuracy.
+    Copies are the object itself. The library's part ends with it; not before,
+    at the interpreter's exit, where other threads may still compute with it.
     """
 
-    def __init__(self, handle):
+    def _own(self, destroy, handle):
         self._handle = handle
-        weakref.finalize(self, library.conv_filter_destroy, handle)
+        weakref.finalize(self, destroy, handle).atexit = False
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+
+class PreparedFilter(_Shared):
+    """A filter in the order in which a plan reads it, made by plan.prepare.
+
+    It suits every plan of the same operation, type, geometry, algorithm and
+    accuracy. It keeps no weights, so there is nothing to pickle that another
+    process could use: pickle the plan and the filter, and prepare there.
+    """
+
+    def __init__(self):
+        raise TypeError("a PreparedFilter is made by plan.prepare(filter)")
+
+    @classmethod
+    def _of(cls, handle):
+        prepared = cls.__new__(cls)
+        prepared._own(library.conv_filter_destroy, handle)
+        return prepared
+
+    def __reduce_ex__(self, protocol):
+        raise TypeError(
+            "a PreparedFilter cannot be pickled, as it keeps no weights: "
+            "pickle the plan and the filter, and call plan.prepare(filter) "
+            "where they arrive")
 
 
 def _planned(problem, options):
@@ -49,10 +79,12 @@ def _planned(problem, options):
     return handle.value
 
 
-class _Plan:
+class _Plan(_Shared):
     """What the plans of the three operations share.
 
-    A plan does not change; any number of threads may execute it at once.
+    A plan does not change; any number of threads may execute it at once. A
+    copy is the plan itself. A pickle holds the arguments and the algorithm
+    that was taken, and plans anew: each result has the bits that it has here.
     """
 
     _operation = None
@@ -113,8 +145,7 @@ class _Plan:
             # 0 is no limit there; no workspace has one byte.
             workspace_limit=0 if workspace_limit is None
             else max(1, workspace_limit))
-        self._handle = _planned(problem, options)
-        weakref.finalize(self, library.conv_plan_destroy, self._handle)
+        self._own(library.conv_plan_destroy, _planned(problem, options))
         sizes = (ctypes.c_int64 * 4)()
         library.conv_plan_result_sizes(self._handle, sizes)
         self.result_sizes = tuple(sizes)
@@ -124,9 +155,31 @@ class _Plan:
         self.workspace_size = library.conv_plan_workspace_size(self._handle)
         self._shapes = [
             tuple(lists[f"{operand}_sizes"]) for operand in self._operands]
+        # What makes the same plan again.
+        self._arguments = {
+            **lists, "dtype": dtype, "data_format": data_format,
+            "padding": list(zip(pads[::2], pads[1::2])) or padding,
+            "algorithm": self.algorithm, "accuracy": accuracy,
+            "tuning": tuning, "threads": threads,
+            "workspace_limit": workspace_limit}
         # Workspaces that no execution uses now; taking one out of a list and
         # putting it back are atomic.
         self._spaces = []
+
+    # What an object of a subclass has beside these goes into a pickle too.
+    _ours = (
+        "_handle", "result_sizes", "dtype", "algorithm", "workspace_size",
+        "_shapes", "_arguments", "_spaces")
+
+    def __getstate__(self):
+        return self._arguments, {
+            name: value for name, value in vars(self).items()
+            if name not in self._ours}
+
+    def __setstate__(self, state):
+        arguments, others = state
+        _Plan.__init__(self, **arguments)
+        vars(self).update(others)
 
     def __str__(self):
         size = library.conv_plan_describe(self._handle, None, 0)
@@ -183,7 +236,7 @@ class _FilteringPlan(_Plan):
             library.conv_plan_prepare_filter(
                 self._handle, filter.address, handle, message, MESSAGE_SIZE),
             message)
-        return PreparedFilter(handle.value)
+        return PreparedFilter._of(handle.value)
 
 
 class InputGradientPlan(_FilteringPlan):
