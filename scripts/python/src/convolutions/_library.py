@@ -21,15 +21,21 @@ _OUT_OF_MEMORY = 33
 SHAPE_ERRORS = range(10, 22)
 
 
+def fitting(numbers):
+    """A list of whole numbers, all of 64 bits."""
+    numbers = list(numbers)
+    for number in numbers:
+        if not -2**63 <= number < 2**63:
+            raise ValueError(f"{number} does not fit 64 bits")
+    return numbers
+
+
 class List(ctypes.Structure):
     _fields_ = [("values", POINTER(c_int64)), ("count", c_int64)]
 
     @classmethod
     def of(cls, numbers):
-        numbers = list(numbers)
-        for number in numbers:
-            if not -2**63 <= number < 2**63:
-                raise ValueError(f"{number} does not fit 64 bits")
+        numbers = fitting(numbers)
         return cls((c_int64 * len(numbers))(*numbers), len(numbers))
 
 

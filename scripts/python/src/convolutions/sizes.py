@@ -3,7 +3,7 @@
 import ctypes
 
 from . import _arguments
-from ._library import MESSAGE_SIZE, PADDINGS, check, library
+from ._library import MESSAGE_SIZE, PADDINGS, check, fitting, library
 
 
 def legal_input_sizes(
@@ -27,12 +27,9 @@ def legal_input_sizes(
     if not 0 <= dimension < 4:
         raise ValueError(f"dimension must be 0 to 3, got {dimension}")
     numbers += [PADDINGS[padding], *(pads[2 * dimension:][:2] or (0, 0))]
-    for number in numbers:
-        if not -2**63 <= number < 2**63:
-            raise ValueError(f"{number} does not fit 64 bits")
     sizes = (ctypes.c_int64 * 2)()
     message = ctypes.create_string_buffer(MESSAGE_SIZE)
     check(
         library.conv_legal_input_sizes(
-            *numbers, sizes, message, MESSAGE_SIZE), message)
+            *fitting(numbers), sizes, message, MESSAGE_SIZE), message)
     return range(sizes[0], sizes[1] + 1)
