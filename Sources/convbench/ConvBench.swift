@@ -10,12 +10,12 @@ import Foundation
   import Darwin
 #endif
 
-/// The command line: `convbench bench | verify | apply | explain | list | env`.
+/// The command line.
 @main
 struct ConvBench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "convbench",
-    abstract: "Measures, verifies, applies and explains conv2d_backprop_input.",
+    abstract: "Measures, verifies and applies convolutions and gradients.",
     discussion: """
       Without arguments: bench --set headline, against the direct kernel.
 

@@ -1,3 +1,4 @@
+import ConvolutionTestSupport
 import Convolutions
 import Testing
 
@@ -323,7 +324,7 @@ import Testing
 
   /// Expects what an example prints to stand on its page.
   private func expectShown(_ text: String, on name: String) throws {
-    let page = try #require(Page.all().first { $0.name == name })
+    let page = try #require(Page.all().first { $0.path.hasSuffix(name) })
     #expect(page.text.contains(text), "\(name) does not show: \(text)")
   }
 }

@@ -18,7 +18,7 @@ struct ColumnTiling: Sendable, Hashable {
   let splitsRows: Bool
 }
 
-/// The sizes that a tiling aims at; `scripts/tune-column.sh` measures them.
+/// The sizes that a tiling aims at; `scripts/tune-tiles.sh` measures them.
 ///
 /// `package` so that the benchmark executable can.
 package struct ColumnTargets: Sendable, Hashable {
