@@ -220,6 +220,10 @@ def test_masked_arrays():
         array = np.ma.masked_array(FILTER, mask)
         with pytest.raises(TypeError, match="filter is a masked array.*filled"):
             gradient(array)
+        with pytest.raises(TypeError, match="filter is a masked array"):
+            gradient(list(array))
+    with pytest.raises(TypeError, match="filter is a masked array"):
+        gradient([[[(np.ma.masked, 1.0)]]])
     np.testing.assert_array_equal(
         gradient(np.ma.masked_array(FILTER).filled(0)), RESULT)
     with pytest.raises(TypeError, match="out is a masked array"):

@@ -38,6 +38,7 @@ def view(value, name):
         return View(address, shape, dtype, value)
     if isinstance(value, (list, tuple)):
         # As TensorFlow does with numbers of Python's.
+        _check_unmasked(value, name)
         array = _asked(np.asanyarray, value, name)
         if array.dtype.kind not in "biuf":
             _check_type(str(array.dtype), name)
@@ -140,6 +141,17 @@ def _check_has_values(value, name):
             "tf.numpy_function")
 
 
+def _check_unmasked(value, name):
+    """Refuses masked arrays, and lists with some or with masked numbers."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array, whose mask would be lost; give its "
+            "filled(0) or its data")
+    if isinstance(value, (list, tuple)):
+        for element in value:
+            _check_unmasked(element, name)
+
+
 def _check_type(dtype, name):
     if dtype not in TYPES:
         raise TypeError(
@@ -182,10 +194,7 @@ def _not_dense(
 
 def _view_of_numpy(array, name):
     dtype = array.dtype
-    if isinstance(array, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name} is a masked array, whose mask would be lost; give "
-            f"{name}.filled(0) or {name}.data")
+    _check_unmasked(array, name)
     if not dtype.isnative:
         raise TypeError(f"{name} is of {dtype}, in the byte order of others")
     _check_type(dtype.name if dtype.name in TYPES else str(dtype), name)

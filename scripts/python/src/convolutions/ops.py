@@ -74,7 +74,8 @@ def conv2d_backprop_input(
     [kh, kw, Cin / groups, Cout]. out_backprop: in the order of data_format.
     strides, dilations: four integers. padding: "SAME", "VALID" or four pairs.
 
-    Returns an array of the operands' type.
+    Returns an array of the operands' type: a PyTorch tensor if out_backprop is
+    one, else of NumPy.
     """
     if filters is not None:
         if filter is not None:
@@ -102,6 +103,8 @@ def conv2d_transpose(
     input: in the order of data_format. filters:
     [kh, kw, channels out / groups, channels in]. output_shape: four integers,
     or two. strides, dilations: one integer, two or four.
+
+    Returns a PyTorch tensor if input is one, else an array of NumPy's.
     """
     sizes = tuple(integers(output_shape, "output_shape"))
     data_format = _arguments.data_format(data_format)
@@ -120,6 +123,8 @@ def conv2d(
 
     input: in the order of data_format. filters: [kh, kw, Cin / groups, Cout].
     strides, dilations: one integer, two or four.
+
+    Returns a PyTorch tensor if input is one, else an array of NumPy's.
     """
     data_format = _arguments.data_format(data_format)
     return _run(
@@ -138,6 +143,8 @@ def conv2d_backprop_filter(
 
     input, out_backprop: in the order of data_format. filter_sizes:
     [kh, kw, Cin / groups, Cout]. strides, dilations: four integers.
+
+    Returns a PyTorch tensor if out_backprop is one, else an array of NumPy's.
     """
     sizes = tuple(integers(filter_sizes, "filter_sizes"))
     op = "conv2d_backprop_filter"
