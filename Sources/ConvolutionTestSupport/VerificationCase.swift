@@ -51,17 +51,20 @@ public struct VerificationCase: Sendable {
     case .bound: "\(BoundData(seed: seed)) data"
     case .special: "\(SpecialData(seed: seed)) data"
     case .algebra: "\(AlgebraicIdentity(seed: seed))"
+    case .transforms: "\(TransformData(seed: seed)) data"
     }
   }
 
   package var options: ConvolutionOptions {
-    guard suite == .bound else {
-      return .exact(
-        algorithm, threads: threads, workspaceLimit: workspaceLimit)
+    var options = ConvolutionOptions(
+      algorithm: algorithm, threads: threads, workspaceLimit: workspaceLimit)
+    switch suite {
+    case .bound: options.accuracy = seed % 2 == 0 ? .standard : .tight
+    case .transforms: options.winogradSets = WinogradSetPair(seed: seed)
+    case .exact, .geometry, .special, .algebra:
+      options.isExactOnIntegers = true
     }
-    return ConvolutionOptions(
-      algorithm: algorithm, accuracy: seed % 2 == 0 ? .standard : .tight,
-      threads: threads, workspaceLimit: workspaceLimit)
+    return options
   }
 }
 

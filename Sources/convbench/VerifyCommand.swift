@@ -12,6 +12,8 @@ struct VerifyCommand: ParsableCommand {
       bound: real data, within the bounds of rounding errors.
       special: NaN, infinities, overflow and subnormals.
       algebra: identities between problems, on integer data.
+      transforms: Winograd on each of its sets of points, in float32 and
+      float64, to a few units in the last place.
 
       A failure is printed with the command line that repeats it alone.
       """)

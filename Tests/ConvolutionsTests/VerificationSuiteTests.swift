@@ -8,7 +8,7 @@ import Testing
   @Test(arguments: VerificationSuite.allCases)
   func randomProblemsPass(_ suite: VerificationSuite) {
     let done = Atomic(0)
-    let cases = suite == .exact ? 1000 : 400
+    let cases = [.exact: 1000, .transforms: 32][suite] ?? 400
     let summary = suite.run(
       cases: cases, seed: 20_000, algorithms: ConvolutionAlgorithm.allCases,
       types: ScalarType.allCases
@@ -27,9 +27,11 @@ import Testing
         ].contains { reason.hasPrefix($0) }, "\(reason)")
     }
     // Every identity and every kind of data has had its turn.
-    let parts = [VerificationSuite.algebra: 10, .bound: 5, .special: 3]
+    let parts = [
+      VerificationSuite.algebra: 10, .bound: 5, .special: 3, .transforms: 1,
+    ]
     #expect(summary.passedParts.count == parts[suite] ?? 0)
-    #expect(summary.worst.isEmpty == (suite != .bound))
+    #expect(summary.worst.isEmpty == ![.bound, .transforms].contains(suite))
   }
 
   /// Problems without channels have no place for a number that is not finite.

@@ -14,13 +14,15 @@ public enum VerificationSuite: String, Sendable, CaseIterable {
   case special
   /// Identities between problems, on integer data.
   case algebra
+  /// Each pair of Winograd's sets of points, to a few units in the last place.
+  case transforms
 
   /// Tests of a run, skipped ones included, unless told otherwise; all there
-  /// are of `geometry`.
+  /// are of `geometry` and `transforms`.
   public var defaultCases: Int {
     switch self {
     case .exact: 90_000
-    case .geometry: .max
+    case .geometry, .transforms: .max
     case .bound: 24_000
     case .special: 24_000
     case .algebra: 32_000
@@ -44,6 +46,7 @@ extension VerificationSuite {
     case .bound: BoundProblem<Scalar>(operation, geometry, seed: seed)
     case .special: SpecialProblem<Scalar>(operation, geometry, seed: seed)
     case .algebra: AlgebraProblem<Scalar>(geometry, seed: seed)
+    case .transforms: TransformProblem<Scalar>(operation, geometry, seed: seed)
     }
   }
 
@@ -73,7 +76,9 @@ extension VerificationSuite {
     algorithms: [ConvolutionAlgorithm], types: [ScalarType],
     progress: @Sendable (Int) -> Void
   ) -> VerificationSummary {
+    let (algorithms, types) = suitable(algorithms, types)
     let cases = min(cases, mostCases(algorithms, types))
+    guard cases > 0 else { return VerificationSummary() }
     let problems = (cases + algorithms.count - 1) / algorithms.count
     let chunk = 16
     let chunks = (problems + chunk - 1) / chunk
@@ -104,8 +109,25 @@ extension VerificationSuite {
   public func mostCases(
     _ algorithms: [ConvolutionAlgorithm], _ types: [ScalarType]
   ) -> Int {
-    self == .geometry
-      ? OneAxisGeometries.all.count * types.count * algorithms.count : .max
+    let (algorithms, types) = suitable(algorithms, types)
+    let many = types.count * algorithms.count
+    return switch self {
+    case .geometry: OneAxisGeometries.all.count * many
+    case .transforms: 8 * WinogradSetPair.count * many
+    case .exact, .bound, .special, .algebra: .max
+    }
+  }
+
+  /// Those that the suite has cases for.
+  private func suitable(
+    _ algorithms: [ConvolutionAlgorithm], _ types: [ScalarType]
+  ) -> ([ConvolutionAlgorithm], [ScalarType]) {
+    guard self == .transforms else { return (algorithms, types) }
+    // Half types are too coarse to show the errors of transforms.
+    return (
+      algorithms.filter { $0 == .winograd },
+      types.filter { $0 == .float32 || $0 == .float64 }
+    )
   }
 
   /// Hands problem `index` to every algorithm.
@@ -136,6 +158,16 @@ extension VerificationSuite {
       let identity = AlgebraicIdentity(seed: dataSeed)
       type = generator.pick(identity.types(among: types))
       geometry = draw(using: &generator) { identity.suits($0) }
+    case .transforms:
+      // Each pair of sets in turn, then each type, layout and kind of data.
+      let round = index / WinogradSetPair.count
+      let turn = round / types.count
+      type = types[(index + round) % types.count]
+      dataSeed = WinogradSetPair.seed(
+        index, turn % 4 < 3 ? .impulses : .dense, random: dataSeed)
+      geometry = TransformGeometry.draw(
+        operation, seed: dataSeed,
+        (turn + turn / 4) % 2 == 0 ? .nhwc : .nchw, using: &generator)
     case .exact, .bound, .special:
       geometry = draw(using: &generator)
     }
@@ -176,6 +208,7 @@ extension VerificationSuite {
     case .exact, .geometry, .bound: RandomGeometry.maximumWork
     case .special: RandomGeometry.maximumWork / 3
     case .algebra: RandomGeometry.maximumWork / 10
+    case .transforms: .max
     }
   }
 

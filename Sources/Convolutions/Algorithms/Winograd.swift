@@ -110,8 +110,8 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     }
     // Half types round results to far fewer bits than any set leaves.
     let promise =
-      Scalar.isCompute || promise == .integers ? promise : .accuracy(.standard)
-    guard BLASRuntime.isOpenBLAS || promise == .integers else {
+      promise.isAccuracy && !Scalar.isCompute ? .accuracy(.standard) : promise
+    guard BLASRuntime.isOpenBLAS || !promise.isAccuracy else {
       try object("its error is not known on a BLAS other than OpenBLAS")
     }
     guard

@@ -48,12 +48,12 @@ struct WinogradPhaseAxis: Sendable, Hashable {
 
   /// The axis with each set that has loops for its taps; none where no set has.
   static func candidates(
-    _ axis: MapAxis, phase: Int, promise: WinogradPromise
+    _ axis: MapAxis, phase: Int, sets: [WinogradSet]
   ) -> [WinogradPhaseAxis] {
     let taps = PhaseTaps(axis, phase: phase)
     let positions = (axis.result - 1 - phase) / axis.stride + 1
     let step = taps.count > 1 ? taps.sourceStep : 1
-    return promise.sets(taps: taps.count).map {
+    return sets.filter { $0.taps.contains(taps.count) }.map {
       WinogradPhaseAxis(
         first: phase, stride: axis.stride, positions: positions, taps: taps,
         sourceStep: step, lattices: min(step, positions),
@@ -217,9 +217,9 @@ struct WinogradPhase: Sendable, Hashable {
     promise: WinogradPromise, core: BLASCore, computeByteCount: Int
   ) -> (WinogradPhaseAxis, WinogradPhaseAxis)? {
     let rows = WinogradPhaseAxis.candidates(
-      map.vertical, phase: rowPhase, promise: promise)
+      map.vertical, phase: rowPhase, sets: promise.sets(axis: 0))
     let columns = WinogradPhaseAxis.candidates(
-      map.horizontal, phase: columnPhase, promise: promise)
+      map.horizontal, phase: columnPhase, sets: promise.sets(axis: 1))
     let depth = max(map.depthPerGroup, 1)
     var best: (WinogradPhaseAxis, WinogradPhaseAxis)?
     var leastScore = (breach: Double.infinity, work: Double.infinity)

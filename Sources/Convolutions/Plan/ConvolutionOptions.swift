@@ -65,9 +65,12 @@ public struct ConvolutionOptions: Sendable, Hashable {
   /// Whether sums of small integers must be exact, which they are but for some
   /// of Winograd's points: for tests.
   package var isExactOnIntegers = false
+  /// The sets of points that Winograd takes, whatever their error: for tests.
+  package var winogradSets: WinogradSetPair?
 
   var winograd: WinogradPromise {
-    isExactOnIntegers ? .integers : .accuracy(accuracy)
+    if let winogradSets { return .sets(winogradSets) }
+    return isExactOnIntegers ? .integers : .accuracy(accuracy)
   }
 
   /// Options; each has a default. The plan checks them.

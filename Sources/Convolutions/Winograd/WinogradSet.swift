@@ -69,27 +69,43 @@ package enum WinogradSet: Int, Sendable, Hashable, CaseIterable {
   }
 }
 
+/// The sets of the two axes of an image.
+package struct WinogradSetPair: Sendable, Hashable {
+  package var rows: WinogradSet
+  package var columns: WinogradSet
+
+  package init(rows: WinogradSet, columns: WinogradSet) {
+    (self.rows, self.columns) = (rows, columns)
+  }
+}
+
 /// What decides which sets a plan may take.
 enum WinogradPromise: Sendable, Hashable {
   case accuracy(Accuracy)
   /// Sums of small integers are exact.
   case integers
+  /// These sets, whatever their error, where an axis has more than one tap.
+  case sets(WinogradSetPair)
 
-  /// The sets for a number of taps.
-  func sets(taps: Int) -> [WinogradSet] {
-    let sets: [WinogradSet] =
-      switch self {
-      case .accuracy: WinogradSet.allCases
-      case .integers: [.one, .four, .seven]
-      }
-    return sets.filter { $0.taps.contains(taps) }
+  /// Whether a plan chooses by the error.
+  var isAccuracy: Bool {
+    if case .accuracy = self { true } else { false }
+  }
+
+  /// The sets to choose from, for rows (axis 0) or columns (axis 1).
+  func sets(axis: Int) -> [WinogradSet] {
+    switch self {
+    case .accuracy: WinogradSet.allCases
+    case .integers: [.one, .four, .seven]
+    case .sets(let pair): [.one, axis == 0 ? pair.rows : pair.columns]
+    }
   }
 
   /// The most that the expected error may be, in units of the last place of
   /// `Float`, for sums of so many terms.
   func mostError(terms: Int) -> Double {
     switch self {
-    case .accuracy(.standard):
+    case .accuracy(.standard), .sets:
       // What is promised, with room for other data than random.
       0.9e-6 / 0x1p-24
     case .accuracy(.tight), .integers:

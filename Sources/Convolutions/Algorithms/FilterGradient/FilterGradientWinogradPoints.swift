@@ -13,8 +13,8 @@ extension FilterGradientWinograd {
     }
     // Half types round results to far fewer bits than any set leaves.
     let promise =
-      Scalar.isCompute || promise == .integers ? promise : .accuracy(.standard)
-    guard BLASRuntime.isOpenBLAS || promise == .integers else {
+      promise.isAccuracy && !Scalar.isCompute ? .accuracy(.standard) : promise
+    guard BLASRuntime.isOpenBLAS || !promise.isAccuracy else {
       throw WinogradObjection(
         reason: "its error is not known on a BLAS other than OpenBLAS")
     }
@@ -23,11 +23,11 @@ extension FilterGradientWinograd {
     let (inputs, outputs) = FilterGradientTiling.winogradBlock(geometry)
     var best: (WinogradAxis, WinogradAxis)?
     var least = Double.infinity
-    for row in candidates(geometry.vertical, promise) {
-      for column in candidates(geometry.horizontal, promise) {
+    for row in candidates(geometry.vertical, promise.sets(axis: 0)) {
+      for column in candidates(geometry.horizontal, promise.sets(axis: 1)) {
         guard
           error(geometry, row, column) <= promise.mostError(terms: terms)
-            || promise == .integers
+            || !promise.isAccuracy
         else { continue }
         let tiles =
           geometry.batch * ceilDivide(geometry.outputHeight, row.taps)
@@ -52,11 +52,9 @@ extension FilterGradientWinograd {
 
   /// Every set that makes as many outputs as the axis has taps.
   static func candidates(
-    _ axis: Axis, _ promise: WinogradPromise
+    _ axis: Axis, _ sets: [WinogradSet]
   ) -> [WinogradAxis] {
-    let sets: [WinogradSet] =
-      promise == .integers ? [.one, .four, .seven] : WinogradSet.allCases
-    return sets.compactMap { set in
+    sets.compactMap { set in
       let tile = set.inputs - axis.kernel + 1
       guard set.taps.contains(tile),
         axis.kernel == 1 || set != .one,
