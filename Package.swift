@@ -64,15 +64,27 @@ let package = Package(
   swiftLanguageModes: [.v6]
 )
 
-// Continuous integration lets no warning through; users are not bothered.
-if Context.environment["CONVOLUTIONS_WARNINGS_AS_ERRORS"] == "1" {
-  for target in package.targets where target.type != .system {
-    if target.name == "CConvolutionKernels" {
-      target.cSettings = [.treatAllWarnings(as: .error)]
-    } else {
-      target.swiftSettings = [.treatAllWarnings(as: .error)]
-    }
+// Continuous integration lets no warning through; users are not bothered. For
+// scripts/test.sh, tests see what is internal in a release build, and are not
+// optimized, which would take longer than it saves; what they compare with is, in a
+// debug build too, which halves its time.
+let isStrict = Context.environment["CONVOLUTIONS_WARNINGS_AS_ERRORS"] == "1"
+let isTestable = Context.environment["CONVOLUTIONS_TESTABLE"] == "1"
+for target in package.targets where target.type != .system {
+  if target.name == "CConvolutionKernels" {
+    target.cSettings = isStrict ? [.treatAllWarnings(as: .error)] : []
+    continue
   }
+  var settings: [SwiftSetting] =
+    isStrict ? [.treatAllWarnings(as: .error)] : []
+  if isTestable {
+    let isReference = target.name == "ConvolutionTestSupport"
+    settings.append(
+      .unsafeFlags(
+        target.type == .test
+          ? ["-Onone"] : ["-enable-testing"] + (isReference ? ["-O"] : [])))
+  }
+  target.swiftSettings = settings
 }
 
 // scripts/fuzz.sh: the library and the parsers under libFuzzer.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the documentation, offline, as a web site in .build/docs. Fails on any
 # warning, on a public symbol without a comment, and on one that the landing page
-# does not list.
+# does not list; and builds and runs the landing page's program, in a package of
+# its own beside this one.
 #
 #   scripts/docs.sh            build
 #   scripts/docs.sh --serve    build, then serve on http://localhost:8000
@@ -12,14 +13,14 @@ serve=no
 case "$*" in
   "") ;;
   --serve) serve=yes ;;
-  *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
 step() { printf '\n== %s\n' "$*" >&2; }
 output=.build/docs
 work=.build/docs-work
 rm -rf "$output" "$work"
-mkdir -p "$work/symbols" "$work/manifest"
+mkdir -p "$work/symbols"
 
 # DocC is part of the toolchain; on macOS xcrun finds it.
 docc() {
@@ -83,11 +84,23 @@ sys.exit(1 if problems else 0)
 PYTHON
 
 # The tests compile the other Swift of the pages.
-step "manifest of the landing page"
-awk '/^```/ { inside = 0 } /^\/\/ swift-tools-version/ { inside = 1 } inside' \
-  Sources/Convolutions/Convolutions.docc/Convolutions.md \
-  >"$work/manifest/Package.swift"
-swift package --package-path "$work/manifest" dump-package >/dev/null
+step "first program of the landing page"
+page=Sources/Convolutions/Convolutions.docc/Convolutions.md
+# block TEXT: the first block of code behind a line that begins with the text.
+block() {
+  awk -v text="$1" 'index($0, text) == 1 { found = 1; next }
+    found && /^```/ { if (inside) exit; inside = 1; next } inside' $page
+}
+mkdir -p "$work/Hello/Sources/Hello"
+ln -s "$PWD" "$work/Convolutions"
+block '`Package.swift`' >"$work/Hello/Package.swift"
+block '`Sources/Hello/main.swift`' >"$work/Hello/Sources/Hello/main.swift"
+# As a reader builds it.
+env -u CONVOLUTIONS_TESTABLE swift build --package-path "$work/Hello" \
+  --scratch-path .build/hello >&2
+printed="$(.build/hello/debug/Hello)"
+[ "$printed" = "$(block '`swift run`')" ] \
+  || { echo "the program of $page prints $printed" >&2; exit 1; }
 
 step "done: $output"
 if [ $serve = yes ]; then

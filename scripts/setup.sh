@@ -3,8 +3,8 @@
 #
 #   scripts/setup.sh            the libraries
 #   scripts/setup.sh --report   and matplotlib, for `convbench bench --report`
-#   scripts/setup.sh --tests    and what the tests need: matplotlib and NumPy for
-#                               Python, its venv, Open MPI, Chromium
+#   scripts/setup.sh --tests    and what `scripts/test.sh --all` needs: matplotlib
+#                               and NumPy for Python, its venv, Open MPI, Chromium
 set -euo pipefail
 
 say() { printf 'setup: %s\n' "$*" >&2; }

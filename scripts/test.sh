@@ -1,29 +1,52 @@
 #!/usr/bin/env bash
-# Sets up and runs every test: the unit tests and the verification, with
-# OpenBLAS as it finds the CPU and on its AVX2 kernels, the .npy round trip, the
-# report in a browser, the C interface, the Python package, shards under Open MPI,
-# and the documentation.
+# Sets up, builds and runs the tests.
+#
+#   scripts/test.sh         the unit tests, the documentation's examples among them,
+#                           and the exact suite of the verification, in one build
+#   scripts/test.sh --all   and all the rest: the whole verification, the unit tests
+#                           in a debug build with assertions in Swift and C, both
+#                           again on OpenBLAS's AVX2 kernels, the .npy round trip,
+#                           the report in a browser, the C interface, the Python
+#                           package, shards under Open MPI, the documentation
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+all=no
+case "$*" in
+  "") ;;
+  --all) all=yes ;;
+  *)
+    echo "test: '$*' is no option; there is --all, or none" >&2
+    exit 2
+    ;;
+esac
+
 step() { printf '\n== %s\n' "$*" >&2; }
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
+# Read by the manifest, and so the same for every build from here on.
+export CONVOLUTIONS_TESTABLE=1
 
 step "set-up"
-scripts/setup.sh --tests
-# Python's packages come while Swift builds.
-scripts/python.sh --install &
-packages=$!
+if [ $all = yes ]; then
+  scripts/setup.sh --tests
+  # Python's packages come while Swift builds.
+  scripts/python.sh --install &
+  packages=$!
+else
+  scripts/setup.sh
+fi
 step "building"
-swift build --build-tests >&2
-swift build -c release --product convbench >&2
+swift build -c release --build-tests >&2
 convbench="$(swift build -c release --show-bin-path)/convbench"
-
-step "documentation"
-scripts/docs.sh
-
 step "unit tests"
-swift test --skip-build
+swift test -c release --skip-build
+if [ $all = no ]; then
+  step "exact verification"
+  "$convbench" verify --suite exact --cases 30000
+  step "passed, in $SECONDS s"
+  exit 0
+fi
+
 step "verification"
 "$convbench" verify
 step "C interface"
@@ -41,9 +64,17 @@ wait $packages
 scripts/python.sh
 
 if grep -q avx2 /proc/cpuinfo 2>/dev/null; then
-  export OPENBLAS_CORETYPE=Haswell OPENBLAS_L2_SIZE=512
-  step "unit tests on OpenBLAS's AVX2 kernels"
-  swift test --skip-build
-  step "verification on OpenBLAS's AVX2 kernels"
-  "$convbench" verify --cases 30000
+  step "unit tests and verification on OpenBLAS's AVX2 kernels"
+  (
+    export OPENBLAS_CORETYPE=Haswell OPENBLAS_L2_SIZE=512
+    swift test -c release --skip-build
+    "$convbench" verify --cases 30000
+  )
 fi
+
+step "unit tests with assertions in Swift and C"
+swift build --build-tests >&2
+swift test --skip-build
+step "documentation"
+scripts/docs.sh
+step "passed, in $SECONDS s"
