@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "convolutions.h"
 
@@ -586,6 +587,36 @@ static void is_shared(void) {
   conv_plan_destroy(plan);
 }
 
+// What is destroyed is given back: the same memory serves again and again.
+static void keeps_nothing(void) {
+  enum { SIDE = 256, TIMES = 2000 };
+  static float filter[SIDE * SIDE];
+  conv_problem problem = {
+      .input_sizes = LIST(1, 1, 1, SIDE),
+      .filter_sizes = LIST(1, 1, SIDE, SIDE),
+      .out_backprop_sizes = LIST(1, 1, 1, SIDE)};
+  struct rusage before, after;
+  for (int i = 0; i < TIMES; i++) {
+    // What the first ones bring up is there to stay.
+    if (i == TIMES / 10) getrusage(RUSAGE_SELF, &before);
+    conv_plan *plan;
+    conv_filter *prepared;
+    conv_plan_create(&problem, NULL, &plan, NULL, 0);
+    conv_plan_prepare_filter(plan, filter, &prepared, NULL, 0);
+    conv_filter_destroy(prepared);
+    conv_plan_destroy(plan);
+  }
+  getrusage(RUSAGE_SELF, &after);
+  // All filters: some 500 MB. In kilobytes, or in bytes.
+  long most = sizeof(filter) / 1024 * (TIMES / 10);
+#ifdef __APPLE__
+  most *= 1024;
+#endif
+  CHECK(
+      after.ru_maxrss - before.ru_maxrss < most, "%ld more",
+      after.ru_maxrss - before.ru_maxrss);
+}
+
 int main(void) {
   CHECK(strchr(conv_version(), '.'), "%s", conv_version());
   for (int operation = 0; operation < 3; operation++)
@@ -595,6 +626,7 @@ int main(void) {
   refuses_problems();
   refuses_calls();
   is_shared();
+  keeps_nothing();
   printf("%d passed, %d failed\n", passed, failed);
   return failed > 0;
 }

@@ -58,9 +58,14 @@ import Testing
   }
 
   /// The library's own line a call, in the field order of oneDNN's.
-  @Test func verboseLines() throws {
+  @Test(arguments: [
+    ("input-gradient", "backward_data"), ("forward", "forward_training"),
+    ("filter-gradient", "backward_weights"),
+  ])
+  func verboseLines(_ operation: String, _ propagation: String) throws {
     let arguments = [
-      "bench", Self.problem, "--min-time", "0", "--threads", "1",
+      "bench", Self.problem, "--op", operation, "--min-time", "0",
+      "--threads", "1",
     ]
     let silent = try Run(arguments)
     #expect(!silent.output.contains("convolutions_verbose"))
@@ -73,7 +78,7 @@ import Testing
       let fields = line.split(separator: ",", omittingEmptySubsequences: false)
       #expect(fields.count == 12)
       #expect(fields[2] == "exec")
-      #expect(fields[6] == "backward_data")
+      #expect(fields[6] == propagation)
       #expect(fields[10].hasPrefix("mb1ic2ih4iw4oc3oh4ow4kh3kw3"))
       #expect((Double(fields[11]) ?? -1) > 0)
     }
