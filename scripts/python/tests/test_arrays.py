@@ -59,6 +59,16 @@ def test_kinds_may_be_mixed():
                       np.ndarray)
 
 
+def test_axes_of_one_entry():
+    # Whatever their strides are: no step is ever taken.
+    for shape, strides in [
+            ((1, 3, 1, 4), (1, 4, 4, 1)), ((1, 3, 1, 4), (99, 4, 7, 1)),
+            ((3, 1), (1, 5))]:
+        tensor = torch.arange(100.0).as_strided(shape, strides)
+        seen = _arrays.view(tensor, "a")
+        assert seen.address == tensor.data_ptr() and seen.shape == shape
+
+
 def at_an_odd_address(array):
     memory = np.zeros(array.nbytes + 1, np.uint8)[1:]
     result = memory.view(array.dtype).reshape(array.shape)
