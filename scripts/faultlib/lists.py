@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import pathlib
 import re
+import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FOLDER = ROOT / "scripts" / "faults"
@@ -22,6 +23,12 @@ class Fault:
         """Changes where the fault does."""
         text = repr((self.path, self.lines))
         return hashlib.sha256(text.encode()).hexdigest()[:6]
+
+    @property
+    def number(self):
+        """Of its switch; the same whatever else is in the lists, so that what
+        others are built to stays."""
+        return zlib.crc32(self.name.encode()) & 0x7FFFFFFF
 
     def planted(self, text):
         """The source with the fault in it."""
@@ -70,6 +77,6 @@ def read_faults():
                 for line in lines]
             assert {sign for sign, _ in pairs} <= set(" -+"), name
             faults.append(Fault(name, meaning, file.stem, path, pairs))
-    names = [fault.name for fault in faults]
-    assert len(set(names)) == len(names), "two faults have one name"
+    numbers = {fault.number for fault in faults}
+    assert len(numbers) == len(faults), "two faults have one name or number"
     return faults

@@ -38,8 +38,6 @@ class Tree:
         self.folder = pathlib.Path(folder)
         self.prefix = prefix
         self.python = python
-        self.numbers = {
-            fault.name: number for number, fault in enumerate(faults, 1)}
         self.faults = faults
         self.apart = set()  # the numbers of those without a switch
         self.built = set()
@@ -105,7 +103,7 @@ class Tree:
             f"-pthread -Wl,-rpath,{self.folder}/.build/release"]
 
     def is_apart(self, fault):
-        return self.numbers[fault.name] in self.apart
+        return fault.number in self.apart
 
     @contextlib.contextmanager
     def alone(self, fault):
@@ -135,7 +133,7 @@ class Tree:
             file.chmod(mode)
         planted = {}
         for fault in self.faults:
-            number = self.numbers[fault.name]
+            number = fault.number
             if number not in apart and not fault.path.endswith(".py"):
                 planted.setdefault(fault.path, {})[number] = fault.planted(
                     self.text(fault.path))
@@ -210,7 +208,7 @@ class Tree:
         # A crash is known without its stack, which takes a minute.
         environment["SWIFT_BACKTRACE"] = "enable=no"
         if fault:
-            environment["CONVOLUTIONS_PLANTED"] = str(self.numbers[fault.name])
+            environment["CONVOLUTIONS_PLANTED"] = str(fault.number)
         with tempfile.TemporaryDirectory(prefix="faults-") as temporary:
             if "{python}" in command:
                 command = command.replace("{python}", self.python)
