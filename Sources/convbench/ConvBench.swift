@@ -26,7 +26,7 @@ struct ConvBench: ParsableCommand {
     subcommands: [
       BenchCommand.self, VerifyCommand.self, ApplyCommand.self,
       ExplainCommand.self, ChooseCommand.self, ListCommand.self,
-      EnvCommand.self, TuneCommand.self, TurnsCommand.self,
+      EnvCommand.self, TuneCommand.self, TurnsCommand.self, BurstCommand.self,
     ],
     defaultSubcommand: BenchCommand.self)
 

@@ -34,7 +34,7 @@ import Testing
   static let smallDescriptor = "mb1ic64ih24iw24oc32oh24ow24kh1kw1sh1sw1ph0pw0"
 
   /// Problems of their own or one shared plan, right to the last bit.
-  private static func callFromThreads(
+  static func callFromThreads(
     _ count: Int, threadsEach: Int, shared: Bool,
     descriptor: String = Self.descriptor,
     algorithm: ConvolutionAlgorithm = .column

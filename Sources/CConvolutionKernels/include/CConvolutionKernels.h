@@ -220,6 +220,9 @@ void conv_finish_streams(void);
 // Tells the processor that the thread is only waiting.
 void conv_pause(void);
 
+// Names the calling thread, in at most 15 bytes.
+void conv_name_thread(const char *name);
+
 // Starts to bring memory into the L2 cache; byte_count bytes from address.
 void conv_prefetch(const void *address, ptrdiff_t byte_count);
 

@@ -12,118 +12,146 @@ internal import Synchronization
 /// Threads that sleep until a call wants help.
 ///
 /// Dispatch's `concurrentPerform` would do but for its allocations a call. Here
-/// a call waits in a list whose links lie on the callers' stacks. Workers are
-/// started when first wanted and stay; where no thread can be had, the caller
-/// does all the work itself.
+/// a call waits in a list whose links lie on the callers' stacks, with places
+/// for helpers. Where no thread can be had, the caller does all the work itself.
+///
+/// A worker is at work on a call, awake, or asleep. A call counts on the workers
+/// that are awake for its places; for what is left it wakes some that are asleep,
+/// and then starts some. Awake, a worker takes a place or, if there is none, falls
+/// asleep. So nobody sleeps while a place is free that no awake worker will take.
+/// Workers do not end. There are no more than processors beside one caller, or
+/// than one call has asked for.
 ///
 /// Before a thread sleeps it looks for a short while whether something happens:
 /// to be woken takes some 0.1 ms, a layer some milliseconds.
 final class WorkerPool: @unchecked Sendable {
   static let shared = WorkerPool()
 
-  /// Most threads of one call, and workers of the process.
+  /// Most threads of one call.
   static let maximumThreads = 1024
 
-  /// A call in the list. The lock guards all of it.
-  private struct Entry {
+  /// A call in the list. The pool's lock guards all of it.
+  private struct Entry: ~Copyable {
     let call: UnsafePointer<KernelCall>
     var next: UnsafeMutablePointer<Entry>?
-    /// Helpers still wanted.
-    var wanted: Int
+    /// Places for helpers that are free.
+    var places: Int
     /// Number of the thread that joins next; the caller's is 0.
     var thread = 1
-    /// Helpers at work.
-    var active = 0
+    /// Helpers at work. The caller also looks at it without the lock.
+    let active = Atomic(0)
+    let noneActive: Condition
   }
 
-  private let lock: UnsafeMutablePointer<pthread_mutex_t>
-  private let callArrived: UnsafeMutablePointer<pthread_cond_t>
-  private let helpersLeft: UnsafeMutablePointer<pthread_cond_t>
+  /// How many of what there are.
+  struct Counts: Equatable {
+    var workers = 0
+    /// Workers without work that nobody has told to wake.
+    var asleep = 0
+    /// Other workers without work.
+    var awake = 0
+    var calls = 0
+    /// How often a worker was told to wake, and how often one did.
+    var wakes = 0
+    var wokenUp = 0
+
+    /// Whether threads look before they sleep: with more of them than
+    /// processors somebody else could work meanwhile.
+    var looks: Bool {
+      workers - asleep + max(1, calls)
+        <= ConvolutionOptions.availableProcessors
+    }
+  }
+
+  /// Guards what follows.
+  private let lock = Lock()
+  private let placeFree = Condition()
   private var first: UnsafeMutablePointer<Entry>?
-  private var workers = 0
-  /// Calls that came and helpers that left so far; changed under the lock.
-  private let events = Atomic(0)
-  /// Helpers that all calls in the list have asked for.
-  private var demand = 0
+  /// Free places of all calls. Workers also look at it without the lock.
+  private let places = Atomic(0)
+  private var counts = Counts()
 
   /// Looks before a thread sleeps, some 0.1 ms in all (`scripts/peers.py
-  /// --threads 2`). With more threads than processors somebody else could work
-  /// meanwhile.
+  /// --threads 2`).
   private static let looks = 4000
 
-  private init() {
-    lock = .allocate(capacity: 1)
-    callArrived = .allocate(capacity: 1)
-    helpersLeft = .allocate(capacity: 1)
-    initialize()
-    // A forked process has the caller's thread alone: it begins anew, with
-    // workers of its own.
-    pthread_atfork(
-      { pthread_mutex_lock(WorkerPool.shared.lock) },
-      { pthread_mutex_unlock(WorkerPool.shared.lock) },
-      { WorkerPool.shared.initialize() })
+  /// How things stand.
+  var currentCounts: Counts {
+    lock.lock()
+    defer { lock.unlock() }
+    return counts
   }
 
-  private func initialize() {
-    pthread_mutex_init(lock, nil)
-    pthread_cond_init(callArrived, nil)
-    pthread_cond_init(helpersLeft, nil)
-    first = nil
-    workers = 0
-    demand = 0
+  private init() {
+    pthread_atfork(
+      { WorkerPool.shared.lock.lock() },
+      { WorkerPool.shared.lock.unlock() },
+      { WorkerPool.shared.beginChild() })
   }
+
+  /// A forked process has the caller's thread alone: it begins anew, with
+  /// workers of its own.
+  private func beginChild() {
+    lock.reset()
+    placeFree.reset()
+    first = nil
+    places.store(0, ordering: .relaxed)
+    counts = Counts()
+  }
+
+  // MARK: Callers
 
   /// Runs a call on the caller's thread and up to `threads - 1` workers, and
   /// returns when all tasks are done.
   func run(_ call: borrowing KernelCall, threads: Int) {
-    let helpers = min(threads, Self.maximumThreads) - 1
-    withUnsafePointer(to: call) { pointer in
-      var entry = Entry(call: pointer, wanted: helpers)
-      withUnsafeMutablePointer(to: &entry) { entry in
-        add(entry)
-        pointer.pointee.work(thread: 0)
-        removeAndWait(entry, helpers: helpers)
+    var condition = pthread_cond_t()
+    withUnsafeMutablePointer(to: &condition) { condition in
+      let noneActive = Condition(at: condition)
+      withUnsafePointer(to: call) { call in
+        var entry = Entry(
+          call: call, places: min(threads, Self.maximumThreads) - 1,
+          noneActive: noneActive)
+        withUnsafeMutablePointer(to: &entry) { entry in
+          add(entry)
+          call.pointee.work(thread: 0)
+          removeAndWait(entry)
+        }
       }
+      noneActive.destroy()
     }
   }
 
   private func add(_ entry: UnsafeMutablePointer<Entry>) {
-    pthread_mutex_lock(lock)
+    let helpers = entry.pointee.places
+    let mostWorkers = max(
+      helpers, ConvolutionOptions.availableProcessors - 1)
+    lock.lock()
     entry.pointee.next = first
     first = entry
-    demand += entry.pointee.wanted
-    while workers < min(demand, Self.maximumThreads), startWorker() {
-      workers += 1
+    counts.calls += 1
+    let free = places.load(ordering: .relaxed) + helpers
+    let woken = min(max(0, free - counts.awake), counts.asleep)
+    counts.asleep -= woken
+    counts.awake += woken
+    counts.wakes += woken
+    if counts.asleep > 0 {
+      for _ in 0..<woken { placeFree.signal() }
+    } else if woken > 0 {
+      placeFree.broadcast()
     }
-    events.wrappingAdd(1, ordering: .releasing)
-    pthread_cond_broadcast(callArrived)
-    pthread_mutex_unlock(lock)
-  }
-
-  /// Waits, with the lock, until something happens or somebody signals.
-  private func wait(for condition: UnsafeMutablePointer<pthread_cond_t>) {
-    let seen = events.load(ordering: .relaxed)
-    let canSpin = workers < ConvolutionOptions.availableProcessors
-    pthread_mutex_unlock(lock)
-    var looks = canSpin ? Self.looks : 0
-    while looks > 0, events.load(ordering: .acquiring) == seen {
-      conv_pause()
-      looks -= 1
+    while counts.awake < free, counts.workers < mostWorkers, startWorker() {
+      counts.awake += 1
+      counts.workers += 1
     }
-    pthread_mutex_lock(lock)
-    // Whatever happens from here on finds the thread asleep, and wakes it.
-    if events.load(ordering: .relaxed) == seen {
-      pthread_cond_wait(condition, lock)
-    }
+    // Last, for who sees it wants the lock.
+    places.store(free, ordering: .relaxed)
+    lock.unlock()
   }
 
   /// Takes the entry out, so that nobody joins any more, and waits for those
   /// who have.
-  private func removeAndWait(
-    _ entry: UnsafeMutablePointer<Entry>, helpers: Int
-  ) {
-    pthread_mutex_lock(lock)
-    demand -= helpers
+  private func removeAndWait(_ entry: UnsafeMutablePointer<Entry>) {
+    lock.lock()
     if first == entry {
       first = entry.pointee.next
     } else {
@@ -133,8 +161,31 @@ final class WorkerPool: @unchecked Sendable {
       }
       before?.pointee.next = entry.pointee.next
     }
-    while entry.pointee.active > 0 { wait(for: helpersLeft) }
-    pthread_mutex_unlock(lock)
+    places.wrappingSubtract(entry.pointee.places, ordering: .relaxed)
+    if entry.pointee.active.load(ordering: .relaxed) > 0 {
+      var looks = Self.looks
+      look(&looks) { entry.pointee.active.load(ordering: .relaxed) == 0 }
+    }
+    while entry.pointee.active.load(ordering: .relaxed) > 0 {
+      lock.wait(for: entry.pointee.noneActive)
+    }
+    counts.calls -= 1
+    lock.unlock()
+  }
+
+  /// Gives the lock up while it looks whether something happens, so many times
+  /// at most; what is left of them is 0 where looking is of no use any more.
+  private func look(_ looks: inout Int, _ happens: () -> Bool) {
+    guard counts.looks else {
+      looks = 0
+      return
+    }
+    lock.unlock()
+    while looks > 0, !happens() {
+      conv_pause()
+      looks -= 1
+    }
+    lock.lock()
   }
 
   // MARK: Workers
@@ -156,31 +207,49 @@ final class WorkerPool: @unchecked Sendable {
   }
 
   fileprivate func help() {
-    pthread_mutex_lock(lock)
+    // Left since the last work: others may be faster to the place that is seen.
+    var looks = Self.looks
+    lock.lock()
     while true {
-      guard let entry = waitingEntry() else {
-        wait(for: callArrived)
+      guard let entry = entryWithPlace() else {
+        look(&looks) { places.load(ordering: .relaxed) > 0 }
+        if looks == 0, places.load(ordering: .relaxed) == 0 {
+          sleep()
+          looks = Self.looks
+        }
         continue
       }
+      looks = Self.looks
       let call = entry.pointee.call
       let thread = entry.pointee.thread
-      entry.pointee.wanted -= 1
+      places.wrappingSubtract(1, ordering: .relaxed)
+      entry.pointee.places -= 1
       entry.pointee.thread += 1
-      entry.pointee.active += 1
-      pthread_mutex_unlock(lock)
+      entry.pointee.active.wrappingAdd(1, ordering: .relaxed)
+      counts.awake -= 1
+      lock.unlock()
       call.pointee.work(thread: thread)
-      pthread_mutex_lock(lock)
-      entry.pointee.active -= 1
-      if entry.pointee.active == 0 {
-        events.wrappingAdd(1, ordering: .releasing)
-        pthread_cond_broadcast(helpersLeft)
+      lock.lock()
+      counts.awake += 1
+      if entry.pointee.active.load(ordering: .relaxed) == 1 {
+        entry.pointee.noneActive.signal()
       }
+      entry.pointee.active.wrappingSubtract(1, ordering: .relaxed)
     }
   }
 
-  private func waitingEntry() -> UnsafeMutablePointer<Entry>? {
+  /// Sleeps, and gives the lock up meanwhile, until told to wake; whoever does so
+  /// counts the worker among the awake.
+  private func sleep() {
+    counts.awake -= 1
+    counts.asleep += 1
+    while counts.wokenUp == counts.wakes { lock.wait(for: placeFree) }
+    counts.wokenUp += 1
+  }
+
+  private func entryWithPlace() -> UnsafeMutablePointer<Entry>? {
     var entry = first
-    while let candidate = entry, candidate.pointee.wanted == 0 {
+    while let candidate = entry, candidate.pointee.places == 0 {
       entry = candidate.pointee.next
     }
     return entry
@@ -188,6 +257,7 @@ final class WorkerPool: @unchecked Sendable {
 }
 
 private func serve() -> UnsafeMutableRawPointer? {
+  conv_name_thread("convolutions")
   WorkerPool.shared.help()
   return nil
 }

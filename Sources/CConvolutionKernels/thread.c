@@ -1,0 +1,22 @@
+// What a thread can do about itself.
+
+#define _GNU_SOURCE
+#include <pthread.h>
+
+#include "CConvolutionKernels.h"
+
+void conv_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+void conv_name_thread(const char *name) {
+#if defined(__APPLE__)
+  pthread_setname_np(name);
+#else
+  pthread_setname_np(pthread_self(), name);
+#endif
+}
