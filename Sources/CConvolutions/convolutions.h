@@ -9,11 +9,22 @@
 //       plan, filter, out_backprop, result, NULL, 0, message, sizeof message);
 //   conv_plan_destroy(plan);
 //
-// There is no global state. A plan and a prepared filter do not change: many
-// threads may use one at the same time, each with a workspace of its own. A
-// function that returns a conv_status writes, if that is not CONV_OK, what is
-// wrong to `message`: at most `capacity` bytes with the ending zero; `message`
-// may be NULL if `capacity` is 0. It has then written nothing else.
+// A plan and a prepared filter do not change: many threads may use one at the
+// same time, each with a workspace of its own. A function that returns a
+// conv_status writes, if that is not CONV_OK, what is wrong to `message`: at most
+// `capacity` bytes with the ending zero; `message` may be NULL if `capacity` is 0.
+// It has then written nothing else.
+//
+// No call changes what another one computes. All that the process has but once:
+//
+// - Worker threads, named "convolutions", that sleep between calls: as many as
+//   there are processors beside one caller, or as one call has asked for.
+// - OpenBLAS's thread count. It is 1 while an execution is in a task with larger
+//   products, and the host's again afterwards: what it was before, or what the
+//   host has set meanwhile. But a 1 that the host sets in the middle of such a
+//   task cannot be told from the library's, and is lost.
+// - Handlers of fork, which waits for such tasks, some milliseconds. The child
+//   may use plans and filters of before, and has workers of its own.
 
 #ifndef CONVOLUTIONS_H
 #define CONVOLUTIONS_H

@@ -264,17 +264,24 @@ import Testing
     return double == expected && single.map(Double.init) == expected
   }
 
-  /// A host that sets the thread count while products of ours run keeps it.
+  /// A host that sets the thread count while tasks of ours run keeps it; later
+  /// tasks run on one thread nevertheless.
   @Test func blasThreadCountThatTheHostSets() async {
     await #expect(processExitsWith: .success) {
       openblas_set_num_threads(2)
-      SingleThreadedBLAS.shared.enter()
+      SingleThreadedBLAS.shared.beginTask()
       #expect(BLASRuntime.threads == 1)
       openblas_set_num_threads(3)
-      SingleThreadedBLAS.shared.enter()
-      SingleThreadedBLAS.shared.leave()
-      SingleThreadedBLAS.shared.leave()
+      SingleThreadedBLAS.shared.beginTask()
+      #expect(BLASRuntime.threads == 1)
+      SingleThreadedBLAS.shared.endTask()
+      SingleThreadedBLAS.shared.endTask()
       #expect(BLASRuntime.threads == 3)
+
+      SingleThreadedBLAS.shared.beginTask()
+      openblas_set_num_threads(2)
+      SingleThreadedBLAS.shared.endTask()
+      #expect(BLASRuntime.threads == 2)
     }
   }
 

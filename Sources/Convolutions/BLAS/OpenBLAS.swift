@@ -57,7 +57,8 @@ public enum BLASRuntime {
       : "not OpenBLAS"
   }
 
-  /// The process-wide thread count of OpenBLAS; 1 of another BLAS.
+  /// The process-wide thread count of OpenBLAS, which is 1 while a task with
+  /// packed products runs; 1 of another BLAS.
   public static var threads: Int {
     isOpenBLAS ? Int(openblas_get_num_threads()) : 1
   }
@@ -100,23 +101,21 @@ public enum BLASRuntime {
       memory[index] = Scalar.rounded(Double(index % 17) / 16)
     }
     var best = Duration.seconds(1 << 20)
-    SingleThreadedBLAS.shared.enter()
     for _ in 0..<repetitions {
       best = min(
         best,
         ContinuousClock().measure {
           DispatchQueue.concurrentPerform(iterations: threads) { thread in
-            SingleThreadedBLAS.shared.acquireBuffer()
+            SingleThreadedBLAS.shared.beginTask()
             let memory = memory + 3 * count * thread
             Scalar.multiply(
               rows: size, columns: size, depth: size, memory, stride: size,
               memory + count, stride: size, accumulate: false,
               into: memory + 2 * count, stride: size)
-            SingleThreadedBLAS.shared.releaseBuffer()
+            SingleThreadedBLAS.shared.endTask()
           }
         })
     }
-    SingleThreadedBLAS.shared.leave()
     return 2 * Double(size * threads) * Double(count) / (best / .seconds(1))
   }
 }

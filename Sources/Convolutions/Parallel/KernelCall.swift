@@ -48,14 +48,11 @@ struct KernelCall: ~Copyable, @unchecked Sendable {
 
   /// Runs on up to `threads` threads, of which the caller's is one.
   func run(threads: Int) {
-    let packs = kernel.packsOperands && source != nil
-    if packs { SingleThreadedBLAS.shared.enter() }
     if min(threads, count) <= 1 {
       work(thread: 0)
     } else {
       WorkerPool.shared.run(self, threads: min(threads, count))
     }
-    if packs { SingleThreadedBLAS.shared.leave() }
   }
 
   /// Takes tasks until none is left.
@@ -72,11 +69,11 @@ struct KernelCall: ~Copyable, @unchecked Sendable {
         kernel.prepareFilter(part: task, from: filter, into: destination)
         continue
       }
-      if packs { SingleThreadedBLAS.shared.acquireBuffer() }
+      if packs { SingleThreadedBLAS.shared.beginTask() }
       kernel.run(
         task: task, filter: filter, source: source,
         result: destination, workspace: workspace)
-      if packs { SingleThreadedBLAS.shared.releaseBuffer() }
+      if packs { SingleThreadedBLAS.shared.endTask() }
     }
   }
 }

@@ -161,6 +161,9 @@ public struct ConvolutionPlan<
       }
       if perThread > 0 { threads = min(threads, (limit - shared) / perThread) }
     }
+    // Made here: of a process forked while another thread makes them, the child
+    // would wait for that thread for ever.
+    _ = (WorkerPool.shared, SingleThreadedBLAS.shared)
     self.geometry = geometry
     self.map = map
     self.options = options
