@@ -40,8 +40,11 @@ package func result<Scalar: ConvolutionScalar>(
 }
 
 /// Runs a plan of any operation on arrays.
+///
+/// - Parameter prepared: the first operand, if it has been prepared before.
 package func result<Scalar: ConvolutionScalar>(
-  of plan: any AnyConvolutionPlan<Scalar>, _ first: [Scalar],
+  of plan: any AnyConvolutionPlan<Scalar>,
+  prepared: PreparedFilter<Scalar>? = nil, _ first: [Scalar],
   _ second: [Scalar], prefill: Scalar
 ) -> [Scalar] {
   var workspace = plan.makeWorkspace()
@@ -50,8 +53,8 @@ package func result<Scalar: ConvolutionScalar>(
     count: plan.geometry.count(of: plan.operation.result))
   var span = result.mutableSpan
   plan.execute(
-    first.span, prepared: plan.prepared(first.span), second.span, into: &span,
-    workspace: &workspace)
+    first.span, prepared: prepared ?? plan.prepared(first.span), second.span,
+    into: &span, workspace: &workspace)
   return result
 }
 

@@ -109,6 +109,8 @@ public struct VerificationSummary: Sendable {
   public var failed = 0
   /// Cases that do not count, by reason.
   public var skipped: [String: Int] = [:]
+  /// Cases that were computed, whatever came of them.
+  public var served: [ServedKind: Int] = [:]
   /// Reproduction line and difference of the first failures, at most 20.
   public var failures: [String] = []
   /// The largest errors, by algorithm and type.
@@ -135,6 +137,13 @@ public struct VerificationSummary: Sendable {
     case .skipped, .failed: break
     }
     switch outcome {
+    case .skipped: break
+    case .passed, .within, .failed:
+      served[
+        ServedKind(test.algorithm, test.geometry.dataFormat, test.type),
+        default: 0] += 1
+    }
+    switch outcome {
     case .passed: break
     case .within(let ratios):
       let name = "\(test.algorithm.rawValue) \(test.type.rawValue)"
@@ -159,6 +168,7 @@ public struct VerificationSummary: Sendable {
     passed += other.passed
     failed += other.failed
     skipped.merge(other.skipped, uniquingKeysWith: +)
+    served.merge(other.served, uniquingKeysWith: +)
     passedParts.merge(other.passedParts, uniquingKeysWith: +)
     worst.merge(other.worst) { $0.union($1) }
     failures += other.failures.prefix(Self.keptFailures - failures.count)

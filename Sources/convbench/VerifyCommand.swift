@@ -48,6 +48,13 @@ struct VerifyCommand: ParsableCommand {
     name: .customLong("dtype"), help: "Types of the scalars; all if missing.")
   var types: CommaList<ScalarType>?
 
+  @Flag(
+    help: """
+      Print how many cases each algorithm served, by layout and type, and how \
+      many it must; printed anyway where it is fewer.
+      """)
+  var served = false
+
   @Option(help: "Check this one problem descriptor only.")
   var problem: String?
 
@@ -81,6 +88,9 @@ struct VerifyCommand: ParsableCommand {
     let ofOneProblem =
       paddingAfter != nil || layout != nil || threads != nil
       || workspaceLimit != nil
+    guard problem == nil || !served else {
+      throw ValidationError("'--served' is of whole suites, not of a problem.")
+    }
     guard problem != nil || !ofOneProblem else {
       throw ValidationError(
         "'--padding-after', '--layout', '--threads' and '--workspace-limit' "
@@ -95,6 +105,7 @@ struct VerifyCommand: ParsableCommand {
     let types = types?.values ?? ScalarType.allCases
     let clock = ContinuousClock()
     var summary = VerificationSummary()
+    var shortfalls = 0
     let operations = operations?.values ?? ConvolutionOperation.allCases
     for suite in suites.values {
       for operation in operations
@@ -108,12 +119,31 @@ struct VerifyCommand: ParsableCommand {
           }
         report(one, elapsed: start.duration(to: clock.now))
         summary.add(one)
+        if problem == nil {
+          shortfalls += report(
+            ServedCases(suite, operation, algorithms, types, one))
+        }
       }
     }
     print(summary.closingLine)
     if summary.failed > 0 {
       throw Failure.failed("\(summary.failed) of \(summary.tests) cases failed")
     }
+    if shortfalls > 0 {
+      throw Failure.failed(
+        "fewer cases were served than must be, in \(shortfalls) kinds of them")
+    }
+  }
+
+  /// - Returns: the number of kinds of cases below their floor.
+  private func report(_ cases: ServedCases) -> Int {
+    let shortfalls = cases.shortfalls
+    if served || !shortfalls.isEmpty {
+      print("served, by algorithm, layout and type, and the floors:")
+      for line in cases.table { print(line) }
+    }
+    for line in shortfalls { print("too few: \(line)") }
+    return shortfalls.count
   }
 
   private func runMany(

@@ -211,9 +211,14 @@ import Testing
     let many = try Run([
       "verify", "--suite", "exact", "--cases", "40", "--seed", "3",
       "--dtype", "f32,bf16", "--algorithm", "direct", "--op",
-      "input-gradient,forward",
+      "input-gradient,forward", "--served",
     ])
     #expect(many.status == 0, "\(many.output)")
+    let tables = many.output.split(separator: "\n").filter {
+      $0.hasPrefix("algorithm ") || $0.hasPrefix("direct ")
+    }
+    #expect(tables.count == 4, "\(many.output)")
+    #expect(tables.first?.contains("NHWC f32") == true)
     let last = many.output.split(separator: "\n").last
     #expect(last?.hasPrefix("tests:80 ") == true)
     let one = try Run([
@@ -224,6 +229,7 @@ import Testing
     ])
     #expect(one.status == 0, "\(one.output)\(one.errors)")
     #expect(one.output.contains("tests:1 passed:1 "))
+    #expect(!one.output.contains("served"))
   }
 }
 

@@ -114,6 +114,6 @@ import Testing
       to: [load("mb1ic1ih2iw3oc9kh2kw2")], ["--algorithm", "groups"])
     #expect(refused[0]["ok"] as? Bool == false)
     #expect(
-      (refused[0]["reason"] as? String)?.contains("8 output channels") == true)
+      (refused[0]["reason"] as? String)?.contains("8 channels") == true)
   }
 }

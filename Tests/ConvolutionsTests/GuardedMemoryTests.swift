@@ -134,6 +134,18 @@ import Testing
       "column": 1.1, "direct": 1.3, "gather": 1.8, "groups": 4, "taps": 1.2,
       "winograd": 1.1,
     ]
+    // None declines what it can do: of 31 problems in two layouts and four types.
+    for operation in ConvolutionOperation.allCases {
+      for algorithm in forcedAlgorithms {
+        let count =
+          uses["\(operation.rawValue) \(algorithm.rawValue)"]?.count ?? 0
+        let isNone =
+          operation == .filterGradient
+          && [.gather, .column].contains(algorithm)
+        #expect(
+          isNone ? count == 0 : count >= 40, "\(operation) \(algorithm)")
+      }
+    }
     for (name, uses) in uses {
       #expect(uses.contains { $0.surplus == 1 }, "\(name)")
       let most = mostSurplus[String(name.split(separator: " ")[1])] ?? 1

@@ -20,47 +20,84 @@ import Testing
     "mb2ic36ih20iw20oc150oh20ow20kh3kw3sh1sw1ph1pw1",
   ]
 
+  /// Real layers in small.
+  static let realLayers = [
+    "mb2ic128ih7oc96oh7kh3ph1", "mb2ic3ih40oc64oh20kh7sh2ph3",
+    "mb2ic48ih17iw17oc48oh17ow17kh1kw7ph0pw3",
+    "g32mb2ic128ih14oc128oh14kh3ph1",
+  ]
+
   static let algorithms: [ConvolutionAlgorithm] = [
     .taps, .gather, .column, .narrowGroups, .winograd, .direct, .automatic,
   ]
 
-  @Test(arguments: problems, algorithms)
-  func threads(_ descriptor: String, _ algorithm: ConvolutionAlgorithm) throws {
+  /// Each operation on each of the problems.
+  private static let layers = ConvolutionOperation.allCases.flatMap {
+    operation in
+    (problems + realLayers).map { (operation, $0) }
+  }
+
+  /// None of the tests below is empty.
+  @Test(arguments: ConvolutionOperation.allCases, algorithms)
+  func everyAlgorithmServesSome(
+    _ operation: ConvolutionOperation, _ algorithm: ConvolutionAlgorithm
+  ) throws {
+    let options = ConvolutionOptions(algorithm: algorithm, threads: 16)
+    let plans = try Self.layers.filter { $0.0 == operation }.compactMap {
+      try? operation.plan(Float.self, problem($0.1), options: options)
+    }
+    if operation == .filterGradient, [.gather, .column].contains(algorithm) {
+      #expect(plans.isEmpty)
+    } else {
+      #expect(plans.count >= 2)
+      #expect(plans.contains { $0.threads > 1 })
+    }
+  }
+
+  /// Any number of threads, place in a cache line and workspace limit.
+  @Test(arguments: layers, algorithms)
+  func threadsAndLimits(
+    _ layer: (operation: ConvolutionOperation, descriptor: String),
+    _ algorithm: ConvolutionAlgorithm
+  ) throws {
+    let limits = [
+      Way.Limit(1), .init(1, 1), .init(2), .init(3, 1), .init(1 << 20), nil,
+    ].map { Way(threads: 4, limit: $0) }
     for format in DataFormat.allCases {
-      let geometry = try problem(descriptor, format)
-      guard serves(algorithm, geometry) else { continue }
-      for type in [ScalarType.float32, .bfloat16] {
+      let geometry = try problem(layer.descriptor, format)
+      guard
+        serves(algorithm, geometry, layer.operation, accuracy: .standard)
+      else { continue }
+      let ways = (1...16).map { Way(threads: $0, offset: $0 - 1) }
+      // The other operations cut all types alike.
+      let some = ways.filter {
+        layer.operation == .inputGradient || [2, 5, 16].contains($0.threads)
+      }
+      for (type, ways) in [
+        (ScalarType.float32, ways + limits + [Way(threads: 3, executions: 5)]),
+        (.bfloat16, some), (.float16, limits),
+      ] {
         let used = try check(
-          geometry, type, algorithm, (1...16).map { Way(threads: $0) })
-        #expect(used.count > 1, "the problem is too small to be cut")
+          layer.operation, geometry, type, algorithm, ways)
+        // Of the others some are not cut.
+        #expect(
+          used.count > 1 || type == .float16
+            || layer.operation != .inputGradient,
+          "the problem is too small to be cut")
       }
     }
   }
 
-  @Test(arguments: problems, algorithms)
-  func workspaceLimit(
-    _ descriptor: String, _ algorithm: ConvolutionAlgorithm
-  ) throws {
-    for format in DataFormat.allCases {
-      let geometry = try problem(descriptor, format)
-      guard serves(algorithm, geometry) else { continue }
-      for type in [ScalarType.float32, .float16] {
-        let limits = [
-          Way.Limit(1), .init(1, 1), .init(2), .init(3, 1), .init(1 << 20), nil,
-        ]
-        try check(
-          geometry, type, algorithm,
-          limits.map { Way(threads: 4, limit: $0) })
-      }
-    }
-  }
-
-  @Test(arguments: problems, algorithms)
+  /// Any place in the batch; the filter gradient adds the images up.
+  @Test(arguments: layers.filter { $0.0 != .filterGradient }, algorithms)
   func batchPosition(
-    _ descriptor: String, _ algorithm: ConvolutionAlgorithm
+    _ layer: (operation: ConvolutionOperation, descriptor: String),
+    _ algorithm: ConvolutionAlgorithm
   ) throws {
     for format in DataFormat.allCases {
-      try checkBatchPosition(problem(descriptor, format), .float32, algorithm)
+      try checkBatchPosition(
+        layer.operation, problem(layer.descriptor, format), .float32,
+        algorithm)
     }
   }
 
@@ -69,52 +106,45 @@ import Testing
   @Test(arguments: 33...37, [ScalarType.float32, .float64])
   func batchPositionOfOddChannels(_ channels: Int, _ type: ScalarType) throws {
     for format in DataFormat.allCases {
-      let geometry = try problem(
-        "mb1ic\(channels)ih5iw6oc40oh5ow6kh3kw3ph1pw1", format)
       for algorithm in Self.algorithms {
-        try checkBatchPosition(geometry, type, algorithm)
+        try checkBatchPosition(
+          .inputGradient,
+          problem(
+            "mb1ic\(channels)ih5iw6oc40oh5ow6kh3kw3ph1pw1", format), type,
+          algorithm)
+        try checkBatchPosition(
+          .forward,
+          problem(
+            "mb1ic40ih5iw6oc\(channels)oh5ow6kh3kw3ph1pw1", format), type,
+          algorithm)
       }
     }
   }
 
   private func checkBatchPosition(
-    _ geometry: Conv2DGeometry, _ type: ScalarType,
-    _ algorithm: ConvolutionAlgorithm
+    _ operation: ConvolutionOperation, _ geometry: Conv2DGeometry,
+    _ type: ScalarType, _ algorithm: ConvolutionAlgorithm
   ) throws {
     let geometry = geometry.withBatch(1)
-    guard serves(algorithm, geometry) else { return }
+    guard serves(algorithm, geometry, operation, accuracy: .standard) else {
+      return
+    }
     try check(
-      geometry, type, algorithm,
+      operation, geometry, type, algorithm,
       [0, 1, 3].map {
         Way(threads: 2, imagesBefore: $0, imagesBehind: 3 - $0)
       })
   }
 
-  @Test(arguments: problems, algorithms)
-  func repetition(
-    _ descriptor: String, _ algorithm: ConvolutionAlgorithm
-  ) throws {
-    let geometry = try problem(descriptor)
-    guard serves(algorithm, geometry) else { return }
-    try check(
-      geometry, .float32, algorithm, [Way(threads: 3, executions: 5)])
-  }
-
-  /// Buffers that begin at any place of a cache line.
-  @Test(arguments: algorithms)
-  func bufferOffsets(_ algorithm: ConvolutionAlgorithm) throws {
-    let places: [ConvolutionAlgorithm: Int] = [
-      .taps: 3, .narrowGroups: 5,
-    ]
-    let geometry = try problem(Self.problems[places[algorithm] ?? 1])
-    try check(
-      geometry, .float32, algorithm,
-      (0..<16).map { Way(threads: 2, offset: $0) })
-  }
-
   /// All of these at once, each way drawn anew.
-  @Test(arguments: algorithms)
-  func randomProblems(_ algorithm: ConvolutionAlgorithm) throws {
+  @Test(arguments: ConvolutionOperation.allCases, algorithms)
+  func randomProblems(
+    _ operation: ConvolutionOperation, _ algorithm: ConvolutionAlgorithm
+  ) throws {
+    if operation == .filterGradient, [.gather, .column].contains(algorithm) {
+      // There are none.
+      return
+    }
     let place = Self.algorithms.firstIndex(of: algorithm)!
     var generator = SeededGenerator(seed: UInt64(1000 + place))
     var left = 3 * testScale
@@ -124,22 +154,26 @@ import Testing
       // while tests are few.
       let range =
         (left % 3 == 0 ? 1 : 5e5)...(testScale > 1 ? .infinity : 2.5e6)
-      guard range.contains(geometry.flops), serves(algorithm, geometry)
+      guard range.contains(geometry.flops),
+        serves(algorithm, geometry, operation, accuracy: .standard)
       else { continue }
       left -= 1
       let ways = (0..<16).map { index in
         let behind = generator.int(0...2)
+        let others = operation == .filterGradient ? 0 : 2
         return Way(
           threads: index + 1,
           limit: generator.chance(percent: 50)
             ? Way.Limit(generator.int(1...index + 1), generator.int(0...99))
             : nil,
           offset: generator.int(0...15),
-          imagesBefore: 2 - behind, imagesBehind: behind,
+          imagesBefore: max(0, others - behind),
+          imagesBehind: min(others, behind),
           executions: generator.int(1...2))
       }
       try check(
-        geometry, generator.pick(ScalarType.allCases), algorithm, ways)
+        operation, geometry, generator.pick(ScalarType.allCases), algorithm,
+        ways)
     }
   }
 
@@ -149,13 +183,14 @@ import Testing
   /// - Returns: the numbers of threads that plans took.
   @discardableResult
   private func check(
-    _ geometry: Conv2DGeometry, _ type: ScalarType,
-    _ algorithm: ConvolutionAlgorithm, _ ways: [Way]
+    _ operation: ConvolutionOperation, _ geometry: Conv2DGeometry,
+    _ type: ScalarType, _ algorithm: ConvolutionAlgorithm, _ ways: [Way]
   ) throws -> Set<Int> {
     func check<Scalar: TestScalar>(_ type: Scalar.Type) throws -> Set<Int> {
       let name =
-        "\(geometry.descriptor) \(geometry.dataFormat) \(type) \(algorithm)"
-      let problem = InvariantProblem<Scalar>(geometry, algorithm)
+        "\(operation) \(geometry.descriptor) \(geometry.dataFormat) "
+        + "\(type) \(algorithm)"
+      let problem = InvariantProblem<Scalar>(operation, geometry, algorithm)
       let plain = try problem.run(Way())
       #expect(!plain.results[0].contains { $0.isNotANumber })
       return try Set(
@@ -204,75 +239,92 @@ private struct Way: Sendable, CustomStringConvertible {
 
 /// A problem on real data.
 private struct InvariantProblem<Scalar: TestScalar> {
+  let operation: ConvolutionOperation
   let geometry: Conv2DGeometry
   let algorithm: ConvolutionAlgorithm
-  let filter: [Scalar]
-  let outBackprop: [Scalar]
+  let first: [Scalar]
+  let second: [Scalar]
 
-  init(_ geometry: Conv2DGeometry, _ algorithm: ConvolutionAlgorithm) {
+  init(
+    _ operation: ConvolutionOperation, _ geometry: Conv2DGeometry,
+    _ algorithm: ConvolutionAlgorithm
+  ) {
+    self.operation = operation
     self.geometry = geometry
     self.algorithm = algorithm
-    (filter, outBackprop) = realData(Scalar.self, geometry)
+    (first, second) = realOperands(Scalar.self, operation, geometry)
   }
 
-  /// The problem's images, of each execution.
+  /// The result of the problem's images, of each execution.
   func run(_ way: Way) throws -> (results: [[Scalar]], threads: Int) {
-    let all = geometry.withBatch(
-      way.imagesBefore + geometry.batch + way.imagesBehind)
-    let plan = try plan(all, way)
     let images = geometry.batch
-    let before = outBackprop.count / images * way.imagesBefore
-    let weights =
-      Array(repeating: Scalar.notANumber, count: way.offset) + filter
-    var source = Array(repeating: Scalar.notANumber, count: way.offset)
-    source += LayerCheck.randomScalars(Scalar.self, count: before, seed: 9)
-    source += outBackprop
-    source += LayerCheck.randomScalars(
-      Scalar.self, count: all.outBackpropCount - before - outBackprop.count,
+    let all = geometry.withBatch(way.imagesBefore + images + way.imagesBehind)
+    let plan = try plan(all, way)
+    let before = second.count / images * way.imagesBefore
+    let leading = [Scalar](repeating: .notANumber, count: way.offset)
+    let one = leading + first
+    var other = leading
+    other += LayerCheck.randomScalars(Scalar.self, count: before, seed: 9)
+    other += second
+    other += LayerCheck.randomScalars(
+      Scalar.self,
+      count: all.count(of: operation.operands[1]) - before - second.count,
       seed: 10)
 
-    let prepared = weights.withUnsafeBufferPointer {
-      plan.prepare(filter: $0.baseAddress! + way.offset)
-    }
+    let prepared =
+      operation == .filterGradient
+      ? nil
+      : one.withUnsafeBufferPointer {
+        plan.prepared(filter: $0.baseAddress! + way.offset)
+      }
     var workspace = plan.makeWorkspace()
     let results = (0..<way.executions).map { _ in
+      let count = all.count(of: operation.result)
       var target = [Scalar](
-        repeating: .notANumber, count: way.offset + all.inputCount + 1)
-      source.withUnsafeBufferPointer { source in
-        target.withUnsafeMutableBufferPointer { target in
-          plan.execute(
-            filter: prepared, outBackprop: source.baseAddress! + way.offset,
-            into: target.baseAddress! + way.offset, workspace: &workspace)
+        repeating: .notANumber, count: way.offset + count + 1)
+      one.withUnsafeBufferPointer { one in
+        other.withUnsafeBufferPointer { other in
+          target.withUnsafeMutableBufferPointer { target in
+            plan.execute(
+              first: UnsafeRawPointer(one.baseAddress! + way.offset),
+              prepared: prepared, second: other.baseAddress! + way.offset,
+              into: target.baseAddress! + way.offset, workspace: &workspace)
+          }
         }
       }
       #expect(
         (target[..<way.offset] + target.suffix(1)).allSatisfy {
           $0.bits == Scalar.notANumber.bits
         }, "\(way)")
-      let first =
-        way.offset + geometry.inputCount / images * way.imagesBefore
-      return Array(target[first..<first + geometry.inputCount])
+      let kept = geometry.count(of: operation.result)
+      let start = way.offset + kept / images * way.imagesBefore
+      return Array(target[start..<start + kept])
     }
     return (results, plan.threads)
   }
 
   private func plan(
     _ geometry: Conv2DGeometry, _ way: Way
-  ) throws -> InputGradientPlan<Scalar> {
+  ) throws -> any AnyConvolutionPlan<Scalar> {
     func plan(
       _ threads: Int, _ limit: Int?
-    ) throws(Conv2DError) -> InputGradientPlan<Scalar> {
-      try InputGradientPlan(
-        geometry,
+    ) throws(Conv2DError) -> any AnyConvolutionPlan<Scalar> {
+      try operation.plan(
+        Scalar.self, geometry,
         options: .init(
           algorithm: algorithm, threads: threads, workspaceLimit: limit))
     }
     guard let limit = way.limit else { return try plan(way.threads, nil) }
     let least = try plan(1, nil).workspaceByteCount
-    let bytes = least * limit.threads + limit.bytes
+    let two = try plan(2, nil)
+    let perThread = two.threads == 2 ? two.workspaceByteCount - least : least
+    // Sums of parts of the pixels, which only filter gradients have.
+    let shared = least - perThread
+    #expect(shared == 0 || operation == .filterGradient && shared > 0)
+    let bytes = shared + perThread * limit.threads + limit.bytes
     let result = try plan(way.threads, bytes)
-    #expect((1...way.threads).contains(result.threads))
-    #expect(result.workspaceByteCount == result.threads * least)
+    #expect(result.threads <= way.threads)
+    #expect(result.workspaceByteCount == shared + result.threads * perThread)
     #expect(result.workspaceByteCount <= bytes)
     #expect(result.makeWorkspace().byteCount == result.workspaceByteCount)
     if least > 0 {

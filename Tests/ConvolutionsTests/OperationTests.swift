@@ -3,13 +3,8 @@ import Testing
 
 @testable import ConvolutionTestSupport
 
-/// What holds of the three operations together, and of each of them as of the
-/// input gradient.
+/// What holds of the three operations together, and the filter gradient's call.
 @Suite struct OperationTests {
-  private static let others: [ConvolutionOperation] = [
-    .forward, .filterGradient,
-  ]
-
   /// `<conv(x, w), dy> == <x, dx> == <w, dw>` on integers, all three by the
   /// library, to the last bit.
   @Test(arguments: ConvolutionAlgorithm.allCases)
@@ -87,143 +82,6 @@ import Testing
       var moved = filter
       moved[index] += 1
       #expect(try loss(input, moved) - base == dw[index])
-    }
-  }
-
-  /// Real layers in small.
-  private static let realLayers = [
-    "mb2ic256ih7oc256oh7kh3ph1", "mb2ic3ih40oc64oh20kh7sh2ph3",
-    "mb2ic64ih17iw17oc64oh17ow17kh1kw7ph0pw3",
-    "g32mb2ic128ih14oc128oh14kh3ph1",
-  ]
-
-  /// Layers that other tests cut in many ways, and real ones in small.
-  private static let layers = InvarianceTests.problems + realLayers
-
-  @Test func realLayersHaveTheWidthOfTheirHeight() throws {
-    for descriptor in Self.realLayers {
-      let geometry = try problem(descriptor)
-      #expect(geometry.inputWidth == geometry.inputHeight, "\(descriptor)")
-      #expect(geometry.outputWidth == geometry.outputHeight, "\(descriptor)")
-    }
-    var generator = SeededGenerator(seed: 3)
-    for _ in 0..<400 {
-      let layer = try #require(
-        KnownGeometries.scaledLayer(using: &generator))
-      #expect(layer.inputWidth >= 4 && layer.inputHeight >= 4)
-    }
-    // Of most layers of the table both sides are the same.
-    generator = SeededGenerator(seed: 3)
-    let squares = (0..<400).count { _ in
-      KnownGeometries.scaledLayer(using: &generator).map {
-        $0.inputWidth == $0.inputHeight && $0.strides[0] == $0.strides[1]
-      } ?? false
-    }
-    #expect(squares >= 320, "\(squares)")
-  }
-
-  /// The same bits for any number of threads, workspace limit and repetition.
-  @Test(arguments: layers, others)
-  func invariance(
-    _ descriptor: String, _ operation: ConvolutionOperation
-  ) throws {
-    for format in DataFormat.allCases {
-      let geometry = try problem(descriptor, format)
-      for algorithm in InvarianceTests.algorithms {
-        try checkInvariance(
-          Float.self, operation, geometry, algorithm, threads: [2, 3, 5, 16])
-        try checkInvariance(
-          BFloat16.self, operation, geometry, algorithm, threads: [4])
-      }
-    }
-  }
-
-  private func checkInvariance<Scalar: TestScalar>(
-    _ type: Scalar.Type, _ operation: ConvolutionOperation,
-    _ geometry: Conv2DGeometry, _ algorithm: ConvolutionAlgorithm,
-    threads: [Int]
-  ) throws {
-    var options = ConvolutionOptions(algorithm: algorithm, threads: 1)
-    guard
-      let plain = try? operation.plan(type, geometry, options: options)
-    else { return }
-    let operands = (0..<2).map { index in
-      LayerCheck.randomScalars(
-        type, count: geometry.count(of: operation.operands[index]),
-        seed: UInt64(index + 1))
-    }
-    func bits(_ plan: any AnyConvolutionPlan<Scalar>) -> [UInt64] {
-      result(of: plan, operands[0], operands[1], prefill: .notANumber)
-        .map(\.bits)
-    }
-    let expected = bits(plain)
-    let name =
-      "\(operation) \(geometry.descriptor) \(geometry.dataFormat) "
-      + "\(type) \(algorithm)"
-    #expect(bits(plain) == expected, "\(name), again")
-    for count in threads {
-      options.threads = count
-      options.workspaceLimit = nil
-      let plan = try operation.plan(type, geometry, options: options)
-      #expect(bits(plan) == expected, "\(name), \(count) threads")
-      options.workspaceLimit = plain.workspaceByteCount
-      let least = try operation.plan(type, geometry, options: options)
-      #expect(least.workspaceByteCount <= plain.workspaceByteCount)
-      #expect(bits(least) == expected, "\(name), least workspace")
-      if plain.workspaceByteCount > 0 {
-        options.workspaceLimit = plain.workspaceByteCount - 1
-        #expect(
-          throws: Conv2DError.workspaceLimit(
-            limit: plain.workspaceByteCount - 1,
-            needed: plain.workspaceByteCount)
-        ) {
-          try operation.plan(type, geometry, options: options)
-        }
-      }
-    }
-  }
-
-  /// An image of the output has the same bits beside others.
-  @Test(arguments: layers)
-  func forwardBatchPosition(_ descriptor: String) throws {
-    for format in DataFormat.allCases {
-      let all = try problem(descriptor, format)
-      let one = try Conv2DGeometry(
-        inputSizes: format.order(
-          batch: 1, height: all.inputHeight, width: all.inputWidth,
-          channels: all.inputChannels),
-        filterSizes: all.filterSizes,
-        strides: format.order(
-          batch: 1, height: all.strides[0], width: all.strides[1], channels: 1),
-        padding: .explicit(
-          top: all.padTop, bottom: all.padBottom, left: all.padLeft,
-          right: all.padRight, dataFormat: format),
-        dataFormat: format,
-        dilations: format.order(
-          batch: 1, height: all.dilations[0], width: all.dilations[1],
-          channels: 1))
-      let filter = LayerCheck.randomScalars(
-        Float.self, count: all.filterCount, seed: 1)
-      let input = LayerCheck.randomScalars(
-        Float.self, count: all.inputCount, seed: 2)
-      for algorithm in InvarianceTests.algorithms {
-        let options = ConvolutionOptions(algorithm: algorithm, threads: 2)
-        guard
-          let together = try? result(
-            of: .forward, all, options, filter, input, prefill: .nan)
-        else { continue }
-        for image in 0..<all.batch {
-          let alone = try result(
-            of: .forward, one, options, filter,
-            Array(input[image * one.inputCount..<(image + 1) * one.inputCount]),
-            prefill: .nan)
-          let part = together[
-            image * one.outBackpropCount..<(image + 1) * one.outBackpropCount]
-          #expect(
-            alone.map(\.bitPattern) == part.map(\.bitPattern),
-            "\(algorithm), image \(image)")
-        }
-      }
     }
   }
 

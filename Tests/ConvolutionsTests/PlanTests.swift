@@ -8,8 +8,8 @@ import Testing
 
   @Test func algorithmsThatCannotServe() throws {
     let cases: [(String, ConvolutionAlgorithm, String)] = [
-      ("mb2ic4ih6iw6oc9oh4ow4kh3kw3", .narrowGroups, "8 output channels"),
-      ("g2mb2ic4ih6iw6oc18oh4ow4kh3kw3", .narrowGroups, "8 output channels"),
+      ("mb2ic4ih6iw6oc9oh4ow4kh3kw3", .narrowGroups, "more than 8 channels"),
+      ("g2mb2ic4ih6iw6oc18oh4ow4kh3kw3", .narrowGroups, "more than 8 channels"),
       (
         "mb1ic1ih1iw900000oc1oh1ow900000kh1kw1", .narrowGroups,
         "the cache"
@@ -23,17 +23,56 @@ import Testing
       ("mb2ic4ih21iw21oc4oh4ow4kh6kw6sh5sw5", .winograd, "above 4"),
       ("mb1ic4ih9iw9oc90000oh9ow9kh3kw3ph1pw1", .gather, "cache"),
     ]
+    try check(.inputGradient, cases)
+  }
+
+  @Test func algorithmsThatCannotServeForward() throws {
+    try check(
+      .forward,
+      [
+        ("mb2ic9ih6oc4oh4kh3", .narrowGroups, "more than 8 channels"),
+        ("g2mb2ic18ih6oc4oh4kh3", .narrowGroups, "more than 8 channels"),
+        ("mb1ic1iw900000oc1ow900000kw1", .narrowGroups, "the cache"),
+        ("mb2ic4ih9oc4oh4kh3sh2ph0", .column, "a stride apart"),
+        ("mb1ic90000ih9oc4oh9kh3ph1", .gather, "cache"),
+        ("mb2ic4ih9oc4oh4kh3sh2dh1", .winograd, "dilated"),
+        ("mb2ic4ih9oc4oh9kh1", .winograd, "1 tap"),
+        ("mb2ic4ih12oc4oh4kh9", .winograd, "8 taps"),
+        ("mb2ic4ih9oc4oh3kh2sh3", .winograd, "above the kernel"),
+        ("mb2ic4ih21oc4oh4kh6sh5ph0", .winograd, "above 4"),
+      ])
+  }
+
+  @Test func algorithmsThatCannotServeTheFilterGradient() throws {
+    try check(
+      .filterGradient,
+      [
+        ("mb2ic4ih6oc4oh4kh3", .column, "none for the filter gradient"),
+        ("mb2ic4ih6oc4oh4kh3", .gather, "none for the filter gradient"),
+        ("mb2ic3ih6oc3oh4kh3", .narrowGroups, "1, 2, 4 or 8 channels"),
+        ("g2mb2ic4ih6oc8oh4kh3", .narrowGroups, "1, 2, 4 or 8 channels"),
+        ("mb2ic2ih6oc2oh4kh3", .narrowGroups, "one group"),
+        ("mb2ic4ih9oc4oh3kh3ph3dh5", .winograd, "dilation"),
+        ("mb2ic4ih9oc4oh4kh3sh2ph0", .winograd, "stride"),
+        ("mb2ic4ih9oc4oh9kh1", .winograd, "one tap"),
+      ])
+  }
+
+  private func check(
+    _ operation: ConvolutionOperation,
+    _ cases: [(String, ConvolutionAlgorithm, String)]
+  ) throws {
     for (descriptor, algorithm, word) in cases {
       let geometry = try problem(descriptor)
       let error = #expect(throws: Conv2DError.self) {
-        try InputGradientPlan<Float>(
-          geometry, options: .init(algorithm: algorithm))
+        try operation.plan(
+          Float.self, geometry, options: .init(algorithm: algorithm))
       }
       guard case .unsupported(algorithm, let reason) = error else {
         Issue.record("\(descriptor): \(String(describing: error))")
         continue
       }
-      #expect(reason.contains(word))
+      #expect(reason.contains(word), "\(operation) \(descriptor)")
       #expect("\(error!)".contains(algorithm.rawValue))
     }
   }
@@ -66,8 +105,10 @@ import Testing
     }
   }
 
-  @Test(arguments: ScalarType.allCases)
-  func automaticNamesWhatItTakes(_ type: ScalarType) throws {
+  @Test(arguments: ScalarType.allCases, ConvolutionOperation.allCases)
+  func automaticNamesWhatItTakes(
+    _ type: ScalarType, _ operation: ConvolutionOperation
+  ) throws {
     func check<Scalar: TestScalar>(_ type: Scalar.Type) throws {
       for descriptor in [
         Self.descriptor, "mb2ic64ih20iw20oc64oh20ow20kh1kw1",
@@ -75,13 +116,13 @@ import Testing
         "mb1ic1ih2iw2oc1oh2ow2kh1kw1",
       ] {
         let geometry = try problem(descriptor)
-        let plan = try InputGradientPlan<Scalar>(geometry)
+        let plan = try operation.plan(type, geometry)
         #expect(plan.algorithm != .automatic)
         #expect(plan.geometry == geometry)
         #expect("\(plan)".contains(plan.algorithm.rawValue))
         // Forced to the same, it is the same.
-        let forced = try InputGradientPlan<Scalar>(
-          geometry, options: .init(algorithm: plan.algorithm))
+        let forced = try operation.plan(
+          type, geometry, options: .init(algorithm: plan.algorithm))
         #expect(forced.algorithm == plan.algorithm)
         #expect(forced.workspaceByteCount == plan.workspaceByteCount)
       }
@@ -89,50 +130,59 @@ import Testing
     try check(type.testType)
   }
 
-  @Test(arguments: forcedAlgorithms)
-  func accuracyChangesNoPlainSum(_ algorithm: ConvolutionAlgorithm) throws {
+  @Test(arguments: forcedAlgorithms, ConvolutionOperation.allCases)
+  func accuracyChangesNoPlainSum(
+    _ algorithm: ConvolutionAlgorithm, _ operation: ConvolutionOperation
+  ) throws {
     let geometry = try problem(Self.descriptor)
-    guard algorithm != .winograd, serves(algorithm, geometry) else { return }
-    let (filter, outBackprop) = realData(Float.self, geometry)
+    guard algorithm != .winograd, serves(algorithm, geometry, operation) else {
+      return
+    }
+    let (first, second) = realOperands(Float.self, operation, geometry)
     let results = try Accuracy.allCases.map { accuracy in
-      try inputGradient(
-        geometry, .init(algorithm: algorithm, accuracy: accuracy),
-        filter: filter, outBackprop: outBackprop, prefill: .nan)
+      try result(
+        of: operation, geometry,
+        .init(algorithm: algorithm, accuracy: accuracy), first, second,
+        prefill: .nan)
     }
     #expect(results[0] == results[1])
   }
 
-  /// One filter, many gradients; the plans differ in threads alone.
+  /// One plan and one filter, much data; the plans differ in threads alone.
   @Test(arguments: DataFormat.allCases, forcedAlgorithms)
-  func preparedFilterIsReused(
+  func plansAndFiltersAreReused(
     _ format: DataFormat, _ algorithm: ConvolutionAlgorithm
   ) throws {
     let geometry = try problem(Self.descriptor, format)
-    guard serves(algorithm, geometry) else { return }
-    let filter = ExactData.filter(Float.self, geometry, seed: 5)
-    let plan = try InputGradientPlan<Float>(
-      geometry,
-      options: .exact(algorithm, threads: 2))
-    let other = try InputGradientPlan<Float>(
-      geometry,
-      options: .exact(algorithm, threads: 1))
-    var source = filter.scalars
-    let prepared = plan.prepare(filter: source.span)
-    // The prepared filter is a copy.
-    for index in source.indices { source[index] = .nan }
-    #expect(prepared.byteCount >= filter.scalars.count * 4)
-    for seed in [UInt64(5), 17, 29] {
-      let range = ExactData.outBackprop(Float.self, geometry, seed: seed)
-      let sums = IntegerReference.gather(
-        geometry, filter: filter.integers, outBackprop: range.integers)
-      let expected = sums.map {
-        Float(rounding: $0, exponent: filter.exponent + range.exponent)
+    for operation in ConvolutionOperation.allCases
+    where serves(algorithm, geometry, operation) {
+      let first = ExactData.first(Float.self, operation, geometry, seed: 5)
+      let plans = try [2, 1].map {
+        try operation.plan(
+          Float.self, geometry, options: .exact(algorithm, threads: $0))
       }
-      for plan in [plan, other] {
-        #expect(
-          inputGradient(
-            plan, filter: prepared, outBackprop: range.scalars, prefill: .nan)
-            == expected)
+      var source = first.scalars
+      let prepared = plans[0].prepared(source.span)
+      #expect((prepared == nil) == (operation == .filterGradient))
+      if let prepared {
+        // It is a copy.
+        for index in source.indices { source[index] = .nan }
+        #expect(prepared.byteCount >= first.scalars.count * 4)
+      }
+      for seed in [UInt64(5), 17, 29] {
+        let second = ExactData.second(
+          Float.self, operation, geometry, seed: seed)
+        let expected = IntegerReference.gather(
+          operation, geometry, first.integers, second.integers
+        ).map {
+          Float(rounding: $0, exponent: first.exponent + second.exponent)
+        }
+        for plan in plans {
+          #expect(
+            result(
+              of: plan, prepared: prepared, source, second.scalars,
+              prefill: .nan) == expected, "\(operation)")
+        }
       }
     }
   }
@@ -176,8 +226,8 @@ import Testing
     }
   }
 
-  /// Whole tensors give what spans give.
-  @Test func tensorsAndSpansAgree() throws {
+  /// Whole tensors and pointers give what spans give.
+  @Test func tensorsPointersAndSpansAgree() throws {
     let geometry = try problem(Self.descriptor)
     let (filter, outBackprop) = realData(Float.self, geometry)
     let plan = try InputGradientPlan<Float>(geometry)
@@ -190,11 +240,15 @@ import Testing
       outBackprop: try Tensor(
         shape: geometry.outBackpropSizes, scalars: outBackprop),
       into: &result, workspace: &workspace)
-    #expect(
-      result.scalars
-        == inputGradient(
-          plan, filter: plan.prepare(filter: filter.span),
-          outBackprop: outBackprop, prefill: .nan))
+    let prepared = plan.prepare(filter: filter.span)
+    let expected = inputGradient(
+      plan, filter: prepared, outBackprop: outBackprop, prefill: .nan)
+    #expect(result.scalars == expected)
+    var other = [Float](repeating: .nan, count: geometry.inputCount)
+    plan.execute(
+      filter: plan.prepare(filter: filter),
+      outBackprop: outBackprop, into: &other, workspace: &workspace)
+    #expect(other == expected)
   }
 
   @Test func threadsAreBounded() throws {
@@ -213,32 +267,45 @@ import Testing
   ) throws {
     func check<Scalar: TestScalar>(_ type: Scalar.Type) throws {
       let geometry = try problem(Self.descriptor, format)
-      let (filter, outBackprop) = realData(type, geometry)
-      let plan = try InputGradientPlan<Scalar>(
-        geometry, options: .init(algorithm: .column, threads: 2))
-      let clean = inputGradient(
-        plan, filter: plan.prepare(filter: filter.span),
-        outBackprop: outBackprop, prefill: .notANumber)
-      var workspace = plan.makeWorkspace()
-      // Data that leave NaN in every sum and tile.
-      let poison = [Scalar](repeating: .notANumber, count: outBackprop.count)
-      for data in [poison, outBackprop] {
-        var result = [Scalar](
-          repeating: .infinity, count: geometry.inputCount)
-        var span = result.mutableSpan
-        plan.execute(
-          filter: plan.prepare(filter: filter.span), outBackprop: data.span,
-          into: &span, workspace: &workspace)
-        #expect((bits(result) == bits(clean)) == (bits(data) != bits(poison)))
+      for operation in ConvolutionOperation.allCases {
+        let (first, second) = realOperands(type, operation, geometry)
+        let plan = try operation.plan(
+          type, geometry,
+          options: .init(
+            algorithm: operation == .filterGradient ? .taps : .column,
+            threads: 2))
+        let clean = result(of: plan, first, second, prefill: .notANumber)
+        var workspace = plan.makeWorkspace()
+        #expect(workspace.byteCount > 0)
+        // Data that leave NaN in every sum and tile.
+        let poison = [Scalar](repeating: .notANumber, count: second.count)
+        for data in [poison, second] {
+          var result = [Scalar](repeating: .infinity, count: clean.count)
+          var span = result.mutableSpan
+          plan.execute(
+            first.span, prepared: plan.prepared(first.span), data.span,
+            into: &span, workspace: &workspace)
+          #expect(
+            (bits(result) == bits(clean)) == (bits(data) != bits(poison)),
+            "\(operation)")
+        }
       }
     }
     try check(type.testType)
   }
 
   /// Real layers, a little smaller, against a sum in double precision.
-  @Test(arguments: ScalarType.allCases, DataFormat.allCases)
+  @Test(arguments: ScalarType.allCases, ConvolutionOperation.allCases)
   func realDataWithinTolerance(
-    _ type: ScalarType, _ format: DataFormat
+    _ type: ScalarType, _ operation: ConvolutionOperation
+  ) throws {
+    for format in DataFormat.allCases {
+      try realDataWithinTolerance(type, operation, format)
+    }
+  }
+
+  private func realDataWithinTolerance(
+    _ type: ScalarType, _ operation: ConvolutionOperation, _ format: DataFormat
   ) throws {
     func check<Scalar: TestScalar>(_ type: Scalar.Type) throws {
       for descriptor in [
@@ -248,14 +315,14 @@ import Testing
         "g32mb1ic32ih28iw28oc32oh28ow28kh3kw3sh1sw1ph1pw1",
       ] {
         let geometry = try problem(descriptor, format)
-        let (filter, outBackprop) = realData(type, geometry)
-        for algorithm in [ConvolutionAlgorithm.automatic, .column, .direct] {
-          let result = try inputGradient(
-            geometry, .init(algorithm: algorithm), filter: filter,
-            outBackprop: outBackprop, prefill: .notANumber)
+        let (first, second) = realOperands(type, operation, geometry)
+        for algorithm in [ConvolutionAlgorithm.automatic, .column, .direct]
+        where serves(algorithm, geometry, operation) {
+          let result = try result(
+            of: operation, geometry, .init(algorithm: algorithm), first,
+            second, prefill: .notANumber)
           let error = LayerCheck.errors(
-            .inputGradient, geometry: geometry, filter, outBackprop,
-            result: result
+            operation, geometry: geometry, first, second, result: result
           ).largest
           #expect(
             error <= LayerCheck.tolerance(type.scalarType),
@@ -266,104 +333,5 @@ import Testing
       }
     }
     try check(type.testType)
-  }
-}
-
-/// How plans choose.
-@Suite struct ChoiceTests {
-  /// One layer of each kind, and what it should be computed with.
-  @Test(arguments: [
-    (
-      "mb8ic64ih56iw56oc64oh56ow56kh3kw3ph1pw1",
-      ConvolutionAlgorithm.winograd
-    ),
-    ("mb2ic64ih56iw56oc64oh56ow56kh3kw3ph2pw2dh1dw1", .winograd),
-    ("mb2ic64ih56iw56oc64oh56ow56kh3kw3ph24pw24dh23dw23", .taps),
-    ("mb8ic64ih56iw56oc256oh56ow56kh1kw1ph0pw0", .taps),
-    ("mb8ic3ih224iw224oc64oh112ow112kh7kw7sh2sw2ph3pw3", .column),
-    ("mb1ic64ih128iw128oc12oh128ow128kh9kw9ph4pw4", .gather),
-    ("mb1ic1ih512iw512oc1oh512ow512kh5kw5ph2pw2", .narrowGroups),
-    ("g64mb4ic64ih28iw28oc128oh28ow28kh3kw3ph1pw1", .narrowGroups),
-    ("g128mb8ic128ih56iw56oc128oh56ow56kh3kw3ph1pw1", .narrowGroups),
-    ("mb1ic1ih1iw1oc1oh1ow1kh1kw1ph0pw0", .direct),
-  ])
-  func kinds(_ descriptor: String, _ expected: ConvolutionAlgorithm) throws {
-    for format in DataFormat.allCases {
-      let plan = try InputGradientPlan<Float>(problem(descriptor, format))
-      // Cores that pack every product may like larger ones better.
-      let products: Set<ConvolutionAlgorithm> = [.taps, .gather, .column]
-      let isOpen =
-        BLASRuntime.core == .packed && products.contains(expected)
-      #expect(
-        plan.algorithm == expected
-          || isOpen && products.contains(plan.algorithm),
-        "\(format)")
-    }
-  }
-
-  /// A measured plan takes one of the candidates, and computes with it.
-  @Test(arguments: DataFormat.allCases, ScalarType.allCases)
-  func measured(_ format: DataFormat, _ type: ScalarType) throws {
-    func check<Scalar: TestScalar>(_ type: Scalar.Type) throws {
-      let geometry = try problem("mb2ic20ih9iw9oc24oh9ow9kh3kw3ph1pw1", format)
-      let plan = try InputGradientPlan<Scalar>(
-        geometry, options: .init(threads: 2, tuning: .measure))
-      #expect(
-        ![.automatic, .reference, .narrowGroups]
-          .contains(plan.algorithm))
-      #expect(plan.description.contains("measured"))
-      let forced = try InputGradientPlan<Scalar>(
-        geometry, options: .init(algorithm: plan.algorithm))
-      let (filter, outBackprop) = realData(type, geometry)
-      let results = [plan, forced].map {
-        bits(
-          inputGradient(
-            $0, filter: $0.prepare(filter: filter.span),
-            outBackprop: outBackprop, prefill: .notANumber))
-      }
-      #expect(results[0] == results[1])
-    }
-    try check(type.testType)
-  }
-
-  /// Nothing to run, nothing to measure.
-  @Test func measuredDegenerate() throws {
-    let geometry = try problem("mb1ic2ih3iw3oc0oh3ow3kh3kw3ph1pw1")
-    let plan = try InputGradientPlan<Float>(
-      geometry, options: .init(tuning: .measure))
-    #expect(plan.predictedTime >= .zero)
-  }
-
-  /// More work costs more, whatever the algorithm.
-  @Test(arguments: DataFormat.allCases, forcedAlgorithms)
-  func costGrows(
-    _ format: DataFormat, _ algorithm: ConvolutionAlgorithm
-  ) throws {
-    let times = try [
-      "g32mb1ic32ih20iw20oc32oh20ow20kh3kw3ph1pw1",
-      "g32mb8ic32ih40iw40oc32oh40ow40kh3kw3ph1pw1",
-    ].map {
-      try InputGradientPlan<Float>(
-        problem($0, format), options: .init(algorithm: algorithm)
-      ).predictedTime
-    }
-    #expect(times[0] > .zero)
-    #expect(times[1] > times[0] * 4)
-  }
-
-  /// Tilings look for the largest band that fits, of any number of rows.
-  @Test func largestThatFits() {
-    for most in 0..<40 {
-      for limit in 0..<45 {
-        #expect(
-          largest(upTo: most) { $0 <= limit } == max(1, min(most, limit)))
-      }
-    }
-    var looks = 0
-    let found = largest(upTo: .max) {
-      looks += 1
-      return $0 <= 1 << 40
-    }
-    #expect(found == 1 << 40 && looks < 64)
   }
 }

@@ -15,11 +15,17 @@ func problem(
 }
 
 /// Whether an algorithm can serve a problem.
+///
+/// - Parameter accuracy: of real data; `nil` for sums exact on integers.
 func serves(
   _ algorithm: ConvolutionAlgorithm, _ geometry: Conv2DGeometry,
-  _ operation: ConvolutionOperation = .inputGradient
+  _ operation: ConvolutionOperation = .inputGradient,
+  accuracy: Accuracy? = nil
 ) -> Bool {
-  (try? leastWorkspace(Float.self, operation, geometry, algorithm)) != nil
+  let options =
+    accuracy.map { ConvolutionOptions(algorithm: algorithm, accuracy: $0) }
+    ?? .exact(algorithm)
+  return (try? operation.plan(Float.self, geometry, options: options)) != nil
 }
 
 /// `values`, `[N, H, W, C]`, in the order of a data format.
@@ -57,6 +63,19 @@ func realData<Scalar: ConvolutionScalar>(
     LayerCheck.randomScalars(
       type, count: geometry.outBackpropCount, seed: seed + 1)
   )
+}
+
+/// Real data of an operation's operands.
+func realOperands<Scalar: ConvolutionScalar>(
+  _ type: Scalar.Type, _ operation: ConvolutionOperation,
+  _ geometry: Conv2DGeometry
+) -> (first: [Scalar], second: [Scalar]) {
+  func scalars(_ index: Int) -> [Scalar] {
+    LayerCheck.randomScalars(
+      type, count: geometry.count(of: operation.operands[index]),
+      seed: UInt64(index + 1))
+  }
+  return (scalars(0), scalars(1))
 }
 
 /// Runs one case and reports what differs, with the line that reruns it.

@@ -1,6 +1,7 @@
-import ConvolutionTestSupport
 import Convolutions
 import Testing
+
+@testable import ConvolutionTestSupport
 
 /// The tools of verification: they have to find what they are for.
 @Suite struct TestSupportTests {
@@ -87,6 +88,28 @@ import Testing
       result[result.count / 2] = .nan
       #expect(error() == .infinity)
     }
+  }
+
+  @Test func realLayersHaveTheWidthOfTheirHeight() throws {
+    for descriptor in InvarianceTests.realLayers {
+      let geometry = try problem(descriptor)
+      #expect(geometry.inputWidth == geometry.inputHeight, "\(descriptor)")
+      #expect(geometry.outputWidth == geometry.outputHeight, "\(descriptor)")
+    }
+    var generator = SeededGenerator(seed: 3)
+    for _ in 0..<400 {
+      let layer = try #require(
+        KnownGeometries.scaledLayer(using: &generator))
+      #expect(layer.inputWidth >= 4 && layer.inputHeight >= 4)
+    }
+    // Of most layers of the table both sides are the same.
+    generator = SeededGenerator(seed: 3)
+    let squares = (0..<400).count { _ in
+      KnownGeometries.scaledLayer(using: &generator).map {
+        $0.inputWidth == $0.inputHeight && $0.strides[0] == $0.strides[1]
+      } ?? false
+    }
+    #expect(squares >= 320, "\(squares)")
   }
 
   @Test func reproductionLineHasEverything() throws {

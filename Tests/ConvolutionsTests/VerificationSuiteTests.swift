@@ -5,18 +5,43 @@ import Testing
 
 /// A share of every suite of `convbench verify`.
 @Suite struct VerificationSuiteTests {
-  @Test(arguments: VerificationSuite.allCases)
-  func randomProblemsPass(_ suite: VerificationSuite) {
+  @Test(arguments: VerificationSuite.allCases, ConvolutionOperation.allCases)
+  func randomProblemsPass(
+    _ suite: VerificationSuite, _ operation: ConvolutionOperation
+  ) {
+    guard
+      operation == .inputGradient || ![.algebra, .transforms].contains(suite)
+    else { return }
     let done = Atomic(0)
-    let cases = [.exact: 1000, .transforms: 32][suite] ?? 400
+    // Fewer of the others, which the executable verifies.
+    let others = operation == .inputGradient ? 400 : 160
+    let cases =
+      suite == .transforms
+      ? 32 : suite == .exact ? 1000 * others / 400 : others
+    let algorithms = ConvolutionAlgorithm.allCases
     let summary = suite.run(
-      cases: cases, seed: 20_000, algorithms: ConvolutionAlgorithm.allCases,
-      types: ScalarType.allCases
+      operation: operation, cases: cases, seed: 20_000,
+      algorithms: algorithms, types: ScalarType.allCases
     ) { count in done.max(count, ordering: .relaxed) }
-    print("\(suite.rawValue), seed 20000: \(summary.closingLine)")
+    print(
+      "\(suite.rawValue) \(operation.rawValue), seed 20000: "
+        + summary.closingLine)
     #expect(summary.failed == 0, "\(summary.failures)")
     #expect(summary.tests == cases)
-    #expect(summary.passed > cases * 6 / 10)
+    #expect(
+      summary.passed > cases * (operation == .inputGradient ? 6 : 3) / 10)
+    // An algorithm that served none would be seen.
+    var served = ServedCases(
+      suite, operation, algorithms, ScalarType.allCases, summary)
+    #expect(served.shortfalls.isEmpty, "\(served.table)")
+    let all = served.served
+    for algorithm in served.algorithms {
+      guard case .atLeast(1...) = served.totalFloor(of: algorithm) else {
+        continue
+      }
+      served.served = all.filter { $0.key.algorithm != algorithm }
+      #expect(served.shortfalls.contains { $0.hasPrefix(algorithm.rawValue) })
+    }
     #expect(done.load(ordering: .relaxed) == cases)
     // Only special algorithms may decline, and few problems be too even.
     for reason in summary.skipped.keys {
@@ -24,6 +49,7 @@ import Testing
         [
           "gather:", "groups:", "winograd:", "too few non-zero results",
           "all results are zero", "linearity:", "phases:", "dilation:",
+          "column:", "too long a sum",
         ].contains { reason.hasPrefix($0) }, "\(reason)")
     }
     // Every identity and every kind of data has had its turn.
@@ -55,6 +81,57 @@ import Testing
           Issue.record("\(inputs), \(outputs), \(seed): \(difference)")
         }
       }
+    }
+  }
+
+  /// Whatever stops being served is seen in runs of the usual sizes.
+  @Test(arguments: VerificationSuite.allCases, ConvolutionOperation.allCases)
+  func servedFloors(
+    _ suite: VerificationSuite, _ operation: ConvolutionOperation
+  ) {
+    guard suite != .algebra || operation == .inputGradient else { return }
+    let algorithms = ConvolutionAlgorithm.allCases.filter { $0 != .reference }
+    let types = ScalarType.allCases
+    for count in [20_000, suite.mostCases(algorithms, types)] {
+      var summary = VerificationSummary()
+      summary.tests = min(
+        count, suite.defaultCases, suite.mostCases(algorithms, types))
+      var cases = ServedCases(suite, operation, algorithms, types, summary)
+      let kinds = DataFormat.allCases.flatMap { format in
+        cases.types.map { (format, $0) }
+      }
+      for algorithm in cases.algorithms {
+        switch cases.floor(of: algorithm) {
+        case .atLeast(let least):
+          #expect(least >= 1, "\(algorithm)")
+          for (format, type) in kinds {
+            cases.served[ServedKind(algorithm, format, type)] =
+              summary.tests / cases.algorithms.count / kinds.count
+          }
+        case .never(let reason):
+          #expect(!reason.isEmpty && operation == .filterGradient)
+        }
+      }
+      #expect(cases.shortfalls.isEmpty, "\(cases.shortfalls)")
+      let all = cases.served
+      for kind in all.keys {
+        guard case .atLeast(let least) = cases.floor(of: kind.algorithm) else {
+          continue
+        }
+        cases.served[kind] = least
+        #expect(cases.shortfalls.isEmpty)
+        cases.served[kind] = least - 1
+        #expect(cases.shortfalls.count == 1)
+        // All of an algorithm.
+        cases.served = all.filter { $0.key.algorithm != kind.algorithm }
+        #expect(cases.shortfalls.count == 1 + kinds.count)
+        cases.served = all
+      }
+      if operation == .filterGradient, cases.algorithms.contains(.column) {
+        cases.served[ServedKind(.column, .nhwc, .float32)] = 1
+        #expect(cases.shortfalls.count == 2)
+      }
+      #expect(cases.table.count == 1 + cases.algorithms.count)
     }
   }
 

@@ -119,7 +119,7 @@ extension VerificationSuite {
   }
 
   /// Those that the suite has cases for.
-  private func suitable(
+  func suitable(
     _ algorithms: [ConvolutionAlgorithm], _ types: [ScalarType]
   ) -> ([ConvolutionAlgorithm], [ScalarType]) {
     guard self == .transforms else { return (algorithms, types) }
@@ -144,11 +144,13 @@ extension VerificationSuite {
     let geometry: Conv2DGeometry
     switch self {
     case .geometry:
-      // Evenly over all there are.
+      // Evenly over all there are; of some, each in any type.
       let all = OneAxisGeometries.all
       let place = index * (all.count * types.count) / problems
       geometry = all[place / types.count]
-      type = types[place % types.count]
+      if problems == all.count * types.count {
+        type = types[place % types.count]
+      }
       dataSeed = Self.suitableSeed(type.testType, operation, geometry)
     case .exact where index < 2 * KnownGeometries.regressions.count:
       geometry = try! ProblemDescriptor(

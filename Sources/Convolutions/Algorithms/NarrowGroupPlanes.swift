@@ -52,7 +52,7 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
   /// Why a map cannot be served, if so.
   static func objection(to map: ConvolutionMap) -> String? {
     guard map.depthPerGroup <= 8 else {
-      return "groups have more than 8 output channels"
+      return "the sums of a group go over more than 8 channels"
     }
     let band = min(map.vertical.stride, max(1, map.resultHeight))
     let planes =

@@ -16,8 +16,9 @@ public enum ConvolutionAlgorithm: String, Sendable, Hashable, CaseIterable {
   case column
   /// Gathering loops for depthwise layers and narrow groups: NHWC with 1, 2, 4
   /// or 8 channels a group, as many in as out, and at least 16 in all; and any
-  /// with at most 8 output channels a group, which may be the only one, whose
-  /// windows of a few rows fit into the cache.
+  /// group, which may be the only one, whose sums go over at most 8 channels
+  /// (output channels of input gradients, input channels of convolutions) and
+  /// whose windows of a few rows fit into the cache.
   case narrowGroups = "groups"
   /// Winograd's minimal filtering; strides up to 4 and the kernel's sizes, 1 to 8
   /// taps a phase and axis; of filter gradients stride and dilation 1.
