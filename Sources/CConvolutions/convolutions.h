@@ -133,10 +133,14 @@ enum {
   CONV_REFERENCE = 7
 };
 
+// What is promised: the relative Frobenius error on independent random data in
+// float, beside that of a running sum, one chain of fused multiply-adds over the
+// same terms. Plain sums are never refused; CONV_WINOGRAD, where it might break
+// the promise, is CONV_ERROR_UNSUPPORTED, and the message has both figures.
 typedef int32_t conv_accuracy;
 enum {
-  CONV_STANDARD = 0,  // a relative error below 1e-6 in float
-  CONV_TIGHT = 1      // no larger an error than that of a plain sum
+  CONV_STANDARD = 0,  // at most 1e-6, or a running sum's where that is larger
+  CONV_TIGHT = 1      // at most 1.05 of a running sum's
 };
 
 typedef int32_t conv_tuning;

@@ -25,6 +25,7 @@ extension Conv2DError {
     case .threads: "threads"
     case .workspaceLimit: "workspaceLimit"
     case .unsupported(let algorithm, _): "unsupported \(algorithm.rawValue)"
+    case .inaccurate(let algorithm, _, _): "inaccurate \(algorithm.rawValue)"
     case .outOfMemory: "outOfMemory"
     }
   }

@@ -156,6 +156,10 @@ private func checkPlan<Scalar: TestScalar>(
       try require(
         algorithm == options.algorithm && algorithm != .automatic
           && !reason.isEmpty, "\(error)")
+    case .inaccurate(let algorithm, let error, let allowed):
+      try require(
+        algorithm == .winograd && options.algorithm == algorithm
+          && error > allowed && allowed > 0, "\(error) of \(allowed)")
     default: throw FuzzFailure("a plan cannot fail so: \(error)")
     }
     return .refused(error.kind)

@@ -33,7 +33,8 @@ package enum RandomGeometry {
         case ..<58: medium(using: &generator)
         case ..<68: deep(using: &generator)
         case ..<76: wide(using: &generator)
-        case ..<91: pointwise(using: &generator)
+        case ..<86: pointwise(using: &generator)
+        case ..<91: transformed(using: &generator)
         case ..<93: banded(using: &generator)
         case ..<98: KnownGeometries.scaledLayer(using: &generator)
         default: degenerate(using: &generator)
@@ -131,6 +132,21 @@ package enum RandomGeometry {
       dataFormat: format)
   }
 
+  /// Stride and dilation 1 with many taps or little depth, where Winograd is
+  /// least accurate beside a plain sum.
+  private static func transformed(
+    using generator: inout SeededGenerator
+  ) -> Conv2DGeometry? {
+    let few = generator.int(1...16)
+    let many = generator.int(24...64)
+    let (cin, cout) = generator.pick(
+      [(few, many), (many, few), (many, generator.int(24...64))])
+    return make(
+      outputs: 3...16, kernels: generator.pick([2...5, 6...8]), groups: 1,
+      inputChannels: cin, outputChannels: cout, isDense: true,
+      using: &generator)
+  }
+
   /// Results whose sums are beyond 256 KB.
   private static func banded(
     using generator: inout SeededGenerator
@@ -170,22 +186,25 @@ package enum RandomGeometry {
     outputs: ClosedRange<Int>, longOutputs: ClosedRange<Int>? = nil,
     kernels: ClosedRange<Int>, groups: Int, inputChannels: Int,
     outputChannels: Int, batches: ClosedRange<Int> = 1...4,
-    using generator: inout SeededGenerator
+    isDense: Bool = false, using generator: inout SeededGenerator
   ) -> Conv2DGeometry? {
     let mode = generator.pick(
       [PaddingMode.same, .valid, .explicit, .explicit])
     // Strided and dilated at once often, since each alone is the easier case.
-    let both = generator.chance(percent: 45)
+    let both = !isDense && generator.chance(percent: 45)
     func side(_ outputs: ClosedRange<Int>) -> Side {
-      axis(
-        output: max(generator.int(outputs), generator.int(0...2)),
-        kernel: generator.int(kernels),
-        stride: both
-          ? generator.int(2...4)
-          : generator.chance(percent: 40) ? generator.int(1...7) : 1,
-        dilation: both
-          ? generator.int(2...3)
-          : generator.chance(percent: 30) ? generator.int(1...4) : 1,
+      let output = max(generator.int(outputs), generator.int(0...2))
+      let kernel = generator.int(kernels)
+      var (stride, dilation) = (1, 1)
+      if both {
+        stride = generator.int(2...4)
+        dilation = generator.int(2...3)
+      } else if !isDense {
+        if generator.chance(percent: 40) { stride = generator.int(1...7) }
+        if generator.chance(percent: 30) { dilation = generator.int(1...4) }
+      }
+      return axis(
+        output: output, kernel: kernel, stride: stride, dilation: dilation,
         mode, using: &generator)
     }
     let longIsVertical = generator.chance(percent: 30)

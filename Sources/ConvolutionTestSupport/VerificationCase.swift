@@ -83,16 +83,29 @@ public enum VerificationOutcome: Sendable {
 public struct ErrorRatios: Sendable, Hashable {
   /// Of an element, over the bound of its rounding errors.
   public var bound: Double
-  /// Over what such errors rarely exceed: for Winograd the relative Frobenius
-  /// error over three times the one to expect, else that of an element over
-  /// `(2 sqrt(n) + 4) u S`; `nil` where it does not apply.
+  /// That of an element over what plain sums rarely exceed, `(2 sqrt(n) + 4) u S`;
+  /// `nil` where it does not apply.
   public var quality: Double?
+  /// The relative Frobenius error of Winograd over what the accuracy promises;
+  /// `nil` where it does not apply.
+  public var promise: Double?
 
   /// The larger of each.
   func union(_ other: Self) -> Self {
-    Self(
-      bound: max(bound, other.bound),
-      quality: quality.map { max($0, other.quality ?? 0) } ?? other.quality)
+    func larger(_ ratio: KeyPath<Self, Double?>) -> Double? {
+      [self[keyPath: ratio], other[keyPath: ratio]].compactMap { $0 }.max()
+    }
+    return Self(
+      bound: max(bound, other.bound), quality: larger(\.quality),
+      promise: larger(\.promise))
+  }
+}
+
+extension ErrorRatios: CustomStringConvertible {
+  public var description: String {
+    "\(twoDigits(bound)) of the bound"
+      + (quality.map { ", \(twoDigits($0)) of what is usual" } ?? "")
+      + (promise.map { ", \(twoDigits($0)) of what is promised" } ?? "")
   }
 }
 

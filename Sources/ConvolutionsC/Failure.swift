@@ -33,7 +33,7 @@ struct Failure: Error {
     case .elementCount: CONV_ERROR_LENGTH
     case .threads: CONV_ERROR_THREADS
     case .workspaceLimit: CONV_ERROR_WORKSPACE_LIMIT
-    case .unsupported: CONV_ERROR_UNSUPPORTED
+    case .unsupported, .inaccurate: CONV_ERROR_UNSUPPORTED
     case .outOfMemory: CONV_ERROR_MEMORY
     }
   }

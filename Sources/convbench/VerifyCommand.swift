@@ -211,8 +211,7 @@ struct VerifyCommand: ParsableCommand {
     }
     for (name, ratios) in summary.worst.sorted(by: { $0.key < $1.key }) {
       print(
-        "worst \(name): \(readable(ratios.bound)) of the bound"
-          + (ratios.quality.map { ", \(readable($0)) of what is usual" } ?? ""))
+        "worst \(name): \(ratios)")
     }
     print(
       "passed \(summary.passed), failed \(summary.failed), elapsed "

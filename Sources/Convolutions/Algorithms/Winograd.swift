@@ -42,7 +42,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
 
   init(
     _ map: ConvolutionMap, promise: WinogradPromise, core: BLASCore
-  ) throws(WinogradObjection) {
+  ) throws(Conv2DError) {
     self.map = map
     folded = map.folded
     self.core = core
@@ -73,20 +73,6 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     }
   }
 
-  /// Why a map cannot be served, if so.
-  static func objection(
-    to map: ConvolutionMap, promise: WinogradPromise
-  ) -> String? {
-    do {
-      let core = BLASRuntime.core
-      _ = try phases(
-        map, promise, core, channelBlock(map, core))
-      return nil
-    } catch {
-      return error.reason
-    }
-  }
-
   /// Input channels of a part of the filter.
   private static func filterBlock(_ map: ConvolutionMap) -> Int {
     evenBlock(max(1, map.channelsPerGroup), limit: 64)
@@ -104,9 +90,9 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   private static func phases(
     _ map: ConvolutionMap, _ promise: WinogradPromise, _ core: BLASCore,
     _ channelBlock: Int
-  ) throws(WinogradObjection) -> [WinogradPhase] {
-    func object(_ reason: String) throws(WinogradObjection) -> Never {
-      throw WinogradObjection(reason: reason)
+  ) throws(Conv2DError) -> [WinogradPhase] {
+    func object(_ reason: String) throws(Conv2DError) -> Never {
+      throw .unsupported(.winograd, reason: reason)
     }
     // Half types round results to far fewer bits than any set leaves.
     let promise =
@@ -155,13 +141,15 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     var phases: [WinogradPhase] = []
     for row in 0..<folded.vertical.stride {
       for column in 0..<folded.horizontal.stride {
-        guard
-          let phase = WinogradPhase(
+        let terms =
+          map.vertical.meanTerms(phase: row)
+          * map.horizontal.meanTerms(phase: column)
+          * Double(map.depthPerGroup)
+        phases.append(
+          try WinogradPhase(
             folded, rowPhase: row, columnPhase: column, promise: promise,
-            core: core, channelBlock: channelBlock,
-            computeByteCount: MemoryLayout<Compute>.stride)
-        else { try object("no exact set of points has so many taps") }
-        phases.append(phase)
+            terms: terms, core: core, channelBlock: channelBlock,
+            computeByteCount: MemoryLayout<Compute>.stride))
       }
     }
     let workspace = WinogradWorkspace(
@@ -388,11 +376,6 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
       workspace: workspace.assumingMemoryBound(to: Compute.self)
     ).run()
   }
-}
-
-/// Why Winograd cannot serve a map.
-struct WinogradObjection: Error {
-  let reason: String
 }
 
 /// The parts of a task's workspace, in scalars, each for the largest phase.

@@ -22,6 +22,11 @@ struct WinogradPhaseAxis: Sendable, Hashable {
   /// Tiles of a lattice.
   var tiles: Int { ceilDivide(ceilDivide(positions, lattices), outputs) }
 
+  /// How rounding errors grow along the axis.
+  var amplification: Double {
+    transform.amplification(positions: ceilDivide(positions, lattices))
+  }
+
   /// From one position of a lattice to the next.
   var spacing: Int { stride * lattices }
 
@@ -120,16 +125,24 @@ struct WinogradPhase: Sendable, Hashable {
     (0..<horizontal.tiles).part(index, of: tilesPerUnit)
   }
 
-  init?(
+  /// - Parameters:
+  ///   - map: with step 1.
+  ///   - terms: of the sums of the phase, which decide what is promised.
+  init(
     _ map: ConvolutionMap, rowPhase: Int, columnPhase: Int,
-    promise: WinogradPromise, core: BLASCore, channelBlock: Int,
-    computeByteCount: Int
-  ) {
+    promise: WinogradPromise, terms: Double, core: BLASCore,
+    channelBlock: Int, computeByteCount: Int
+  ) throws(Conv2DError) {
+    let promised = promise.mostError(terms: terms)
     guard
       let axes = Self.axes(
         map, rowPhase: rowPhase, columnPhase: columnPhase,
-        promise: promise, core: core, computeByteCount: computeByteCount)
-    else { return nil }
+        promise: promise, promised: promised, core: core,
+        computeByteCount: computeByteCount)
+    else {
+      throw .unsupported(
+        .winograd, reason: "no exact set of points has so many taps")
+    }
     (vertical, horizontal) = axes
     let depth = max(map.depthPerGroup, 1)
 
@@ -169,10 +182,7 @@ struct WinogradPhase: Sendable, Hashable {
     channelParts = max(
       1, ceilDivide(map.channelsPerGroup, max(1, partChannels)))
 
-    let amplification =
-      vertical.transform.amplification * horizontal.transform.amplification
-    let promised = promise.mostError(
-      terms: vertical.taps.count * horizontal.taps.count * depth)
+    let amplification = vertical.amplification * horizontal.amplification
     // Of the largest task that there could be: not a matter of the batch.
     let rows = most * tilesPerUnit
     let mostDepth =
@@ -186,6 +196,8 @@ struct WinogradPhase: Sendable, Hashable {
     }
     depthBlock = ceilDivide(depth, ceilDivide(depth, block))
     expectedError = Self.error(amplification, depth: depth, block: depthBlock)
+    try promise.check(
+      error: expectedError, terms: terms, computeByteCount: computeByteCount)
   }
 
   /// Tiles of a task, at most: enough for a product, and no more than the caches
@@ -214,7 +226,8 @@ struct WinogradPhase: Sendable, Hashable {
   /// promise, or else those with the least error.
   private static func axes(
     _ map: ConvolutionMap, rowPhase: Int, columnPhase: Int,
-    promise: WinogradPromise, core: BLASCore, computeByteCount: Int
+    promise: WinogradPromise, promised: Double, core: BLASCore,
+    computeByteCount: Int
   ) -> (WinogradPhaseAxis, WinogradPhaseAxis)? {
     let rows = WinogradPhaseAxis.candidates(
       map.vertical, phase: rowPhase, sets: promise.sets(axis: 0))
@@ -226,10 +239,8 @@ struct WinogradPhase: Sendable, Hashable {
     for row in rows {
       for column in columns {
         let error = error(
-          row.transform.amplification * column.transform.amplification,
+          row.amplification * column.amplification,
           depth: depth, block: min(depth, leastDepthBlock))
-        let promised = promise.mostError(
-          terms: row.taps.count * column.taps.count * depth)
         let work = work(
           row, column, map, core, computeByteCount: computeByteCount)
         let score = (max(0, error - promised), work)

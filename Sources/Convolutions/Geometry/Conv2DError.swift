@@ -64,6 +64,10 @@ public enum Conv2DError: Error, Sendable, Hashable {
   case workspaceLimit(limit: Int, needed: Int)
   /// The algorithm cannot serve the geometry.
   case unsupported(ConvolutionAlgorithm, reason: String)
+  /// The algorithm might break the promise of the ``Accuracy`` asked for.
+  /// `error` is the relative Frobenius error that independent random data may
+  /// have, by the model of such errors with its uncertainty.
+  case inaccurate(ConvolutionAlgorithm, error: Double, allowed: Double)
   /// Memory for the result or the workspace cannot be had.
   case outOfMemory(bytes: Int)
 }
@@ -124,6 +128,10 @@ extension Conv2DError: CustomStringConvertible {
       "the workspace limit is \(limit) bytes; this plan needs at least \(needed)"
     case .unsupported(let algorithm, let reason):
       "the \(algorithm.rawValue) algorithm cannot serve this problem: \(reason)"
+    case .inaccurate(let algorithm, let error, let allowed):
+      "the \(algorithm.rawValue) algorithm may have a relative error of "
+        + "\(twoDigits(error)) here; the accuracy asked for allows "
+        + "\(twoDigits(allowed))"
     case .outOfMemory(let bytes):
       "out of memory: \(bytes) bytes cannot be allocated"
     }
@@ -133,4 +141,14 @@ extension Conv2DError: CustomStringConvertible {
     "[" + pairs.map { "[\($0.before), \($0.after)]" }.joined(separator: ", ")
       + "]"
   }
+}
+
+/// A positive number in scientific notation with two digits.
+package func twoDigits(_ error: Double) -> String {
+  var (value, exponent) = (error, 0)
+  while value > 0, value < 1 {
+    value *= 10
+    exponent -= 1
+  }
+  return "\((value * 10).rounded() / 10)e\(exponent)"
 }

@@ -28,8 +28,8 @@ enum Candidates {
     var best: (ConvolutionAlgorithm, any TileKernel)?
     var leastCost = Double.infinity
     for algorithm in order
-    where objection(to: map, algorithm, promise) == nil {
-      // A type may have objections of its own.
+    where objection(to: map, algorithm) == nil {
+      // Winograd may have objections of its own.
       guard
         let kernel = try? make(
           algorithm, type, map, promise: promise, targets: targets)
@@ -43,10 +43,10 @@ enum Candidates {
     return best!
   }
 
-  /// Why an algorithm cannot serve a map, if so; the type has no say.
-  static func objection(
-    to map: ConvolutionMap, _ algorithm: ConvolutionAlgorithm,
-    _ promise: WinogradPromise
+  /// Why an algorithm cannot serve a map, if so; Winograd says it itself, and the
+  /// others whatever the type.
+  private static func objection(
+    to map: ConvolutionMap, _ algorithm: ConvolutionAlgorithm
   ) -> String? {
     switch algorithm {
     case .column: Column<Float>.objection(to: map)
@@ -55,9 +55,7 @@ enum Candidates {
     case .narrowGroups:
       vectorsOfChannels(map)
         ? nil : NarrowGroupPlanes<Float>.objection(to: map)
-    case .winograd:
-      Winograd<Float>.objection(to: map, promise: promise)
-    case .automatic, .direct, .reference: nil
+    case .automatic, .winograd, .direct, .reference: nil
     }
   }
 
@@ -75,7 +73,7 @@ enum Candidates {
   ) throws(Conv2DError) -> any TileKernel {
     let core = BLASRuntime.core
     let computeByteCount = Scalar.scalarType.computeByteCount
-    if let reason = objection(to: map, algorithm, promise) {
+    if let reason = objection(to: map, algorithm) {
       throw .unsupported(algorithm, reason: reason)
     }
     if map.isDegenerate { return Zeros<Scalar>(count: map.resultCount) }
@@ -110,11 +108,7 @@ enum Candidates {
         ? NarrowGroups<Scalar>(map)
         : NarrowGroupPlanes<Scalar>(map)
     case .winograd:
-      do throws(WinogradObjection) {
-        return try Winograd<Scalar>(map, promise: promise, core: core)
-      } catch {
-        throw .unsupported(algorithm, reason: error.reason)
-      }
+      return try Winograd<Scalar>(map, promise: promise, core: core)
     case .direct, .automatic:
       return Direct<Scalar>(map)
     case .reference:

@@ -30,11 +30,18 @@ public enum ConvolutionAlgorithm: String, Sendable, Hashable, CaseIterable {
 }
 
 /// How large a rounding error a plan may take for speed.
+///
+/// What is promised is the relative Frobenius error on independent random data
+/// in float32, and as many units of the last place in float64. *A running sum* is
+/// one chain of fused multiply-adds over the same terms. Algorithms that are plain
+/// sums are never refused; Winograd is where it may break the promise: a plan that
+/// chooses takes another algorithm, and one that is asked for it throws
+/// ``Conv2DError/inaccurate(_:error:allowed:)``. Half types round each result to
+/// far fewer bits than either allows, and are held to `standard`.
 public enum Accuracy: String, Sendable, Hashable, CaseIterable {
-  /// A relative Frobenius error below 1e-6 in float32.
+  /// At most the larger of 1e-6 and the error of a running sum.
   case standard
-  /// No larger an error than a plain sum in the compute type: Winograd takes
-  /// only points with that property, at some more products.
+  /// At most 1.05 times the error of a running sum.
   case tight
 }
 

@@ -181,28 +181,20 @@ extension ConvolutionPlan: CustomStringConvertible {
   /// The algorithm, how the work is cut, and why.
   public var description: String {
     "\(algorithm.rawValue) (\(reason)): \(kernel.summary); "
-      + (expectedError.map { "relative error about \(rounded($0)); " } ?? "")
+      + (expectedError.map { "relative error about \(twoDigits($0)); " } ?? "")
       + "\(threads) thread\(threads == 1 ? "" : "s"), "
       + "\(workspaceByteCount) bytes of workspace"
   }
 }
 
-/// Two digits.
-private func rounded(_ error: Double) -> String {
-  var (value, exponent) = (error, 0)
-  while value > 0, value < 1 {
-    value *= 10
-    exponent -= 1
-  }
-  return "\((value * 10).rounded() / 10)e\(exponent)"
-}
-
 // MARK: - Filter
 
 /// An operation with a filter, which a plan prepares.
-public protocol FilteringOperation: PlannedOperation {}
+public protocol FilteringOperation: PlannedOperation {
+}
 
 extension InputGradient: FilteringOperation {}
+
 extension Forward: FilteringOperation {}
 
 extension ConvolutionPlan where Operation: FilteringOperation {

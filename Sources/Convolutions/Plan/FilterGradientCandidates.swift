@@ -36,7 +36,7 @@ enum FilterGradientCandidates {
   /// Why an algorithm cannot serve a geometry in a type, if so.
   private static func objection<Scalar: StorageScalar>(
     to geometry: Conv2DGeometry, _ algorithm: ConvolutionAlgorithm,
-    _ type: Scalar.Type, _ promise: WinogradPromise
+    _ type: Scalar.Type
   ) -> String? {
     switch algorithm {
     case .automatic, .direct, .reference: return nil
@@ -49,8 +49,8 @@ enum FilterGradientCandidates {
     }
     return switch algorithm {
     case .narrowGroups: FilterGradientNarrow<Scalar>.objection(to: geometry)
-    case .winograd:
-      FilterGradientWinograd<Scalar>.objection(to: geometry, promise: promise)
+    // It says so itself.
+    case .winograd: nil
     default: FilterGradientProducts<Scalar>.objection(to: geometry)
     }
   }
@@ -69,7 +69,7 @@ enum FilterGradientCandidates {
     _ geometry: Conv2DGeometry, promise: WinogradPromise
   ) throws(Conv2DError) -> any TileKernel {
     let core = BLASRuntime.core
-    if let reason = objection(to: geometry, algorithm, type, promise) {
+    if let reason = objection(to: geometry, algorithm, type) {
       throw .unsupported(algorithm, reason: reason)
     }
     if geometry.isDegenerate {
@@ -80,12 +80,8 @@ enum FilterGradientCandidates {
       return FilterGradientProducts<Scalar>(geometry, core: core)
     case .narrowGroups: return FilterGradientNarrow<Scalar>(geometry)
     case .winograd:
-      do throws(WinogradObjection) {
-        return try FilterGradientWinograd<Scalar>(
-          geometry, promise: promise, core: core)
-      } catch {
-        throw .unsupported(algorithm, reason: error.reason)
-      }
+      return try FilterGradientWinograd<Scalar>(
+        geometry, promise: promise, core: core)
     case .direct, .automatic: return FilterGradientDirect<Scalar>(geometry)
     case .reference: return FilterGradientReference<Scalar>(geometry)
     }

@@ -79,16 +79,24 @@ package struct ToomCook: Sendable, Hashable {
   /// How rounding errors grow, against those of a plain sum: the norms of the
   /// three matrices, product by product. That of two axes is the product.
   package var amplification: Double {
+    let squares = outputAmplifications.map { $0 * $0 }
+    return (squares.reduce(0, +) / Double(squares.count)).squareRoot()
+  }
+
+  /// The same of each output alone: errors are uneven within a tile.
+  package var outputAmplifications: [Double] {
     func norm(_ values: [Rational]) -> Double {
       values.reduce(0) { $0 + $1.double * $1.double }
     }
-    let sum = (0..<products).reduce(0.0) { sum, t in
-      sum + norm(outputTransform.map { $0[t] }) * norm(filterTransform[t])
-        * norm(inputTransform[t])
+    let norms = zip(filterTransform, inputTransform).map {
+      norm($0) * norm($1)
     }
-    return
-      (sum / Double(outputTransform.count * filterTransform[0].count))
-      .squareRoot()
+    return outputTransform.map { row in
+      let sum = zip(row, norms).reduce(0.0) { sum, product in
+        sum + norm([product.0]) * product.1
+      }
+      return (sum / Double(filterTransform[0].count)).squareRoot()
+    }
   }
 
   /// The most that errors may grow, against those of a sum of terms of the

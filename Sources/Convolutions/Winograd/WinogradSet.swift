@@ -100,19 +100,6 @@ enum WinogradPromise: Sendable, Hashable {
     case .sets(let pair): [.one, axis == 0 ? pair.rows : pair.columns]
     }
   }
-
-  /// The most that the expected error may be, in units of the last place of
-  /// `Float`, for sums of so many terms.
-  func mostError(terms: Int) -> Double {
-    switch self {
-    case .accuracy(.standard), .sets:
-      // What is promised, with room for other data than random.
-      0.9e-6 / 0x1p-24
-    case .accuracy(.tight), .integers:
-      // That of a running sum, with room for the model's.
-      0.8 * 0.3 * Double(terms).squareRoot()
-    }
-  }
 }
 
 /// Winograd along one axis of a phase.
@@ -127,8 +114,16 @@ struct WinogradAxis: Sendable, Hashable {
   var inputs: Int { points.inputs }
   var products: Int { points.products }
 
-  /// How rounding errors grow along the axis.
-  var amplification: Double { Self.tables[self]!.amplification }
+  /// How rounding errors grow along an axis of so many positions, the last of
+  /// whose tiles may be cut.
+  func amplification(positions: Int) -> Double {
+    let each = Self.tables[self]!.amplifications
+    let squares = each.enumerated().reduce(0.0) { sum, output in
+      let tiles = ceilDivide(positions - output.offset, outputs)
+      return sum + Double(tiles) * output.element * output.element
+    }
+    return (squares / Double(max(1, positions))).squareRoot()
+  }
 
   /// What bounds how they grow.
   var growth: Double { Self.tables[self]!.growth }
@@ -139,14 +134,14 @@ struct WinogradAxis: Sendable, Hashable {
   /// Made once: exact fractions take their time.
   private static let tables:
     [WinogradAxis: (
-      amplification: Double, growth: Double, filterTransform: [Double]
+      amplifications: [Double], growth: Double, filterTransform: [Double]
     )] = {
-      var tables: [WinogradAxis: (Double, Double, [Double])] = [:]
+      var tables: [WinogradAxis: ([Double], Double, [Double])] = [:]
       for points in WinogradSet.allCases {
         for taps in points.taps {
           let matrices = points.matrices(taps: taps)
           tables[WinogradAxis(points: points, taps: taps)] = (
-            matrices.amplification, matrices.growth,
+            matrices.outputAmplifications, matrices.growth,
             matrices.filterTransform.joined().map(\.double)
           )
         }

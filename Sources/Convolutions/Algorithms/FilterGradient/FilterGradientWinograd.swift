@@ -11,55 +11,36 @@ struct FilterGradientWinograd<Scalar: StorageScalar>: TiledFilterGradient {
   typealias Compute = Scalar.Compute
 
   let geometry: Conv2DGeometry
-  /// The taps of these are the pixels of a tile, the outputs the taps of the
-  /// filter.
-  let vertical: WinogradAxis
-  let horizontal: WinogradAxis
-  private let tiling: FilterGradientTiling
+  private let cut: FilterGradientWinogradCut
   let tasks: FilterGradientTasks
   private let core: BLASCore
-  private let tilesPerBox: Int
-  private let boxesTogether: Int
   private let rowMatrix: [Double]
   private let columnMatrix: [Double]
 
   init(
     _ geometry: Conv2DGeometry, promise: WinogradPromise, core: BLASCore
-  ) throws(WinogradObjection) {
+  ) throws(Conv2DError) {
     self.geometry = geometry
     self.core = core
-    (vertical, horizontal) = try Self.axes(geometry, promise)
-    rowMatrix = vertical.filterTransform
-    columnMatrix = horizontal.filterTransform
-    let across = ceilDivide(geometry.outputWidth, horizontal.taps)
-    tilesPerBox = evenPart(across, limit: Self.mostTiles)
-    boxesTogether = max(1, Self.mostTiles / tilesPerBox)
-    tiling = FilterGradientTiling(
-      winograd: geometry, products: vertical.products * horizontal.products,
-      rows: vertical.taps, columns: tilesPerBox * horizontal.taps,
-      boxesTogether: boxesTogether,
+    cut = try FilterGradientWinogradCut.cheapest(
+      geometry,
+      // Half types round results to far fewer bits than any set leaves.
+      Scalar.isCompute || promise == .integers
+        ? promise : .accuracy(.standard),
       computeByteCount: MemoryLayout<Compute>.stride)
-    tasks = FilterGradientTasks(geometry, tiling)
+    rowMatrix = cut.vertical.filterTransform
+    columnMatrix = cut.horizontal.filterTransform
+    tasks = FilterGradientTasks(geometry, cut.tiling)
   }
 
-  /// Why a geometry cannot be served, if so.
-  static func objection(
-    to geometry: Conv2DGeometry, promise: WinogradPromise
-  ) -> String? {
-    do {
-      _ = try Self.axes(geometry, promise)
-      return nil
-    } catch {
-      return error.reason
-    }
-  }
-
-  /// Tiles whose products are taken together: the depth of a product.
-  static var mostTiles: Int { 32 }
+  private var vertical: WinogradAxis { cut.vertical }
+  private var horizontal: WinogradAxis { cut.horizontal }
+  private var tiling: FilterGradientTiling { cut.tiling }
+  private var tilesPerBox: Int { cut.tilesPerBox }
+  private var boxesTogether: Int { cut.boxesTogether }
+  private var products: Int { cut.products }
 
   var packsOperands: Bool { core == .packed }
-
-  private var products: Int { vertical.products * horizontal.products }
 
   var summary: String {
     "tiles of \(vertical.taps)x\(horizontal.taps) for "
@@ -101,7 +82,7 @@ struct FilterGradientWinograd<Scalar: StorageScalar>: TiledFilterGradient {
   /// The relative Frobenius error to expect of random data.
   var expectedError: Double? {
     let unit = MemoryLayout<Compute>.stride == 8 ? 0x1p-53 : 0x1p-24
-    return Self.error(geometry, vertical, horizontal) * unit
+    return cut.expectedError * unit
   }
 
   var errorGrowth: Double? { vertical.growth * horizontal.growth }

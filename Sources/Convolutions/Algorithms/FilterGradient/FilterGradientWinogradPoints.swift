@@ -1,57 +1,106 @@
-// Which sets of points Winograd takes for a filter gradient.
+/// The sets of points that Winograd takes for a filter gradient, and how it cuts the
+/// pixels with them.
+struct FilterGradientWinogradCut {
+  /// The taps of these are the pixels of a tile, the outputs the taps of the
+  /// filter.
+  let vertical: WinogradAxis
+  let horizontal: WinogradAxis
+  let tilesPerBox: Int
+  let boxesTogether: Int
+  let tiling: FilterGradientTiling
+  /// The relative Frobenius error to expect of random data, in units of the last
+  /// place.
+  let expectedError: Double
+  private let work: Double
 
-extension FilterGradientWinograd {
-  static func axes(
-    _ geometry: Conv2DGeometry, _ promise: WinogradPromise
-  ) throws(WinogradObjection) -> (WinogradAxis, WinogradAxis) {
+  /// Tiles whose products are taken together: the depth of a product.
+  private static var mostTiles: Int { 32 }
+
+  var products: Int { vertical.products * horizontal.products }
+
+  private init(
+    _ geometry: Conv2DGeometry, _ vertical: WinogradAxis,
+    _ horizontal: WinogradAxis, computeByteCount: Int
+  ) {
+    self.vertical = vertical
+    self.horizontal = horizontal
+    let across = ceilDivide(geometry.outputWidth, horizontal.taps)
+    tilesPerBox = evenPart(across, limit: Self.mostTiles)
+    boxesTogether = max(1, Self.mostTiles / max(1, tilesPerBox))
+    let products = vertical.products * horizontal.products
+    tiling = FilterGradientTiling(
+      winograd: geometry, products: products, rows: vertical.taps,
+      columns: tilesPerBox * horizontal.taps, boxesTogether: boxesTogether,
+      computeByteCount: computeByteCount)
+    let tiles = Double(
+      geometry.batch * ceilDivide(geometry.outputHeight, vertical.taps)
+        * across)
+    expectedError = Self.error(
+      vertical.amplification(positions: geometry.kernelHeight)
+        * horizontal.amplification(positions: geometry.kernelWidth),
+      tiles: tiles / Double(tiling.parts),
+      together: Double(tilesPerBox * boxesTogether))
+    // In multiply-adds of a product; transforming back is worth some tiles.
+    let (inputs, outputs) = (tiling.inputs, tiling.outputs)
+    let transform =
+      0.6 * Double((vertical.inputs + horizontal.inputs) * (inputs + outputs))
+    let block = Double(inputs * outputs)
+    work =
+      Double(products)
+      * (tiles * (block + transform) + Double(10 * tiling.parts) * block)
+  }
+
+  /// The error of sums of tiles, grown by the transforms, in units of the last
+  /// place (`convbench verify --suite bound --op filter-gradient`).
+  private static func error(
+    _ amplification: Double, tiles: Double, together: Double
+  ) -> Double {
+    let block = max(1, min(together, tiles))
+    return amplification
+      * (0.09 * block + 0.105 * tiles / block + 1.6).squareRoot()
+  }
+
+  /// The cut of the least work that keeps the promise.
+  static func cheapest(
+    _ geometry: Conv2DGeometry, _ promise: WinogradPromise,
+    computeByteCount: Int
+  ) throws(Conv2DError) -> Self {
+    func refuse(_ reason: String) throws(Conv2DError) -> Never {
+      throw .unsupported(.winograd, reason: reason)
+    }
     let axes = [geometry.vertical, geometry.horizontal]
     guard axes.allSatisfy({ $0.stride == 1 && $0.dilation == 1 }) else {
-      throw WinogradObjection(reason: "there is a stride or a dilation")
+      try refuse("there is a stride or a dilation")
     }
     guard axes.contains(where: { $0.kernel > 1 }) else {
-      throw WinogradObjection(reason: "there is one tap")
+      try refuse("there is one tap")
     }
-    // Half types round results to far fewer bits than any set leaves.
-    let promise =
-      promise.isAccuracy && !Scalar.isCompute ? .accuracy(.standard) : promise
     guard BLASRuntime.isOpenBLAS || !promise.isAccuracy else {
-      throw WinogradObjection(
-        reason: "its error is not known on a BLAS other than OpenBLAS")
+      try refuse("its error is not known on a BLAS other than OpenBLAS")
     }
-    let terms =
-      geometry.batch * geometry.outputHeight * geometry.outputWidth
-    let (inputs, outputs) = FilterGradientTiling.winogradBlock(geometry)
-    var best: (WinogradAxis, WinogradAxis)?
-    var least = Double.infinity
+    var cuts: [Self] = []
     for row in candidates(geometry.vertical, promise.sets(axis: 0)) {
       for column in candidates(geometry.horizontal, promise.sets(axis: 1)) {
-        guard
-          error(geometry, row, column) <= promise.mostError(terms: terms)
-            || !promise.isAccuracy
-        else { continue }
-        let tiles =
-          geometry.batch * ceilDivide(geometry.outputHeight, row.taps)
-          * ceilDivide(geometry.outputWidth, column.taps)
-        let products = row.products * column.products
-        // In multiply-adds of a product; transforming back is worth some tiles.
-        let transform =
-          0.6 * Double(row.inputs + column.inputs) * Double(inputs + outputs)
-        let block = Double(inputs * outputs)
-        let work =
-          Double(products)
-          * (Double(tiles) * (block + transform)
-            + Double(10 * parts(geometry)) * block)
-        if work < least { (best, least) = ((row, column), work) }
+        cuts.append(
+          Self(geometry, row, column, computeByteCount: computeByteCount))
       }
     }
-    guard let best else {
-      throw WinogradObjection(reason: "no set of points keeps the accuracy")
-    }
-    return best
+    guard let best = cuts.min(by: { $0.expectedError < $1.expectedError })
+    else { try refuse("no set of points has so many taps") }
+    let terms =
+      geometry.vertical.meanWindows * geometry.horizontal.meanWindows
+      * Double(geometry.batch)
+    try promise.check(
+      error: best.expectedError, terms: terms,
+      computeByteCount: computeByteCount)
+    let most =
+      promise.isAccuracy ? promise.mostError(terms: terms) : .infinity
+    return cuts.filter { $0.expectedError <= most }
+      .min { $0.work < $1.work } ?? best
   }
 
   /// Every set that makes as many outputs as the axis has taps.
-  static func candidates(
+  private static func candidates(
     _ axis: Axis, _ sets: [WinogradSet]
   ) -> [WinogradAxis] {
     sets.compactMap { set in
@@ -64,30 +113,5 @@ extension FilterGradientWinograd {
       else { return nil }
       return WinogradAxis(points: set, taps: tile)
     }
-  }
-
-  /// Parts of the pixels, if there are enough of them.
-  static func parts(_ geometry: Conv2DGeometry) -> Int {
-    let (inputs, outputs) = FilterGradientTiling.winogradBlock(geometry)
-    return max(
-      1,
-      8
-        / (geometry.groups * ceilDivide(geometry.channelsPerGroup, inputs)
-          * ceilDivide(geometry.depthPerGroup, outputs)))
-  }
-
-  /// The error of sums of tiles, grown by the transforms, in units of the last
-  /// place: fitted to measurements of real layers within 8 %.
-  static func error(
-    _ geometry: Conv2DGeometry, _ row: WinogradAxis, _ column: WinogradAxis
-  ) -> Double {
-    let tiles =
-      Double(
-        geometry.batch * ceilDivide(geometry.outputHeight, row.taps)
-          * ceilDivide(geometry.outputWidth, column.taps))
-      / Double(parts(geometry))
-    let block = min(Double(mostTiles), tiles)
-    return row.amplification * column.amplification
-      * (0.09 * block + 0.105 * tiles / block + 1.6).squareRoot()
   }
 }
