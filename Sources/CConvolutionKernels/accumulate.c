@@ -28,6 +28,7 @@
       ptrdiff_t destination_inner, const type *source,                       \
       ptrdiff_t source_outer, ptrdiff_t source_inner, ptrdiff_t outer,       \
       ptrdiff_t inner, ptrdiff_t count) {                                    \
+    CONV_REQUIRE(outer >= 0 && inner >= 0 && count >= 0);                    \
     for (ptrdiff_t o = 0; o < outer; o++)                                    \
       for (ptrdiff_t i = 0; i < inner; i++)                                  \
         name##_run_##suffix(                                                 \

@@ -9,6 +9,7 @@
   void conv_##name(                                                          \
       void *destination, ptrdiff_t destination_stride, const void *source,   \
       ptrdiff_t source_stride, ptrdiff_t rows, ptrdiff_t count) {            \
+    CONV_REQUIRE(rows >= 0 && count >= 0);                                   \
     for (ptrdiff_t row = 0; row < rows; row++) {                             \
       const from *s = (const from *)source + row * source_stride;            \
       to *d = (to *)destination + row * destination_stride;                  \

@@ -17,6 +17,17 @@
 #define CONV_CLONES
 #endif
 
+// What the planner guarantees: looked at in debug builds, where a kernel that is
+// called otherwise traps.
+#ifdef DEBUG
+#define CONV_REQUIRE(condition)                                              \
+  do {                                                                       \
+    if (!(condition)) __builtin_trap();                                      \
+  } while (0)
+#else
+#define CONV_REQUIRE(condition) (void)0
+#endif
+
 #define CONV_INLINE static inline __attribute__((always_inline))
 
 #endif

@@ -170,6 +170,9 @@ DEFINE_OUTER(double, f64x16, f64)
       ptrdiff_t input_pixel, const T *restrict gradients,                    \
       ptrdiff_t gradient_row, ptrdiff_t gradient_pixel, ptrdiff_t rows,      \
       ptrdiff_t pixels, ptrdiff_t channels) {                                \
+    CONV_REQUIRE(width >= 1 && channels % width == 0);                       \
+    CONV_REQUIRE(                                                            \
+        (tap_count >= 1 && tap_count <= 3) || (tap_count == 9 && width == 1));\
     if (channels < 16) {                                                     \
       few_channels_##suffix(                                                 \
           width, sums, taps, tap_count, input, input_row, input_pixel,       \
@@ -185,6 +188,7 @@ DEFINE_OUTER(double, f64x16, f64)
       CALL_WIDTH(2, suffix)                                                  \
       CALL_WIDTH(4, suffix)                                                  \
       CALL_WIDTH(8, suffix)                                                  \
+      default: CONV_REQUIRE(0);                                              \
     }                                                                        \
   }
 

@@ -144,11 +144,14 @@ enum { POSITIONS = 4, LONGEST_RUN = 3 };
       const void *source, ptrdiff_t source_stride, const compute *weights,   \
       ptrdiff_t weight_step, const ptrdiff_t *runs, ptrdiff_t run_count,     \
       ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t ahead) {               \
+    CONV_REQUIRE(pixels >= 0 && run_count >= 0);                             \
+    CONV_REQUIRE(channels >= 16 && channels % width == 0);                   \
     switch (width) {                                                         \
       case 1: GATHER(suffix, 1); break;                                      \
       case 2: GATHER(suffix, 2); break;                                      \
       case 4: GATHER(suffix, 4); break;                                      \
-      default: GATHER(suffix, 8);                                            \
+      case 8: GATHER(suffix, 8); break;                                      \
+      default: CONV_REQUIRE(0);                                              \
     }                                                                        \
   }
 
@@ -186,6 +189,7 @@ DEFINE_PIXELS(uint16_t, float, f32x16, bf16)
       ptrdiff_t source_stride, const compute *weights,                       \
       ptrdiff_t weight_step, const ptrdiff_t *runs, ptrdiff_t run_count,     \
       ptrdiff_t rows, ptrdiff_t columns) {                                   \
+    CONV_REQUIRE(columns >= 16 && rows >= 0 && run_count >= 0);              \
     if (rows < POSITIONS) {                                                  \
       for (ptrdiff_t y = 0; y < rows; y++)                                   \
         plane_block_##suffix(                                                \

@@ -84,6 +84,7 @@
       void *restrict to, ptrdiff_t destination_stride,                       \
       const void *restrict from, ptrdiff_t source_stride, ptrdiff_t rows,    \
       ptrdiff_t columns) {                                                   \
+    CONV_REQUIRE(rows >= 0 && columns >= 0);                                 \
     type *destination = to;                                                  \
     const source_type *source = from;                                        \
     if (rows >= 16 && columns >= 16) {                                       \

@@ -240,6 +240,7 @@
       case 9: RUNS(T, wide, 8, 9, FORWARD_9(T))                              \
       case 10: RUNS(T, wide, 9, 10, FORWARD_10(T))                           \
       case 11: RUNS(T, wide, 10, 11, FORWARD_11(T))                          \
+      default: CONV_REQUIRE(0);                                              \
     }                                                                        \
   }                                                                          \
                                                                              \
@@ -283,6 +284,7 @@
       INVERSES(T, wide, 11, 6)                                               \
       INVERSES(T, wide, 11, 7)                                               \
       INVERSES(T, wide, 11, 8)                                               \
+      default: CONV_REQUIRE(0);                                              \
     }                                                                        \
   }                                                                          \
                                                                              \

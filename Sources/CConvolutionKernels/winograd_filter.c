@@ -63,6 +63,10 @@ typedef double line_f64 __attribute__((vector_size(64)));
       ptrdiff_t row_taps, const double *restrict columns,                    \
       ptrdiff_t column_products, ptrdiff_t column_taps, ptrdiff_t depth,     \
       ptrdiff_t count, int streams) {                                        \
+    CONV_REQUIRE(row_products <= CONV_WINOGRAD_PRODUCTS);                    \
+    CONV_REQUIRE(column_products <= CONV_WINOGRAD_PRODUCTS);                 \
+    CONV_REQUIRE(row_taps >= 1 && row_taps <= CONV_WINOGRAD_TAPS);           \
+    CONV_REQUIRE(column_taps >= 1 && column_taps <= CONV_WINOGRAD_TAPS);     \
     if (source_stride == count && destination_stride == count) {             \
       count *= depth;                                                        \
       depth = 1;                                                             \

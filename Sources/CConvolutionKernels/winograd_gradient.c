@@ -43,6 +43,8 @@
       ptrdiff_t source_stride, ptrdiff_t source_step,                        \
       const double *restrict matrix, ptrdiff_t products, ptrdiff_t taps,     \
       ptrdiff_t runs, ptrdiff_t count) {                                     \
+    CONV_REQUIRE(products >= 1 && products <= CONV_WINOGRAD_PRODUCTS);       \
+    CONV_REQUIRE(taps <= CONV_WINOGRAD_TAPS);                                \
     T factors[CONV_WINOGRAD_PRODUCTS * CONV_WINOGRAD_TAPS];                  \
     for (ptrdiff_t i = 0; i < products * taps; i++)                          \
       factors[i] = (T)matrix[i];                                             \
@@ -55,6 +57,7 @@
       RUNS(T, wide, 6)                                                       \
       RUNS(T, wide, 7)                                                       \
       RUNS(T, wide, 8)                                                       \
+      default: CONV_REQUIRE(0);                                              \
     }                                                                        \
   }
 

@@ -1,23 +1,34 @@
 /// An operation that plans are made for: ``InputGradient``, ``Forward`` or
-/// ``FilterGradient``.
+/// ``FilterGradient``. No other type can conform.
 public protocol PlannedOperation: Sendable {
   /// Which of them this is.
   static var operation: ConvolutionOperation { get }
+  /// Keeps other modules' types out.
+  static var _sealedOperation: _Sealed<Self, any PlannedOperation> { get }
 }
 
 /// The gradient of a convolution with respect to its input.
 public enum InputGradient: PlannedOperation {
   public static var operation: ConvolutionOperation { .inputGradient }
+  public static var _sealedOperation: _Sealed<Self, any PlannedOperation> {
+    .init()
+  }
 }
 
 /// The convolution.
 public enum Forward: PlannedOperation {
   public static var operation: ConvolutionOperation { .forward }
+  public static var _sealedOperation: _Sealed<Self, any PlannedOperation> {
+    .init()
+  }
 }
 
 /// The gradient of a convolution with respect to its filter.
 public enum FilterGradient: PlannedOperation {
   public static var operation: ConvolutionOperation { .filterGradient }
+  public static var _sealedOperation: _Sealed<Self, any PlannedOperation> {
+    .init()
+  }
 }
 
 /// A plan of the gradient with respect to the input.
@@ -110,6 +121,8 @@ public struct ConvolutionPlan<
     _ geometry: Conv2DGeometry, options: ConvolutionOptions,
     targets: TileTargets?
   ) throws(Conv2DError) {
+    // A stub of a conformance elsewhere ends here, before it meets any memory.
+    _ = (Operation._sealedOperation, Scalar._sealedScalar)
     guard options.threads >= 1 else { throw .threads(options.threads) }
     let map = ConvolutionMap(geometry, Operation.operation)
     var algorithm = options.algorithm
@@ -189,13 +202,23 @@ extension ConvolutionPlan: CustomStringConvertible {
 
 // MARK: - Filter
 
-/// An operation with a filter, which a plan prepares.
+/// An operation with a filter, which a plan prepares. No other type can conform.
 public protocol FilteringOperation: PlannedOperation {
+  /// Keeps other conformances out.
+  static var _sealedFiltering: _Sealed<Self, any FilteringOperation> { get }
 }
 
-extension InputGradient: FilteringOperation {}
+extension InputGradient: FilteringOperation {
+  public static var _sealedFiltering: _Sealed<Self, any FilteringOperation> {
+    .init()
+  }
+}
 
-extension Forward: FilteringOperation {}
+extension Forward: FilteringOperation {
+  public static var _sealedFiltering: _Sealed<Self, any FilteringOperation> {
+    .init()
+  }
+}
 
 extension ConvolutionPlan where Operation: FilteringOperation {
   /// Brings a filter into the order that executions read it in, once for many

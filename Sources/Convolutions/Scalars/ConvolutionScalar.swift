@@ -26,10 +26,12 @@ public enum ScalarType: String, Sendable, Hashable, CaseIterable {
 /// `Float` and `Double`.
 ///
 /// Half types are storage: they are widened to `Float`, summed there and
-/// rounded once, to nearest even. Do not conform other types.
+/// rounded once, to nearest even. No other type can conform.
 public protocol ConvolutionScalar: BitwiseCopyable, Sendable {
   /// Which of the types this is.
   static var scalarType: ScalarType { get }
+  /// Keeps other modules' types out.
+  static var _sealedScalar: _Sealed<Self, any ConvolutionScalar> { get }
 }
 
 /// A storage type and the type that its sums are taken in.

@@ -2,6 +2,9 @@ internal import CConvolutionKernels
 
 extension Float: ConvolutionScalar {
   public static var scalarType: ScalarType { .float32 }
+  public static var _sealedScalar: _Sealed<Self, any ConvolutionScalar> {
+    .init()
+  }
 }
 
 extension Float: ComputeScalar {

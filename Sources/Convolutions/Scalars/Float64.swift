@@ -2,6 +2,9 @@ internal import CConvolutionKernels
 
 extension Double: ConvolutionScalar {
   public static var scalarType: ScalarType { .float64 }
+  public static var _sealedScalar: _Sealed<Self, any ConvolutionScalar> {
+    .init()
+  }
 }
 
 extension Double: ComputeScalar {

@@ -2,6 +2,9 @@ internal import CConvolutionKernels
 
 extension Float16: ConvolutionScalar {
   public static var scalarType: ScalarType { .float16 }
+  public static var _sealedScalar: _Sealed<Self, any ConvolutionScalar> {
+    .init()
+  }
 }
 
 extension Float16: StorageScalar {
@@ -63,6 +66,9 @@ extension Float16: StorageScalar {
 
 extension BFloat16: ConvolutionScalar {
   public static var scalarType: ScalarType { .bfloat16 }
+  public static var _sealedScalar: _Sealed<Self, any ConvolutionScalar> {
+    .init()
+  }
 }
 
 extension BFloat16: StorageScalar {
