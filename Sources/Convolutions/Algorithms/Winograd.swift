@@ -35,7 +35,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
 
   private static var mostStride: Int { 4 }
 
-  private static var mostWorkspace: Int { 32 << 20 }
+  static var mostWorkspace: Int { 32 << 20 }
 
   /// Input channels whose products are kept together.
   static var mostChannels: Int { 256 }
@@ -71,6 +71,13 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     firstWeight = phases.reduce(into: [plainCount + zeros]) {
       $0.append($0.last! + weights * $1.products)
     }
+  }
+
+  /// Throws if a map cannot be served.
+  static func check(
+    _ map: ConvolutionMap, promise: WinogradPromise, core: BLASCore
+  ) throws(Conv2DError) {
+    _ = try phases(map, promise, core, channelBlock(map, core))
   }
 
   /// Input channels of a part of the filter.

@@ -223,7 +223,7 @@ struct WinogradPhase: Sendable, Hashable {
   private static var leastDepthBlock: Int { 64 }
 
   /// The two transforms that take the least work, of those that keep the
-  /// promise, or else those with the least error.
+  /// promise and fit the workspace, or else those that come nearest to that.
   private static func axes(
     _ map: ConvolutionMap, rowPhase: Int, columnPhase: Int,
     promise: WinogradPromise, promised: Double, core: BLASCore,
@@ -235,7 +235,9 @@ struct WinogradPhase: Sendable, Hashable {
       map.horizontal, phase: columnPhase, sets: promise.sets(axis: 1))
     let depth = max(map.depthPerGroup, 1)
     var best: (WinogradPhaseAxis, WinogradPhaseAxis)?
-    var leastScore = (breach: Double.infinity, work: Double.infinity)
+    var leastScore = (
+      breach: Double.infinity, excess: Int.max, work: Double.infinity
+    )
     for row in rows {
       for column in columns {
         let error = error(
@@ -243,7 +245,13 @@ struct WinogradPhase: Sendable, Hashable {
           depth: depth, block: min(depth, leastDepthBlock))
         let work = work(
           row, column, map, core, computeByteCount: computeByteCount)
-        let score = (max(0, error - promised), work)
+        // The least of a workspace: a tile, half of it and all of it transformed.
+        let tile =
+          (row.inputs + row.products) * column.inputs
+          + row.products * column.products
+        let excess = max(
+          0, tile * depth * computeByteCount - Winograd<Float>.mostWorkspace)
+        let score = (max(0, error - promised), excess, work)
         if score < leastScore { (best, leastScore) = ((row, column), score) }
       }
     }

@@ -76,7 +76,12 @@ enum Candidates {
     if let reason = objection(to: map, algorithm) {
       throw .unsupported(algorithm, reason: reason)
     }
-    if map.isDegenerate { return Zeros<Scalar>(count: map.resultCount) }
+    if map.isDegenerate {
+      if algorithm == .winograd {
+        try Winograd<Scalar>.check(map, promise: promise, core: core)
+      }
+      return Zeros<Scalar>(count: map.resultCount)
+    }
     let targets =
       targets
       ?? TileTargets(
