@@ -25,8 +25,8 @@ struct FilterGradientWinograd<Scalar: StorageScalar>: TiledFilterGradient {
     cut = try FilterGradientWinogradCut.cheapest(
       geometry,
       // Half types round results to far fewer bits than any set leaves.
-      Scalar.isCompute || promise == .integers
-        ? promise : .accuracy(.standard),
+      promise.isAccuracy && !Scalar.isCompute
+        ? .accuracy(.standard) : promise,
       computeByteCount: MemoryLayout<Compute>.stride)
     rowMatrix = cut.vertical.filterTransform
     columnMatrix = cut.horizontal.filterTransform
