@@ -17,7 +17,7 @@ package enum TransformData: Int, CaseIterable {
   package func allowedUnits(terms: Int) -> Double {
     switch self {
     case .impulses: 4
-    case .dense: 2 * (1 + 0.09 * Double(terms)).squareRoot()
+    case .dense: 3 * (1 + 0.09 * Double(terms)).squareRoot()
     }
   }
 }
@@ -56,7 +56,7 @@ extension WinogradSetPair {
 ///
 /// over all products `w d` that a tile mixes into it, with the growths `g` of
 /// ``TransformAxis``: of impulses mostly one product, and `k` is 4; dense it is
-/// 2 sqrt(1 + 0.09 n) for sums over `n` channels or tiles.
+/// 3 sqrt(1 + 0.09 n) for sums over `n` channels or tiles.
 struct TransformProblem<Scalar: TestScalar>: VerificationProblem {
   let operation: ConvolutionOperation
   let geometry: Conv2DGeometry
