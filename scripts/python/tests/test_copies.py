@@ -68,6 +68,15 @@ def test_pickles_plan_anew(problem, protocol):
                 plan.execute(other.prepare(first), second))
 
 
+@pytest.mark.parametrize(
+    "name", ["result_sizes", "dtype", "algorithm", "workspace_size"])
+def test_plans_do_not_change(name):
+    plan = convolutions.ForwardPlan(
+        [1, 5, 5, 2], [3, 3, 2, 2], padding="VALID")
+    with pytest.raises(AttributeError):
+        setattr(plan, name, getattr(plan, name))
+
+
 def test_pickles_keep_the_options():
     for options in [
             dict(threads=3, accuracy="tight", workspace_limit=1 << 28),

@@ -148,27 +148,36 @@ class _Plan(_Shared):
         self._own(library.conv_plan_destroy, _planned(problem, options))
         sizes = (ctypes.c_int64 * 4)()
         library.conv_plan_result_sizes(self._handle, sizes)
-        self.result_sizes = tuple(sizes)
-        self.dtype = dtype
-        self.algorithm = list(ALGORITHMS)[
+        self._result_sizes = tuple(sizes)
+        self._dtype = dtype
+        self._algorithm = list(ALGORITHMS)[
             library.conv_plan_algorithm(self._handle)]
-        self.workspace_size = library.conv_plan_workspace_size(self._handle)
+        self._workspace_size = library.conv_plan_workspace_size(self._handle)
         self._shapes = [
             tuple(lists[f"{operand}_sizes"]) for operand in self._operands]
         # What makes the same plan again.
         self._arguments = {
             **lists, "dtype": dtype, "data_format": data_format,
             "padding": list(zip(pads[::2], pads[1::2])) or padding,
-            "algorithm": self.algorithm, "accuracy": accuracy,
+            "algorithm": self._algorithm, "accuracy": accuracy,
             "tuning": tuning, "threads": threads,
             "workspace_limit": workspace_limit}
         # Workspaces that no execution uses now; taking one out of a list and
         # putting it back are atomic.
         self._spaces = []
 
+    # Read only: executions trust them with memory.
+    result_sizes = property(
+        operator.attrgetter("_result_sizes"), doc="Four integers.")
+    dtype = property(operator.attrgetter("_dtype"), doc="Its name.")
+    algorithm = property(
+        operator.attrgetter("_algorithm"), doc="What was taken, never auto.")
+    workspace_size = property(
+        operator.attrgetter("_workspace_size"), doc="In bytes.")
+
     # What an object of a subclass has beside these goes into a pickle too.
     _ours = (
-        "_handle", "result_sizes", "dtype", "algorithm", "workspace_size",
+        "_handle", "_result_sizes", "_dtype", "_algorithm", "_workspace_size",
         "_shapes", "_arguments", "_spaces")
 
     def __getstate__(self):
@@ -193,7 +202,7 @@ class _Plan(_Shared):
     def _view(self, value, index):
         name = self._operands[index]
         operand = _arrays.view(value, name)
-        _arrays.expect(operand, name, self._shapes[index], self.dtype)
+        _arrays.expect(operand, name, self._shapes[index], self._dtype)
         return operand
 
     def _execute(self, first, second, out):
@@ -210,16 +219,16 @@ class _Plan(_Shared):
             execute = library.conv_plan_execute
             operand = first.address
         if out is None:
-            out = _arrays.new_result(self.result_sizes, second)
-        result = _arrays.view_of_result(out, self.result_sizes, self.dtype)
+            out = _arrays.new_result(self._result_sizes, second)
+        result = _arrays.view_of_result(out, self._result_sizes, self._dtype)
         try:
             space, message = self._spaces.pop()
         except IndexError:
-            space = ctypes.create_string_buffer(max(1, self.workspace_size))
+            space = ctypes.create_string_buffer(max(1, self._workspace_size))
             message = ctypes.create_string_buffer(MESSAGE_SIZE)
         status = execute(
             self._handle, operand, second.address, result.address, space,
-            self.workspace_size, message, MESSAGE_SIZE)
+            self._workspace_size, message, MESSAGE_SIZE)
         self._spaces.append((space, message))
         check(status, message)
         return out
