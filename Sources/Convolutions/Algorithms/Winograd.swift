@@ -43,11 +43,12 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   init(
     _ map: ConvolutionMap, promise: WinogradPromise, core: BLASCore
   ) throws(Conv2DError) {
+    // First: what cannot be served may have no folded map in 64 bits.
+    channelBlock = Self.channelBlock(map, core)
+    phases = try Self.phases(map, promise, core, channelBlock)
     self.map = map
     folded = map.folded
     self.core = core
-    channelBlock = Self.channelBlock(map, core)
-    phases = try Self.phases(map, promise, core, channelBlock)
     plain = FilterPanels(
       map, channelBlock: Self.filterBlock(map), tapsPerChunk: 1,
       byDepth: true)
