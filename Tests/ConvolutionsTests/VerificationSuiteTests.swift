@@ -153,7 +153,7 @@ import Testing
     let isTransformed = suite == .transforms
     let geometry = try problem(
       isTransformed
-        ? "mb2ic5ih9iw7oc6oh9ow7kh3ph1"
+        ? "mb2ic5ih9iw7oc6oh9ow7kh3kw3ph1pw1"
         : "mb2ic5ih9iw7oc6oh5ow4kh3kw3sh2sw2dh1dw1ph2pw2")
     let test = VerificationCase(
       suite: suite, geometry: geometry, type: .float32,
