@@ -146,7 +146,8 @@ extension Conv2DError: CustomStringConvertible {
 /// A positive number in scientific notation with two digits.
 package func twoDigits(_ error: Double) -> String {
   var (value, exponent) = (error, 0)
-  while value > 0, value < 1 {
+  // What rounds to 1.0 is not 10.0 of the next.
+  while value > 0, value < 0.995 {
     value *= 10
     exponent -= 1
   }
