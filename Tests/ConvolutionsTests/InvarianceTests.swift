@@ -306,13 +306,20 @@ private struct InvariantProblem<Scalar: TestScalar> {
   private func plan(
     _ geometry: Conv2DGeometry, _ way: Way
   ) throws -> any AnyConvolutionPlan<Scalar> {
+    // A plan that chooses may choose another algorithm for another batch.
+    let taken =
+      geometry.batch == self.geometry.batch
+      ? algorithm
+      : try operation.plan(
+        Scalar.self, self.geometry, options: .init(algorithm: algorithm)
+      ).algorithm
     func plan(
       _ threads: Int, _ limit: Int?
     ) throws(Conv2DError) -> any AnyConvolutionPlan<Scalar> {
       try operation.plan(
         Scalar.self, geometry,
         options: .init(
-          algorithm: algorithm, threads: threads, workspaceLimit: limit))
+          algorithm: taken, threads: threads, workspaceLimit: limit))
     }
     guard let limit = way.limit else { return try plan(way.threads, nil) }
     let least = try plan(1, nil).workspaceByteCount
