@@ -373,6 +373,10 @@ static void refuses_calls(void) {
       {plan, result, output, result, NULL, 0, CONV_ERROR_OVERLAP, "filter"},
       {plan, filter, output, result, result, sizeof result,
        CONV_ERROR_OVERLAP, "workspace"},
+      {plan, filter, output, result, filter, sizeof filter,
+       CONV_ERROR_OVERLAP, "workspace overlaps that of filter"},
+      {plan, filter, output, result, output, sizeof output,
+       CONV_ERROR_OVERLAP, "workspace overlaps that of out_backprop"},
       {plan, filter, output, result, workspace, space - 1,
        CONV_ERROR_WORKSPACE, "workspace has"},
   };
@@ -391,10 +395,10 @@ static void refuses_calls(void) {
     }
 
   // Filters of other plans.
-  conv_filter *prepared = NULL;
+  conv_filter *prepared = (conv_filter *)&problem;
   CHECK(
       conv_plan_prepare_filter(plan, NULL, &prepared, message, capacity) ==
-          CONV_ERROR_NULL,
+              CONV_ERROR_NULL && !prepared,
       "%s", message);
   CHECK(
       conv_plan_prepare_filter(plan, filter, NULL, message, capacity) ==

@@ -1,8 +1,11 @@
 """The sizes that an input may have, and PyTorch's output padding."""
 
 import itertools
+import os
 import pathlib
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -143,3 +146,29 @@ def test_the_case_of_pads_1_and_a_whole_stride():
     assert torch.equal(
         recipe()(x, weight, **arguments),
         F.conv_transpose2d(x, weight, **arguments))
+
+
+def test_no_memory_is_a_memory_error():
+    # A process of its own, allowed less than the prepared filter takes.
+    program = """
+import resource
+import numpy as np
+from convolutions import InputGradientPlan
+plan = InputGradientPlan(
+    [1, 8, 8, 1024], [3, 3, 1024, 1024], [1, 8, 8, 1024], padding="SAME",
+    algorithm="winograd", threads=1)
+filter = np.zeros([3, 3, 1024, 1024], np.float32)
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + (32 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+try:
+    plan.prepare(filter)
+except MemoryError as error:
+    print(error)
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(
+        path for path in sys.path if path)}
+    output = subprocess.run(
+        [sys.executable, "-c", program], check=True, text=True,
+        stdout=subprocess.PIPE, env=environment).stdout
+    assert "bytes" in output
