@@ -1,24 +1,17 @@
-// CONV_CLONES before a function compiles it for AVX-512, for AVX2 and for the
-// baseline; the loader picks the version that the CPU has. The width lets
-// clang keep a vector of 16 floats in one register instead of two, where there
-// are such: then twice as many fit (groups of 4: 1.5x).
+// What all kernels are written with.
+//
+// Every kernel is compiled once an instruction set: each of avx512.c, avx2.c
+// and baseline.c includes all of them, and kernels.h makes a table of them, of
+// which dispatch.c picks one when the library is loaded.
 #ifndef CONVOLUTIONS_DISPATCH_H
 #define CONVOLUTIONS_DISPATCH_H
 
-// The loader picks before the thread sanitizer is there to watch: no versions
-// under it.
-#if defined(__x86_64__) && defined(__linux__) && \
-    !__has_feature(thread_sanitizer)
-#define CONV_CLONES                                                          \
-  __attribute__((                                                            \
-      target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"),          \
-      min_vector_width(512)))
-#else
-#define CONV_CLONES
-#endif
+// Of a result type and with a name, without its `conv_`.
+#define CONV_KERNEL(result, name) CONV_KERNEL_OF(result, name)
+#define CONV_KERNEL_OF(result, name) static result kernel_##name
 
-// What the planner guarantees: looked at in debug builds, where a kernel that is
-// called otherwise traps.
+// What the planner guarantees: looked at in debug builds, where a kernel that
+// is called otherwise traps.
 #ifdef DEBUG
 #define CONV_REQUIRE(condition)                                              \
   do {                                                                       \
@@ -29,5 +22,16 @@
 #endif
 
 #define CONV_INLINE static inline __attribute__((always_inline))
+#define UNROLLED _Pragma("clang loop unroll(full)")
+
+// Of a cache line.
+#define CONV_LINE_BYTES 64
+
+// The tables, of which a processor may have no use for some.
+extern const struct conv_kernels conv_kernels_baseline;
+#if defined(__x86_64__)
+extern const struct conv_kernels conv_kernels_avx512;
+extern const struct conv_kernels conv_kernels_avx2;
+#endif
 
 #endif

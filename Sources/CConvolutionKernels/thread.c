@@ -2,6 +2,7 @@
 
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "CConvolutionKernels.h"
 
@@ -20,3 +21,6 @@ void conv_name_thread(const char *name) {
   pthread_setname_np(pthread_self(), name);
 #endif
 }
+
+// Streaming stores are ordered by nothing less.
+void conv_finish_streams(void) { atomic_thread_fence(memory_order_seq_cst); }

@@ -25,6 +25,9 @@ struct Environment: Equatable, Sendable {
         key: "cores", label: "cores available",
         value: "\(ConvolutionOptions.availableProcessors)"),
       Item(
+        key: "isa", label: "instruction set",
+        value: InstructionSet.current.rawValue),
+      Item(
         key: "openblas", label: "OpenBLAS", value: BLASRuntime.configuration),
       Item(
         key: "openblas_core", label: "OpenBLAS core",
@@ -34,7 +37,8 @@ struct Environment: Equatable, Sendable {
         value: "\(BLASRuntime.threads)"),
     ]
     for name in [
-      "OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OPENBLAS_L2_SIZE",
+      "CONVOLUTIONS_MAX_ISA", "OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS",
+      "OPENBLAS_L2_SIZE",
     ] {
       items.append(
         Item(
@@ -45,10 +49,22 @@ struct Environment: Equatable, Sendable {
     items.append(Item(key: "build", label: "build", value: buildMode))
     return Environment(
       items: items,
-      warning: warning(
-        coreName: BLASRuntime.coreName,
-        isPinned: variables["OPENBLAS_CORETYPE"] != nil,
-        cpuInfo: cpuInfo))
+      warning: [
+        warning(
+          coreName: BLASRuntime.coreName,
+          isPinned: variables["OPENBLAS_CORETYPE"] != nil,
+          cpuInfo: cpuInfo),
+        warning(
+          taken: InstructionSet.current, best: InstructionSet.available[0]),
+      ].compactMap { $0 }.reduce(nil) { ($0.map { $0 + "; " } ?? "") + $1 })
+  }
+
+  /// Warns of kernels for less than what the CPU has.
+  static func warning(taken: InstructionSet, best: InstructionSet) -> String? {
+    taken == best
+      ? nil
+      : "CONVOLUTIONS_MAX_ISA keeps the kernels to \(taken.rawValue), though "
+        + "this CPU has \(best.rawValue): every figure below understates it"
   }
 
   /// Cores whose kernels use AVX-512; all others of OpenBLAS's do not.

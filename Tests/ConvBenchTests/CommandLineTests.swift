@@ -57,6 +57,40 @@ import Testing
     #expect(run.output.contains("1234"))
   }
 
+  /// Asked for no better instruction set than one, kernels are of that one or of
+  /// the best that the CPU has.
+  @Test(arguments: InstructionSet.allCases)
+  func instructionSet(_ most: InstructionSet) throws {
+    let run = try Run(
+      ["env"], environment: ["CONVOLUTIONS_MAX_ISA": most.rawValue])
+    #expect(run.status == 0)
+    let order = InstructionSet.allCases
+    let taken = InstructionSet.available.first {
+      order.firstIndex(of: $0)! >= order.firstIndex(of: most)!
+    }!
+    #expect(
+      run.output.split(separator: "\n").contains {
+        $0.hasPrefix("instruction set ") && $0.hasSuffix(" \(taken)")
+      })
+    #expect(
+      run.errors.contains("CONVOLUTIONS_MAX_ISA keeps the kernels to \(taken)")
+        == (taken != InstructionSet.available[0]))
+  }
+
+  /// One line, and the best that there is.
+  @Test func unknownInstructionSet() throws {
+    let run = try Run(["env"], environment: ["CONVOLUTIONS_MAX_ISA": "sse9"])
+    #expect(run.status == 0)
+    #expect(
+      run.errors == "CONVOLUTIONS_MAX_ISA is 'sse9', none of avx512, avx2 and "
+        + "baseline: it is ignored\n")
+    #expect(
+      run.output.split(separator: "\n").contains {
+        $0.hasPrefix("instruction set ")
+          && $0.hasSuffix(" \(InstructionSet.available[0])")
+      })
+  }
+
   /// The library's own line a call, in the field order of oneDNN's.
   @Test(arguments: [
     ("input-gradient", "backward_data"), ("forward", "forward_training"),

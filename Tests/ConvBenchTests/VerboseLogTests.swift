@@ -101,7 +101,7 @@ import Testing
       "convolutions_verbose,primitive,exec,cpu,convolution,winograd,"
         + "backward_data,src_f64::blocked:abcd::f0 wei_f64::blocked:cdba::f0 "
         + "bia_undef::undef::: dst_f64::blocked:abcd::f0,"
-        + "threads:2 workspace:1024,alg:convolution_winograd,"
+        + "threads:2 workspace:1024 isa:avx2,alg:convolution_winograd,"
         + "mb1ic2ih4iw4oc3oh4ow4kh3kw3sh1sw1dh0dw0ph1pw1,0.0125",
       "1x input-gradient f64 nchw mb1ic2ih4oc3oh4kh3ph1"
     ),

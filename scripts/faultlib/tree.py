@@ -149,7 +149,7 @@ class Tree:
             else:
                 loops |= {
                     number: (path, text) for number, text in texts.items()}
-        c_switches.plant(root, loops, self.tool("clang"))
+        c_switches.plant(root, loops)
         (root / "Sources/Convolutions/Planted.swift").write_text(SWITCH)
         self.exchange(root)
         work.cleanup()
@@ -183,7 +183,7 @@ class Tree:
             if not match:
                 continue
             path, place = pathlib.Path(match.group(1)), int(match.group(2))
-            copy = re.search(r"__(\d+)\.[ch]$", path.name)
+            copy = re.search(r"__(\d+)(/|\.c$)", str(path))
             if copy:
                 numbers.add(int(copy.group(1)))
                 continue

@@ -23,7 +23,8 @@ package enum Verbose {
       plan.algorithm.rawValue, Operation.operation.propagation,
       "src_\(type)::blocked:\(layout)::f0 wei_\(type)::blocked:cdba::f0 "
         + "bia_undef::undef::: dst_\(type)::blocked:\(layout)::f0",
-      "threads:\(plan.threads) workspace:\(plan.workspaceByteCount)",
+      "threads:\(plan.threads) workspace:\(plan.workspaceByteCount) "
+        + "isa:\(InstructionSet.current.rawValue)",
       "alg:convolution_\(plan.algorithm.rawValue)", geometry.descriptor,
       "\(time / .milliseconds(1))",
     ]

@@ -10,11 +10,6 @@
 // set cuts them as it likes; plain loops over the channels of a group were not
 // vectorised (groups of 4: 5 against 48 GFLOP/s on Zen 4).
 
-#include "CConvolutionKernels.h"
-#include "dispatch.h"
-#include "spread.h"
-#include "vectors.h"
-
 enum { POSITIONS = 4, LONGEST_RUN = 3 };
 
 // A weight for each channel from channel k of its group.
@@ -138,8 +133,7 @@ enum { POSITIONS = 4, LONGEST_RUN = 3 };
   DEFINE_WIDTH(4, storage, compute, wide, suffix)                            \
   DEFINE_WIDTH(8, storage, compute, wide, suffix)                            \
                                                                              \
-  CONV_CLONES                                                                \
-  void conv_gather_pixels_##suffix(                                          \
+  CONV_KERNEL(void, gather_pixels_##suffix)(                                 \
       ptrdiff_t width, void *result, ptrdiff_t result_stride,                \
       const void *source, ptrdiff_t source_stride, const compute *weights,   \
       ptrdiff_t weight_step, const ptrdiff_t *runs, ptrdiff_t run_count,     \
@@ -183,8 +177,7 @@ DEFINE_PIXELS(uint16_t, float, f32x16, bf16)
     }                                                                        \
   }                                                                          \
                                                                              \
-  CONV_CLONES                                                                \
-  void conv_gather_plane_##suffix(                                           \
+  CONV_KERNEL(void, gather_plane_##suffix)(                                  \
       compute *result, ptrdiff_t result_stride, const compute *source,       \
       ptrdiff_t source_stride, const compute *weights,                       \
       ptrdiff_t weight_step, const ptrdiff_t *runs, ptrdiff_t run_count,     \

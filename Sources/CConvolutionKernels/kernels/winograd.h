@@ -2,12 +2,6 @@
 // made from the same points in Swift, and a test holds the two against each
 // other. A set of points is known by its number of products.
 
-#include "CConvolutionKernels.h"
-#include "dispatch.h"
-#include "vectors.h"
-
-#define UNROLLED _Pragma("clang loop unroll(full)")
-
 // y = B^T x: the row of a modulus has the coefficients of the product of all
 // others, that of infinity the product of all. Points come as p and -p, so that
 // products are polynomials in x^2: here from x[i] on, the last coefficient 1.
@@ -224,8 +218,7 @@
   case 16 * products + m: RUNS(T, wide, products, m, INVERSE_##products(T, m))
 
 #define DEFINE_TRANSFORMS(T, wide, suffix)                                   \
-  CONV_CLONES                                                                \
-  void conv_winograd_forward_##suffix(                                       \
+  CONV_KERNEL(void, winograd_forward_##suffix)(                              \
       int products, T *restrict destination, ptrdiff_t destination_stride,   \
       ptrdiff_t destination_step, const T *restrict source,                  \
       ptrdiff_t source_stride, ptrdiff_t source_step, ptrdiff_t runs,        \
@@ -244,8 +237,7 @@
     }                                                                        \
   }                                                                          \
                                                                              \
-  CONV_CLONES                                                                \
-  void conv_winograd_inverse_##suffix(                                       \
+  CONV_KERNEL(void, winograd_inverse_##suffix)(                              \
       int products, ptrdiff_t outputs, T *restrict destination,              \
       ptrdiff_t destination_stride, ptrdiff_t destination_step,              \
       const T *restrict source, ptrdiff_t source_stride,                     \
@@ -288,8 +280,7 @@
     }                                                                        \
   }                                                                          \
                                                                              \
-  CONV_CLONES                                                                \
-  int conv_all_finite_##suffix(const T *numbers, ptrdiff_t count) {          \
+  CONV_KERNEL(int, all_finite_##suffix)(const T *numbers, ptrdiff_t count) { \
     /* A number that is not finite, times zero, is NaN, and so is the sum. */\
     T sum = 0;                                                               \
     ptrdiff_t j = 0;                                                         \

@@ -1,10 +1,6 @@
 // Winograd's transform of a filter along both axes: in double precision, and
 // rounded once.
 
-#include "CConvolutionKernels.h"
-#include "dispatch.h"
-#include "vectors.h"
-
 // Taps of a row times `rows`, then the columns of that times `columns`.
 #define TRANSFORM(T, narrow, number, width, STORE)                           \
   for (ptrdiff_t j = 0; j < count; j += width) {                             \
@@ -54,8 +50,7 @@ typedef double line_f64 __attribute__((vector_size(64)));
 #define CONVERT_double(to, from, type) to = (type)(from)
 
 #define DEFINE_FILTER(T, wide, suffix)                                       \
-  CONV_CLONES                                                                \
-  void conv_winograd_filter_##suffix(                                        \
+  CONV_KERNEL(void, winograd_filter_##suffix)(                               \
       T *restrict destination, ptrdiff_t product_stride,                     \
       ptrdiff_t destination_stride, const T *restrict source,                \
       ptrdiff_t source_stride, const ptrdiff_t *restrict taps,               \

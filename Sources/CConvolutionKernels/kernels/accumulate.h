@@ -1,16 +1,13 @@
 // The scatter-add of col2im, the copies of im2col and the loops of the direct
 // kernel.
 
-#include "CConvolutionKernels.h"
-#include "dispatch.h"
-
 // A run of any length in blocks of fixed size, so that each block is a few
 // vector instructions and the tail a handful, whatever the count.
 #define BLOCK(n, op)                                                         \
   for (int i = 0; i < n; i++) destination[j + i] op source[j + i];
 
 #define DEFINE_RUNS(type, suffix, name, op)                                  \
-  CONV_INLINE void name##_run_##suffix(                                         \
+  CONV_INLINE void name##_run_##suffix(                                      \
       type *restrict destination, const type *restrict source,               \
       ptrdiff_t count) {                                                     \
     ptrdiff_t j = 0;                                                         \
@@ -22,8 +19,7 @@
     if (count & 1) BLOCK(1, op)                                              \
   }                                                                          \
                                                                              \
-  CONV_CLONES                                                                \
-  void conv_##name##_runs_##suffix(                                          \
+  CONV_KERNEL(void, name##_runs_##suffix)(                                   \
       type *destination, ptrdiff_t destination_outer,                        \
       ptrdiff_t destination_inner, const type *source,                       \
       ptrdiff_t source_outer, ptrdiff_t source_inner, ptrdiff_t outer,       \
@@ -53,8 +49,7 @@ DEFINE_RUNS(double, f64, copy, =)
   }
 
 #define DEFINE_COMBINATION(type, suffix)                                     \
-  CONV_CLONES                                                                \
-  void conv_add_row_combination_##suffix(                                    \
+  CONV_KERNEL(void, add_row_combination_##suffix)(                           \
       type *restrict sums, const type *restrict factors,                     \
       const type *restrict rows, ptrdiff_t stride, ptrdiff_t depth,          \
       ptrdiff_t count) {                                                     \
@@ -67,8 +62,7 @@ DEFINE_RUNS(double, f64, copy, =)
     if (count & 1) COMBINE_BLOCK(type, 1)                                    \
   }                                                                          \
                                                                              \
-  CONV_CLONES                                                                \
-  void conv_add_dots_##suffix(                                               \
+  CONV_KERNEL(void, add_dots_##suffix)(                                      \
       type *restrict sums, const type *restrict vector,                      \
       const type *restrict rows, ptrdiff_t stride, ptrdiff_t depth,          \
       ptrdiff_t count) {                                                     \
@@ -86,8 +80,7 @@ DEFINE_RUNS(double, f64, copy, =)
     }                                                                        \
   }                                                                          \
                                                                              \
-  CONV_CLONES                                                                \
-  void conv_add_products_##suffix(                                           \
+  CONV_KERNEL(void, add_products_##suffix)(                                  \
       type *restrict sums, const type *restrict left,                        \
       const type *restrict right, ptrdiff_t count) {                         \
     for (ptrdiff_t j = 0; j < count; j++) sums[j] += left[j] * right[j];     \

@@ -1,11 +1,6 @@
 // The loops of the filter gradient that are not matrix products: sums over
 // pixels that stay in registers while a box of pixels runs by.
 
-#include "CConvolutionKernels.h"
-#include "dispatch.h"
-#include "spread.h"
-#include "vectors.h"
-
 // MARK: Outer products
 
 enum { OUTER_ROWS = 6 };
@@ -32,8 +27,7 @@ enum { OUTER_ROWS = 6 };
     }                                                                        \
   }                                                                          \
                                                                              \
-  CONV_CLONES                                                                \
-  void conv_add_outer_products_##suffix(                                     \
+  CONV_KERNEL(void, add_outer_products_##suffix)(                            \
       T *restrict sums, ptrdiff_t sums_stride, const T *restrict left,       \
       ptrdiff_t left_stride, const T *restrict right,                        \
       ptrdiff_t right_stride, ptrdiff_t rows, ptrdiff_t columns,             \
@@ -163,8 +157,7 @@ DEFINE_OUTER(double, f64x16, f64)
   DEFINE_TAPS(8, T, wide, suffix)                                            \
   DEFINE_FEW_CHANNELS(T, suffix)                                             \
                                                                              \
-  CONV_CLONES                                                                \
-  void conv_add_tap_products_##suffix(                                       \
+  CONV_KERNEL(void, add_tap_products_##suffix)(                              \
       ptrdiff_t width, T *restrict sums, const ptrdiff_t *taps,              \
       ptrdiff_t tap_count, const T *restrict input, ptrdiff_t input_row,     \
       ptrdiff_t input_pixel, const T *restrict gradients,                    \

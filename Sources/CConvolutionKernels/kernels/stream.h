@@ -1,15 +1,8 @@
 // Copies of what is not soon read again.
 
-#include <stdatomic.h>
-
-#include "CConvolutionKernels.h"
-#include "dispatch.h"
-#include "vectors.h"
-
 typedef float line __attribute__((vector_size(64)));
 
-CONV_CLONES
-void conv_stream(
+CONV_KERNEL(void, stream)(
     void *restrict destination, const void *restrict source,
     ptrdiff_t byte_count) {
   unsigned char *to = destination;
@@ -26,6 +19,3 @@ void conv_stream(
   }
   memcpy(to + i, from + i, (size_t)(byte_count - i));
 }
-
-// Streaming stores are ordered by nothing less.
-void conv_finish_streams(void) { atomic_thread_fence(memory_order_seq_cst); }

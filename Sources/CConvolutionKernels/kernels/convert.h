@@ -1,12 +1,7 @@
 // Half and bfloat16 to float and back.
 
-#include "CConvolutionKernels.h"
-#include "dispatch.h"
-#include "vectors.h"
-
 #define DEFINE_CONVERSION(name, from, to, CONVERT)                           \
-  CONV_CLONES                                                                \
-  void conv_##name(                                                          \
+  CONV_KERNEL(void, name)(                                                   \
       void *destination, ptrdiff_t destination_stride, const void *source,   \
       ptrdiff_t source_stride, ptrdiff_t rows, ptrdiff_t count) {            \
     CONV_REQUIRE(rows >= 0 && count >= 0);                                   \

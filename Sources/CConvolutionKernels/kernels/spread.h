@@ -2,8 +2,6 @@
 #ifndef CONVOLUTIONS_SPREAD_H
 #define CONVOLUTIONS_SPREAD_H
 
-#define UNROLLED _Pragma("clang loop unroll(full)")
-
 // Channel k of each group, in the place of every channel of the group.
 #define SPREAD1(v, k) (v)
 #define SPREAD2(v, k)                                                        \

@@ -6,8 +6,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "dispatch.h"
-
 typedef float f32x16 __attribute__((vector_size(64), aligned(4)));
 typedef double f64x16 __attribute__((vector_size(128), aligned(8)));
 typedef _Float16 f16x16 __attribute__((vector_size(32), aligned(2)));

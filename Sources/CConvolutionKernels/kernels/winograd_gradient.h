@@ -1,13 +1,7 @@
 // Winograd's transform of out_backprop, where it takes the place of the filter.
 
-#include "CConvolutionKernels.h"
-#include "dispatch.h"
-#include "vectors.h"
-
-#define UNROLLED _Pragma("clang loop unroll(full)")
-
 // Numbers in one vector, or one by one.
-#define APPLY(T, number, width, taps)                                        \
+#define APPLY_MATRIX(T, number, width, taps)                                 \
   for (ptrdiff_t j = 0; j < count; j += width) {                             \
     /* The last vector may do some numbers twice. */                         \
     ptrdiff_t c = j < count - width ? j : count - width;                     \
@@ -22,22 +16,21 @@
     }                                                                        \
   }
 
-#define RUNS(T, wide, taps)                                                  \
+#define MATRIX_RUNS(T, wide, taps)                                           \
   case taps:                                                                 \
     for (ptrdiff_t run = 0; run < runs; run++) {                             \
       T *d = destination + run * destination_step;                           \
       const T *s = source + run * source_step;                               \
       if (count >= 16) {                                                     \
-        APPLY(T, wide, 16, taps)                                             \
+        APPLY_MATRIX(T, wide, 16, taps)                                      \
       } else {                                                               \
-        APPLY(T, T, 1, taps)                                                 \
+        APPLY_MATRIX(T, T, 1, taps)                                          \
       }                                                                      \
     }                                                                        \
     break;
 
 #define DEFINE_GRADIENT(T, wide, suffix)                                     \
-  CONV_CLONES                                                                \
-  void conv_winograd_gradient_##suffix(                                      \
+  CONV_KERNEL(void, winograd_gradient_##suffix)(                             \
       T *restrict destination, ptrdiff_t destination_stride,                 \
       ptrdiff_t destination_step, const T *restrict source,                  \
       ptrdiff_t source_stride, ptrdiff_t source_step,                        \
@@ -49,14 +42,14 @@
     for (ptrdiff_t i = 0; i < products * taps; i++)                          \
       factors[i] = (T)matrix[i];                                             \
     switch (taps) {                                                          \
-      RUNS(T, wide, 1)                                                       \
-      RUNS(T, wide, 2)                                                       \
-      RUNS(T, wide, 3)                                                       \
-      RUNS(T, wide, 4)                                                       \
-      RUNS(T, wide, 5)                                                       \
-      RUNS(T, wide, 6)                                                       \
-      RUNS(T, wide, 7)                                                       \
-      RUNS(T, wide, 8)                                                       \
+      MATRIX_RUNS(T, wide, 1)                                                \
+      MATRIX_RUNS(T, wide, 2)                                                \
+      MATRIX_RUNS(T, wide, 3)                                                \
+      MATRIX_RUNS(T, wide, 4)                                                \
+      MATRIX_RUNS(T, wide, 5)                                                \
+      MATRIX_RUNS(T, wide, 6)                                                \
+      MATRIX_RUNS(T, wide, 7)                                                \
+      MATRIX_RUNS(T, wide, 8)                                                \
       default: CONV_REQUIRE(0);                                              \
     }                                                                        \
   }

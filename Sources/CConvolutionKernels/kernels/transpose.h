@@ -1,10 +1,6 @@
 // Matrices transposed and converted on the way: NCHW to pixels of channels and
 // back, and filters.
 
-#include "CConvolutionKernels.h"
-#include "dispatch.h"
-#include "vectors.h"
-
 // Row i of the next stage is made of rows i/2 and i/2 + n/2 of this one: after
 // log2(n) stages n rows of 16 are transposed, and follow each other.
 #define LOWER(a, b)                                                          \
@@ -13,7 +9,6 @@
 #define UPPER(a, b)                                                          \
   __builtin_shufflevector(                                                   \
       a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-#define UNROLLED _Pragma("clang loop unroll(full)")
 #define STAGE(from, to, n)                                                   \
   UNROLLED for (int i = 0; i < n / 2; i++) {                                 \
     to[2 * i] = LOWER(from[i], from[i + n / 2]);                             \
@@ -79,8 +74,7 @@
     }                                                                        \
   }                                                                          \
                                                                              \
-  CONV_CLONES                                                                \
-  void conv_transpose_##source_suffix##_##suffix(                            \
+  CONV_KERNEL(void, transpose_##source_suffix##_##suffix)(                   \
       void *restrict to, ptrdiff_t destination_stride,                       \
       const void *restrict from, ptrdiff_t source_stride, ptrdiff_t rows,    \
       ptrdiff_t columns) {                                                   \

@@ -1,0 +1,147 @@
+// The products of panels of one type: SCALAR, with names that end in SUFFIX.
+
+#define NAMED_(name, suffix) name##_##suffix
+#define NAMED_2(name, suffix) NAMED_(name, suffix)
+#define NAMED(name) NAMED_2(name, SUFFIX)
+
+#define COLUMNS ((int)(CONV_LINE_BYTES / sizeof(SCALAR)))
+#define LANES ((int)(CONV_VECTOR_BYTES / sizeof(SCALAR)))
+#define PARTS (CONV_LINE_BYTES / CONV_VECTOR_BYTES)
+#define VECTOR NAMED(panel_vector)
+
+typedef SCALAR VECTOR
+    __attribute__((vector_size(CONV_VECTOR_BYTES), aligned(sizeof(SCALAR))));
+
+// Writes sums, of which the last panel has `columns`, or adds them to what is
+// there. A block of a sum begins at +0, and so does the sum of blocks: a sum
+// that is zero is +0, whatever zeros were or were not added to it.
+CONV_INLINE void NAMED(store_row)(
+    SCALAR *to, const VECTOR *sums, const int panels, int columns, int adds) {
+  UNROLLED for (int i = 0; i < panels * PARTS; i++) {
+    if (i < (panels - 1) * PARTS || columns == COLUMNS) {
+      VECTOR *place = (VECTOR *)(to + i * LANES);
+      *place = (adds ? *place : (VECTOR){0}) + sums[i];
+      continue;
+    }
+    SCALAR last[LANES];
+    *(VECTOR *)last = sums[i];
+    int first = (i - (panels - 1) * PARTS) * LANES;
+    for (int j = 0; j < LANES && first + j < columns; j++)
+      to[i * LANES + j] = (adds ? to[i * LANES + j] : 0) + last[j];
+  }
+}
+
+// The two counts are constants where this is called.
+CONV_INLINE void NAMED(block)(
+    const int rows, const int panels, const SCALAR *const *restrict sources,
+    ptrdiff_t taps, ptrdiff_t depth, const ptrdiff_t *restrict offsets,
+    const SCALAR *restrict filter, ptrdiff_t panel_stride,
+    SCALAR *const *restrict results, ptrdiff_t first_column, int columns,
+    int adds) {
+  VECTOR sums[CONV_MOST_SUMS];
+  UNROLLED for (int i = 0; i < rows * panels * PARTS; i++)
+      sums[i] = (VECTOR){0};
+  for (ptrdiff_t tap = 0; tap < taps; tap++) {
+    const SCALAR *from[CONV_MOST_ROWS];
+    UNROLLED for (int r = 0; r < rows; r++) from[r] = sources[tap * rows + r];
+    const SCALAR *line = filter + offsets[tap];
+    _Pragma("clang loop unroll_count(2)")
+    for (ptrdiff_t k = 0; k < depth; k++, line += COLUMNS) {
+      // What there is less of stays in registers.
+      if (rows < panels * PARTS) {
+        VECTOR factors[CONV_MOST_ROWS];
+        UNROLLED for (int r = 0; r < rows; r++)
+            factors[r] = from[r][k] - (VECTOR){0};
+        UNROLLED for (int i = 0; i < panels * PARTS; i++) {
+          VECTOR weights = *(const VECTOR *)(
+              line + i / PARTS * panel_stride + i % PARTS * LANES);
+          UNROLLED for (int r = 0; r < rows; r++) {
+            VECTOR *sum = &sums[r * panels * PARTS + i];
+            *sum = MULTIPLY_ADD(factors[r], weights, *sum);
+          }
+        }
+      } else {
+        VECTOR weights[CONV_MOST_PANELS * PARTS];
+        UNROLLED for (int i = 0; i < panels * PARTS; i++)
+            weights[i] = *(const VECTOR *)(
+                line + i / PARTS * panel_stride + i % PARTS * LANES);
+        UNROLLED for (int r = 0; r < rows; r++) {
+          VECTOR factor = from[r][k] - (VECTOR){0};
+          UNROLLED for (int i = 0; i < panels * PARTS; i++) {
+            VECTOR *sum = &sums[r * panels * PARTS + i];
+            *sum = MULTIPLY_ADD(factor, weights[i], *sum);
+          }
+        }
+      }
+    }
+  }
+  UNROLLED for (int r = 0; r < rows; r++)
+      NAMED(store_row)(
+          results[r] + first_column, sums + r * panels * PARTS, panels, columns,
+          adds);
+}
+
+#define BLOCK_PARAMETERS                                                     \
+  const SCALAR *const *sources, ptrdiff_t taps, ptrdiff_t depth,             \
+      const ptrdiff_t *offsets, const SCALAR *filter, ptrdiff_t panel_stride,\
+      SCALAR *const *results, ptrdiff_t first_column, int columns, int adds
+
+#define BLOCK_NAME(rows, panels) NAMED(block_##rows##x##panels)
+#define DEFINE_BLOCK(rows, panels)                                           \
+  static __attribute__((noinline)) void BLOCK_NAME(rows, panels)(            \
+      BLOCK_PARAMETERS) {                                                    \
+    NAMED(block)(                                                            \
+        rows, panels, sources, taps, depth, offsets, filter, panel_stride,   \
+        results, first_column, columns, adds);                               \
+  }
+CONV_BLOCKS(DEFINE_BLOCK)
+
+#define BLOCK_ENTRY(rows, panels) [rows][panels] = BLOCK_NAME(rows, panels),
+static void (*const NAMED(blocks)[CONV_MOST_ROWS + 1][CONV_MOST_PANELS + 1])(
+    BLOCK_PARAMETERS) = {CONV_BLOCKS(BLOCK_ENTRY)};
+
+CONV_KERNEL(void, NAMED(multiply_panels))(
+    ptrdiff_t rows, const SCALAR *const *sources, ptrdiff_t taps,
+    ptrdiff_t depth, const ptrdiff_t *offsets, const SCALAR *filter,
+    ptrdiff_t panel_stride, SCALAR *const *results, ptrdiff_t columns,
+    int adds) {
+  CONV_REQUIRE(rows >= 1 && rows <= CONV_MOST_ROWS && columns >= 1);
+  CONV_REQUIRE(taps >= 0 && depth >= 0);
+  int most = CONV_PANELS(rows);
+  for (ptrdiff_t first = 0; first < columns;) {
+    ptrdiff_t rest = columns - first;
+    ptrdiff_t there = (rest + COLUMNS - 1) / COLUMNS;
+    int panels = there < most ? (int)there : most;
+    int last =
+        rest < panels * COLUMNS ? (int)rest - (panels - 1) * COLUMNS : COLUMNS;
+    NAMED(blocks)[rows][panels](
+        sources, taps, depth, offsets, filter, panel_stride, results, first,
+        last, adds);
+    filter += panels * panel_stride;
+    first += panels * COLUMNS;
+  }
+}
+
+CONV_KERNEL(int, NAMED(spin))(SCALAR *to, ptrdiff_t steps) {
+  enum { CHAINS = 12 };
+  VECTOR sums[CHAINS];
+  VECTOR factor = to[0] - (VECTOR){0};
+  UNROLLED for (int i = 0; i < CHAINS; i++) sums[i] = to[i] - (VECTOR){0};
+  for (ptrdiff_t step = 0; step < steps; step++)
+    UNROLLED for (int i = 0; i < CHAINS; i++)
+        sums[i] = MULTIPLY_ADD(sums[i], factor, factor);
+  UNROLLED for (int i = 0; i < CHAINS; i++) to[i] = sums[i][0];
+  return 2 * CHAINS * LANES;
+}
+
+#undef NAMED_
+#undef NAMED_2
+#undef NAMED
+#undef COLUMNS
+#undef LANES
+#undef PARTS
+#undef VECTOR
+#undef BLOCK_PARAMETERS
+#undef BLOCK_NAME
+#undef DEFINE_BLOCK
+#undef BLOCK_ENTRY

@@ -1,0 +1,24 @@
+internal import CConvolutionKernels
+
+/// The instruction sets that the vector kernels are compiled for.
+public enum InstructionSet: String, Sendable, Hashable, CaseIterable {
+  /// AVX-512 as Skylake servers have it (x86-64-v4).
+  case avx512
+  /// AVX2 with fused multiply-add (x86-64-v3).
+  case avx2
+  /// What every processor of an architecture has: SSE2, or NEON.
+  case baseline
+
+  /// The one whose kernels this process runs: the best that the processor has.
+  ///
+  /// The environment variable `CONVOLUTIONS_MAX_ISA`, one of the names here, asks
+  /// for no better one; another value is reported on standard error when the
+  /// library is loaded, and ignored.
+  public static let current = InstructionSet(
+    rawValue: String(cString: conv_isa()))!
+
+  /// Those that this processor has, the best first, whatever is asked for.
+  package static let available = (0..<conv_runnable_count()).map {
+    InstructionSet(rawValue: String(cString: conv_runnable_isa($0)))!
+  }
+}
