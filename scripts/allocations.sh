@@ -92,6 +92,8 @@ input-gradient winograd mb2ic64ih14oc128oh14kh5ph2
 input-gradient direct mb2ic24ih20oc40oh10kh3sh2ph1
 forward taps mb2ic24ih20oc40oh10kh3sh2ph1
 forward gather mb2ic24ih20oc40oh10kh3sh2ph1
+input-gradient implicit mb2ic24ih20oc40oh10kh3sh2ph1
+forward implicit mb2ic3ih30oc24oh15kh7sh2ph3
 forward groups g32mb2ic32ih14oc32oh7kh3sh2ph1
 forward winograd mb2ic24ih20oc40oh10kh3sh2ph1
 forward direct mb2ic24ih20oc40oh10kh3sh2ph1

@@ -11,9 +11,9 @@
 #define CONV_MOST_ROWS 6
 #define CONV_MOST_PANELS 4
 #define CONV_MOST_SUMS 12
-#define CONV_PANELS(rows) ((rows) <= 3 ? 5 - (int)(rows) : 1)
+#define CONV_PANELS(rows) ((rows) == 1 ? 4 : (rows) <= 3 ? 2 : 1)
 #define CONV_BLOCKS(B)                                                       \
-  B(1, 1) B(1, 2) B(1, 3) B(1, 4) B(2, 1) B(2, 2) B(2, 3) B(3, 1) B(3, 2)    \
+  B(1, 1) B(1, 2) B(1, 3) B(1, 4) B(2, 1) B(2, 2) B(3, 1) B(3, 2)            \
   B(4, 1) B(5, 1) B(6, 1)
 
 #include "kernels/kernels.h"

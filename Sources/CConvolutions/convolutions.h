@@ -130,7 +130,8 @@ enum {
   CONV_GROUPS = 4,
   CONV_WINOGRAD = 5,
   CONV_DIRECT = 6,
-  CONV_REFERENCE = 7
+  CONV_REFERENCE = 7,
+  CONV_IMPLICIT = 8
 };
 
 // What is promised: the relative Frobenius error on independent random data in

@@ -85,7 +85,7 @@ extension conv_options {
   /// In the order of the header's numbers.
   static let algorithms: [ConvolutionAlgorithm] = [
     .automatic, .taps, .gather, .column, .narrowGroups, .winograd, .direct,
-    .reference,
+    .reference, .implicit,
   ]
 
   func options() throws(Failure) -> ConvolutionOptions {

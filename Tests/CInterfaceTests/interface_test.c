@@ -311,7 +311,7 @@ static void refuses_problems(void) {
   refuses(
       problem, &(conv_options){.threads = -1}, CONV_ERROR_THREADS, "got -1");
   refuses(
-      problem, &(conv_options){.algorithm = 8}, CONV_ERROR_VALUE, "algorithm");
+      problem, &(conv_options){.algorithm = 9}, CONV_ERROR_VALUE, "algorithm");
   refuses(
       problem, &(conv_options){.accuracy = 2}, CONV_ERROR_VALUE, "accuracy");
   refuses(problem, &(conv_options){.tuning = 2}, CONV_ERROR_VALUE, "tuning");

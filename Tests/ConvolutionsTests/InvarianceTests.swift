@@ -28,7 +28,8 @@ import Testing
   ]
 
   static let algorithms: [ConvolutionAlgorithm] = [
-    .taps, .gather, .column, .narrowGroups, .winograd, .direct, .automatic,
+    .taps, .implicit, .gather, .column, .narrowGroups, .winograd, .direct,
+    .automatic,
   ]
 
   /// Each operation on each of the problems.
@@ -46,7 +47,8 @@ import Testing
     let plans = Self.layers.filter { $0.0 == operation }.compactMap {
       try? operation.plan(Float.self, problem($0.1), options: options)
     }
-    if operation == .filterGradient, [.gather, .column].contains(algorithm) {
+    if operation == .filterGradient,
+      [.implicit, .gather, .column].contains(algorithm) {
       #expect(plans.isEmpty)
     } else {
       #expect(plans.count >= 2)
@@ -141,7 +143,8 @@ import Testing
   func randomProblems(
     _ operation: ConvolutionOperation, _ algorithm: ConvolutionAlgorithm
   ) throws {
-    if operation == .filterGradient, [.gather, .column].contains(algorithm) {
+    if operation == .filterGradient,
+      [.implicit, .gather, .column].contains(algorithm) {
       // There are none.
       return
     }

@@ -15,6 +15,7 @@ import Testing
         "the cache"
       ),
       ("mb1ic4ih65iw65oc4oh1ow1kh1kw1sh65sw65", .gather, "above 64"),
+      ("mb1ic4ih65iw65oc4oh1ow1kh1kw1sh65sw65", .implicit, "above 64"),
       ("mb2ic4ih9iw9oc4oh3ow3kh3kw3ph3pw3dh5dw5", .winograd, "dilation"),
       ("mb2ic4ih9iw9oc4oh4ow4kh3kw3sh2sw2dh1dw1", .winograd, "without taps"),
       ("mb2ic4ih9iw9oc4oh9ow9kh1kw1", .winograd, "1 tap"),
@@ -35,6 +36,7 @@ import Testing
         ("mb1ic1iw900000oc1ow900000kw1", .narrowGroups, "the cache"),
         ("mb2ic4ih9oc4oh4kh3sh2ph0", .column, "a stride apart"),
         ("mb1ic90000ih9oc4oh9kh3ph1", .gather, "cache"),
+        ("mb2ic1ih99oc4oh1kh99dh9999ph489950", .implicit, "cache"),
         ("mb2ic4ih9oc4oh4kh3sh2dh1", .winograd, "dilated"),
         ("mb2ic4ih9oc4oh9kh1", .winograd, "1 tap"),
         ("mb2ic4ih12oc4oh4kh9", .winograd, "8 taps"),
@@ -49,6 +51,7 @@ import Testing
       [
         ("mb2ic4ih6oc4oh4kh3", .column, "none for the filter gradient"),
         ("mb2ic4ih6oc4oh4kh3", .gather, "none for the filter gradient"),
+        ("mb2ic4ih6oc4oh4kh3", .implicit, "none for the filter gradient"),
         ("mb2ic3ih6oc3oh4kh3", .narrowGroups, "1, 2, 4 or 8 channels"),
         ("g2mb2ic4ih6oc8oh4kh3", .narrowGroups, "1, 2, 4 or 8 channels"),
         ("mb2ic2ih6oc2oh4kh3", .narrowGroups, "one group"),

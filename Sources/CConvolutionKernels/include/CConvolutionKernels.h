@@ -198,7 +198,7 @@
 // The product of some rows with a filter packed in panels, each of which has a
 // cache line of columns, C of them, for each step of the depth:
 //
-//   results[r][j] = sum over t, k of sources[t*rows + r][k]
+//   results[r][column + j] = sum over t, k of sources[t*rows + r][k]
 //       * filter[j/C*panel_stride + offsets[t] + k*C + j%C]
 //
 // for j below `columns`; added to the results if `adds`. The sum of an element
@@ -209,10 +209,10 @@
   K(void, multiply_panels_##suffix,                                          \
     (ptrdiff_t rows, const type *const *sources, ptrdiff_t taps,             \
      ptrdiff_t depth, const ptrdiff_t *offsets, const type *filter,          \
-     ptrdiff_t panel_stride, type *const *results, ptrdiff_t columns,        \
-     int adds),                                                              \
+     ptrdiff_t panel_stride, type *const *results, ptrdiff_t column,         \
+     ptrdiff_t columns, int adds),                                           \
     (rows, sources, taps, depth, offsets, filter, panel_stride, results,     \
-     columns, adds))                                                         \
+     column, columns, adds))                                                 \
   /* So many steps of enough fused multiply-adds beside each other, on the   \
      widest vectors, to run at the peak: from 12 numbers, to the same        \
      place. Returns the operations of a step. */                             \

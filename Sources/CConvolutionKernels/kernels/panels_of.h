@@ -103,8 +103,8 @@ static void (*const NAMED(blocks)[CONV_MOST_ROWS + 1][CONV_MOST_PANELS + 1])(
 CONV_KERNEL(void, NAMED(multiply_panels))(
     ptrdiff_t rows, const SCALAR *const *sources, ptrdiff_t taps,
     ptrdiff_t depth, const ptrdiff_t *offsets, const SCALAR *filter,
-    ptrdiff_t panel_stride, SCALAR *const *results, ptrdiff_t columns,
-    int adds) {
+    ptrdiff_t panel_stride, SCALAR *const *results, ptrdiff_t column,
+    ptrdiff_t columns, int adds) {
   CONV_REQUIRE(rows >= 1 && rows <= CONV_MOST_ROWS && columns >= 1);
   CONV_REQUIRE(taps >= 0 && depth >= 0);
   int most = CONV_PANELS(rows);
@@ -115,8 +115,8 @@ CONV_KERNEL(void, NAMED(multiply_panels))(
     int last =
         rest < panels * COLUMNS ? (int)rest - (panels - 1) * COLUMNS : COLUMNS;
     NAMED(blocks)[rows][panels](
-        sources, taps, depth, offsets, filter, panel_stride, results, first,
-        last, adds);
+        sources, taps, depth, offsets, filter, panel_stride, results,
+        column + first, last, adds);
     filter += panels * panel_stride;
     first += panels * COLUMNS;
   }

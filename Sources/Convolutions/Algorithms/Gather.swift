@@ -31,23 +31,14 @@ struct Gather<Scalar: StorageScalar>: TileKernel {
     self.map = map
     self.tiling = tiling
     self.core = core
-    rowPhases = Self.phases(map.vertical)
-    columnPhases = Self.phases(map.horizontal)
+    rowPhases = map.vertical.phases
+    columnPhases = map.horizontal.phases
     mostTapRows = rowPhases.map(\.count).max() ?? 0
     mostTapColumns = columnPhases.map(\.count).max() ?? 0
-    rowTapsBefore = Self.tapsBefore(rowPhases)
-    columnTapsBefore = Self.tapsBefore(columnPhases)
+    rowTapsBefore = rowPhases.tapsBefore
+    columnTapsBefore = columnPhases.tapsBefore
     bandCount = ceilDivide(map.resultHeight, tiling.bandRows)
     blockCount = ceilDivide(map.channelsPerGroup, tiling.channelBlock)
-  }
-
-  private static func phases(_ axis: MapAxis) -> [PhaseTaps] {
-    (0..<min(axis.stride, axis.result)).map { PhaseTaps(axis, phase: $0) }
-  }
-
-  /// Of each phase, and of all at the end.
-  private static func tapsBefore(_ phases: [PhaseTaps]) -> [Int] {
-    phases.reduce(into: [0]) { $0.append($0.last! + $1.count) }
   }
 
   /// Why a map cannot be served, if so.

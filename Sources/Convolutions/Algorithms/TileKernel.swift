@@ -74,4 +74,18 @@ extension Range<Int> {
     let start = lowerBound + index * length
     return start..<Swift.min(start + length, upperBound)
   }
+
+  /// Part `index` of the range when it is cut into `count` even parts.
+  func evenPart(_ index: Int, of parts: Int) -> Range<Int> {
+    let length = count
+    return lowerBound + length * index / parts..<lowerBound + length
+      * (index + 1) / parts
+  }
+
+  /// Part `index` of the range when it is cut every `length`; empty behind its
+  /// end.
+  func partOrEmpty(_ index: Int, of length: Int) -> Range<Int> {
+    let start = Swift.min(lowerBound + index * length, upperBound)
+    return start..<Swift.min(start + length, upperBound)
+  }
 }

@@ -64,6 +64,20 @@ struct PhaseTaps: Sendable, Hashable {
   }
 }
 
+extension MapAxis {
+  /// The taps of each phase that has a result position.
+  var phases: [PhaseTaps] {
+    (0..<min(stride, result)).map { PhaseTaps(self, phase: $0) }
+  }
+}
+
+extension [PhaseTaps] {
+  /// Taps before each phase, and of all at the end.
+  var tapsBefore: [Int] {
+    reduce(into: [0]) { $0.append($0.last! + $1.count) }
+  }
+}
+
 func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
   b == 0 ? a : greatestCommonDivisor(b, a % b)
 }

@@ -2,7 +2,7 @@
 /// equals; the direct kernel is last and always can.
 enum Candidates {
   static let order: [ConvolutionAlgorithm] = [
-    .narrowGroups, .taps, .gather, .column, .winograd, .direct,
+    .narrowGroups, .taps, .gather, .column, .implicit, .winograd, .direct,
   ]
 
   /// What a candidate must be cheaper by than those before it: less is in the
@@ -52,6 +52,7 @@ enum Candidates {
     case .column: Column<Float>.objection(to: map)
     case .taps: Taps<Float>.objection(to: map)
     case .gather: Gather<Float>.objection(to: map)
+    case .implicit: Implicit<Float>.objection(to: map)
     case .narrowGroups:
       vectorsOfChannels(map)
         ? nil : NarrowGroupPlanes<Float>.objection(to: map)
@@ -108,6 +109,11 @@ enum Candidates {
         tiling: GatherTiling(
           map, core: core, computeByteCount: computeByteCount),
         core: core)
+    case .implicit:
+      if let reason = Implicit<Scalar>.objection(to: map) {
+        throw .unsupported(algorithm, reason: reason)
+      }
+      return Implicit<Scalar>(map)
     case .narrowGroups:
       return vectorsOfChannels(map)
         ? NarrowGroups<Scalar>(map)

@@ -7,6 +7,9 @@ public enum ConvolutionAlgorithm: String, Sendable, Hashable, CaseIterable {
   /// A matrix product a tap, added straight to the result; every geometry whose
   /// row of the result, `stride * Cin` from pixel to pixel, fits 32 bits.
   case taps
+  /// Products on packed panels over taps and channels at once, without a column
+  /// buffer; strides of input gradients up to 64. Not for the filter gradient.
+  case implicit
   /// One matrix product over taps and channels of gathered pixels; strides of
   /// input gradients up to 64, and windows that fit into the cache. Not for the
   /// filter gradient.

@@ -30,14 +30,33 @@ struct CostModel: Sendable {
       return 60 + rowPairs * vectors * (depth * 0.285 + 1.6)
         + (rest == 0 ? 0 : rows * (adds ? 2.5 : 1))
     case .packed:
-      // Both operands are copied into panels first. Rows go in fours, with a
-      // costly rest.
-      let rest = [0, 1.5, 3, 6][Int(rows) % 4]
-      return 400
+      // Both operands are copied into panels first, and rows go in fours;
+      // fitted to `convbench products` with OpenBLAS's Haswell kernels, within
+      // 6 %.
+      let rest = Int(rows) % 4 == 0 ? 0.085 : 0.18
+      return 60
         + scale
-        * ((rows + rest) * columns * depth * 0.0191 + rows * depth * 0.2
-          + columns * depth * 0.25 + rows * columns * 0.06)
+        * (rows * columns * depth * 0.0187 + rows * depth * 0.045
+          + columns * depth * rest + rows * columns * 0.02)
     }
+  }
+
+  /// Products of pixels, in tiles, with panels of a filter, whose sums are stored
+  /// once a block of terms.
+  func panels(
+    pixels: Double, tile: Double, columns: Double, panels: Int, depth: Double,
+    blocks: Double
+  ) -> Double {
+    let scale = Double(computeByteCount) / 4
+    let most = Double(InstructionSet.blockRows)
+    let cuts = (tile / most).rounded(.up)
+    let rows = tile / cuts
+    // A row or two have too few sums to hide what a multiply-add takes.
+    let waits = rows < 2 ? 2.1 : rows < 3 ? 1.15 : rows < 5 ? 1.05 : 1
+    let step = InstructionSet.current == .baseline ? 1.3 : 0.285
+    let calls = pixels / rows * Double(ceilDivide(panels, 4)) * blocks
+    return pixels * Double(panels) * depth * step * waits + calls * 20
+      + pixels * columns * blocks * 0.06 * scale
   }
 
   /// Sums that a product adds to beyond the nearest cache.

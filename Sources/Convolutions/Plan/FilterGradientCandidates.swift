@@ -40,7 +40,8 @@ enum FilterGradientCandidates {
   ) -> String? {
     switch algorithm {
     case .automatic, .direct, .reference: return nil
-    case .column, .gather: return "it is none for the filter gradient"
+    case .column, .gather, .implicit:
+      return "it is none for the filter gradient"
     case .taps, .narrowGroups, .winograd: break
     }
     if geometry.isDegenerate { return nil }
@@ -76,7 +77,7 @@ enum FilterGradientCandidates {
       return Zeros<Scalar>(count: geometry.filterCount)
     }
     switch algorithm {
-    case .taps, .column, .gather:
+    case .taps, .column, .gather, .implicit:
       return FilterGradientProducts<Scalar>(geometry, core: core)
     case .narrowGroups: return FilterGradientNarrow<Scalar>(geometry)
     case .winograd:

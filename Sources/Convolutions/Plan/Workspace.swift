@@ -25,6 +25,7 @@ public struct Workspace: ~Copyable, @unchecked Sendable {
 
   /// Memory that a caller answers for, 64-byte aligned.
   package init(unowned memory: UnsafeMutableRawPointer, byteCount: Int) {
+    precondition(UInt(bitPattern: memory) % UInt(Self.alignment) == 0)
     self.byteCount = byteCount
     self.memory = memory
     isOwner = false

@@ -17,6 +17,9 @@ public enum InstructionSet: String, Sendable, Hashable, CaseIterable {
   public static let current = InstructionSet(
     rawValue: String(cString: conv_isa()))!
 
+  /// Most rows of a product with panels: those whose sums fit into registers.
+  static let blockRows = Int(conv_block_rows())
+
   /// Those that this processor has, the best first, whatever is asked for.
   package static let available = (0..<conv_runnable_count()).map {
     InstructionSet(rawValue: String(cString: conv_runnable_isa($0)))!

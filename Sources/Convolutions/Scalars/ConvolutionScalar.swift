@@ -89,6 +89,18 @@ protocol ComputeScalar: StorageScalar, FloatingPoint where Compute == Self {
     accumulate: Bool,
     into c: UnsafeMutablePointer<Self>, stride cStride: Int)
 
+  /// The product of rows, each of which reads where `sources` says, with panels of
+  /// a filter: see `conv_multiply_panels` in the C kernels.
+  static func multiplyPanels(
+    rows: Int, sources: UnsafePointer<UnsafePointer<Self>?>, taps: Int,
+    depth: Int, offsets: UnsafePointer<Int>, _ panels: UnsafePointer<Self>,
+    stride: Int, into results: UnsafePointer<UnsafeMutablePointer<Self>?>,
+    column: Int, columns: Int, adds: Bool)
+
+  /// Runs fused multiply-adds at the processor's peak: see `conv_spin` in the C
+  /// kernels.
+  static func spin(_ sums: UnsafeMutablePointer<Self>, steps: Int) -> Int
+
   /// Adds `outer * inner` contiguous runs of `count` scalars each.
   static func addRuns(
     _ source: UnsafePointer<Self>, outerStride: Int, innerStride: Int,

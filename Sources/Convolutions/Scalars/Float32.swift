@@ -23,6 +23,21 @@ extension Float: ComputeScalar {
       destination, destinationStride, source, stride, rows, columns)
   }
 
+  static func multiplyPanels(
+    rows: Int, sources: UnsafePointer<UnsafePointer<Float>?>, taps: Int,
+    depth: Int, offsets: UnsafePointer<Int>, _ panels: UnsafePointer<Float>,
+    stride: Int, into results: UnsafePointer<UnsafeMutablePointer<Float>?>,
+    column: Int, columns: Int, adds: Bool
+  ) {
+    conv_multiply_panels_f32(
+      rows, sources, taps, depth, offsets, panels, stride, results, column,
+      columns, adds ? 1 : 0)
+  }
+
+  static func spin(_ sums: UnsafeMutablePointer<Float>, steps: Int) -> Int {
+    Int(conv_spin_f32(sums, steps))
+  }
+
   static func addRuns(
     _ source: UnsafePointer<Float>, outerStride sourceOuter: Int,
     innerStride sourceInner: Int, to destination: UnsafeMutablePointer<Float>,

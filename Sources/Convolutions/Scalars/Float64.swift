@@ -23,6 +23,21 @@ extension Double: ComputeScalar {
       destination, destinationStride, source, stride, rows, columns)
   }
 
+  static func multiplyPanels(
+    rows: Int, sources: UnsafePointer<UnsafePointer<Double>?>, taps: Int,
+    depth: Int, offsets: UnsafePointer<Int>, _ panels: UnsafePointer<Double>,
+    stride: Int, into results: UnsafePointer<UnsafeMutablePointer<Double>?>,
+    column: Int, columns: Int, adds: Bool
+  ) {
+    conv_multiply_panels_f64(
+      rows, sources, taps, depth, offsets, panels, stride, results, column,
+      columns, adds ? 1 : 0)
+  }
+
+  static func spin(_ sums: UnsafeMutablePointer<Double>, steps: Int) -> Int {
+    Int(conv_spin_f64(sums, steps))
+  }
+
   static func addRuns(
     _ source: UnsafePointer<Double>, outerStride sourceOuter: Int,
     innerStride sourceInner: Int,

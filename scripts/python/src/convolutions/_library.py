@@ -11,7 +11,7 @@ DATA_FORMATS = {"NHWC": 0, "NCHW": 1}
 PADDINGS = {"VALID": 0, "SAME": 1, "EXPLICIT": 2}
 ALGORITHMS = {
     "auto": 0, "taps": 1, "gather": 2, "column": 3, "groups": 4, "winograd": 5,
-    "direct": 6, "reference": 7}
+    "direct": 6, "reference": 7, "implicit": 8}
 ACCURACIES = {"standard": 0, "tight": 1}
 TUNINGS = {"estimate": 0, "measure": 1}
 

@@ -1,0 +1,86 @@
+/// The workspace of one thread of implicit GEMM.
+struct ImplicitScratch: Sendable {
+  /// Pixels of a tile, at most.
+  let pixels: Int
+  /// Taps of a block of the sum, at most.
+  let taps: Int
+  let copyByteCount: Int
+  let sumByteCount: Int
+  let zeroByteCount: Int
+
+  /// Rows of a register block.
+  static let blockRows = InstructionSet.blockRows
+
+  /// Most register blocks of a tile: where a weight is not finite, each pixel
+  /// is one.
+  private var blocks: Int { pixels }
+
+  /// Each part padded to a cache line.
+  private var parts: [Int] {
+    let word = MemoryLayout<Int>.stride
+    return [
+      copyByteCount, sumByteCount, zeroByteCount, pixels * taps * word,
+      blocks * taps * word, (blocks + 1) * 2 * word, pixels * word,
+      pixels * 3 * word,
+    ].map(Workspace.padded)
+  }
+
+  var byteCount: Int { parts.reduce(0, +) }
+
+  /// Where the parts lie.
+  func memory<Compute>(
+    _ workspace: UnsafeMutableRawPointer
+  ) -> ImplicitMemory<Compute> {
+    var place = workspace
+    func next<Element>(
+      _ byteCount: Int, _ type: Element.Type
+    ) -> UnsafeMutablePointer<Element> {
+      defer { place += Workspace.padded(byteCount) }
+      return place.assumingMemoryBound(to: type)
+    }
+    let word = MemoryLayout<Int>.stride
+    return ImplicitMemory(
+      copy: next(copyByteCount, Compute.self),
+      sums: next(sumByteCount, Compute.self),
+      zeros: next(zeroByteCount, Compute.self),
+      sources: next(pixels * taps * word, UnsafePointer<Compute>?.self),
+      offsets: next(blocks * taps * word, Int.self),
+      blocks: next((blocks + 1) * 2 * word, ImplicitBlock.self),
+      results: next(pixels * word, UnsafeMutablePointer<Compute>?.self),
+      pixels: next(pixels * 3 * word, ImplicitPixel.self))
+  }
+}
+
+/// Where a pixel of a tile reads: its channels at the first row of taps and
+/// column 0 of taps, in scalars, and the row and column of the source there.
+struct ImplicitPixel {
+  let place: Int
+  let row: Int
+  let column: Int
+}
+
+/// Pixels whose sums are in registers together.
+struct ImplicitBlock {
+  /// Its first pixel; its last one is before the next block's first.
+  let first: Int
+  /// Taps of the block of the sum that land inside for any of them.
+  var taps: Int
+}
+
+/// The parts of a workspace.
+struct ImplicitMemory<Compute> {
+  /// Pixels of the source.
+  let copy: UnsafeMutablePointer<Compute>
+  /// Sums that are not taken in the result: `[lines, columns, channels]`.
+  let sums: UnsafeMutablePointer<Compute>
+  /// What is read in place of a pixel outside.
+  let zeros: UnsafeMutablePointer<Compute>
+  /// Block after block, for each of its taps where each of its pixels reads.
+  let sources: UnsafeMutablePointer<UnsafePointer<Compute>?>
+  /// Block after block, where each of its taps begins in a panel.
+  let offsets: UnsafeMutablePointer<Int>
+  let blocks: UnsafeMutablePointer<ImplicitBlock>
+  /// Where the sums of each pixel go.
+  let results: UnsafeMutablePointer<UnsafeMutablePointer<Compute>?>
+  let pixels: UnsafeMutablePointer<ImplicitPixel>
+}

@@ -1,0 +1,313 @@
+internal import CConvolutionKernels
+
+/// One tile of ``Implicit``: some lines of one phase of rows, all phases of
+/// columns.
+struct ImplicitTile<Scalar: StorageScalar> {
+  typealias Compute = Scalar.Compute
+
+  let kernel: Implicit<Scalar>
+  let group: Int
+  let rowPhase: Int
+  /// Lines of the phase in one image.
+  let height: Int
+  /// Counted over all images.
+  let lines: Range<Int>
+  /// The lines of the tile after this one, if there is one.
+  let next: Range<Int>?
+  let columnPart: Int
+  let panels: Range<Int>
+  let source: UnsafePointer<Scalar>
+  let result: UnsafeMutablePointer<Scalar>
+  let memory: ImplicitMemory<Compute>
+
+  var map: ConvolutionMap { kernel.map }
+  var tiling: ImplicitTiling { kernel.tiling }
+  var rowTaps: PhaseTaps { kernel.rowPhases[rowPhase] }
+
+  /// Channels of the group that the tile has.
+  private var channels: Range<Int> {
+    let width = PanelFilter<Scalar>.width
+    return panels.lowerBound
+      * width..<min(
+        panels.upperBound * width, map.channelsPerGroup)
+  }
+
+  /// Positions of each phase of columns, of which the last may have none.
+  var positions: Range<Int> {
+    let width = ceilDivide(map.resultWidth, map.horizontal.stride)
+    return (0..<width).part(columnPart, of: tiling.columns)
+  }
+
+  /// Columns of the result.
+  var columns: Range<Int> {
+    let stride = map.horizontal.stride
+    return positions.lowerBound
+      * stride..<min(
+        positions.upperBound * stride, map.resultWidth)
+  }
+
+  func run(filter: UnsafeRawPointer) {
+    let copy = tiling.copies ? load() : nil
+    if !tiling.copies {
+      memory.zeros.update(
+        repeating: .zero, count: min(map.depthPerGroup, SumBlocks.length))
+    }
+    for columnPhase in kernel.columnPhases.indices {
+      let count = findPixels(columnPhase: columnPhase, copy: copy)
+      guard count > 0 else { continue }
+      multiply(count, columnPhase: columnPhase, copy: copy, filter: filter)
+    }
+    if !kernel.sumsInResult { store() }
+  }
+
+  func image(_ line: Int) -> (image: Int, line: Int) {
+    let (image, rest) = line.quotientAndRemainder(dividingBy: height)
+    return (image, rest)
+  }
+
+  // MARK: Pixels
+
+  /// Lists the tile's pixels of one phase of columns; returns how many.
+  private func findPixels(columnPhase: Int, copy: Copy?) -> Int {
+    let horizontal = map.horizontal
+    let phaseColumns =
+      (map.resultWidth - 1 - columnPhase) / horizontal.stride + 1
+    let positions = positions.clamped(to: 0..<phaseColumns)
+    let step = kernel.columnPhases[columnPhase].step
+    let firstRow = rowTaps.count > 0 ? rowTaps.source(0) : 0
+    let (pixelStride, base, allChannels, firstChannel) = resultPlaces
+    var count = 0
+    var copied = 0
+    forEachImage { image, lines in
+      for line in lines {
+        let row = line &* rowStep &+ firstRow
+        let y = rowPhase + line * map.vertical.stride
+        let rowPlace: Int
+        if let copy {
+          rowPlace =
+            copied * copy.rowStride
+            - copy.firstColumn &* map.depthPerGroup
+          copied +=
+            tiling.isDense
+            ? (line == lines.upperBound - 1
+              ? (rowTaps.count - 1) * rowTaps.sourceStep + 1 : rowStep)
+            : rowTaps.count
+        } else {
+          rowPlace =
+            (image &* map.sourceHeight &+ row) &* map.sourceWidth
+            &* map.sourceChannels
+        }
+        let resultRow =
+          kernel.sumsInResult
+          ? (image * map.resultHeight + y) * map.resultWidth
+          : (lineIndex(image, line)) * columns.count - columns.lowerBound
+        for q in positions {
+          let column = q &* step
+          memory.pixels[count] = ImplicitPixel(
+            place: rowPlace &+ column &* pixelStride, row: row, column: column)
+          let x = columnPhase + q * horizontal.stride
+          memory.results[count] =
+            base + (resultRow + x) * allChannels + firstChannel
+          count += 1
+        }
+      }
+    }
+    return count
+  }
+
+  private func lineIndex(_ image: Int, _ line: Int) -> Int {
+    image * height + line - lines.lowerBound
+  }
+
+  /// Where pixels of the source and of the sums lie.
+  private var resultPlaces:
+    (
+      pixelStride: Int, base: UnsafeMutablePointer<Compute>, channels: Int,
+      firstChannel: Int
+    )
+  {
+    let pixelStride = tiling.copies ? map.depthPerGroup : map.sourceChannels
+    guard kernel.sumsInResult, let result = Scalar.asCompute(result) else {
+      return (pixelStride, memory.sums, channels.count, 0)
+    }
+    return (
+      pixelStride, result, map.resultChannels,
+      group * map.channelsPerGroup + channels.lowerBound
+    )
+  }
+
+  // MARK: Products
+
+  private func multiply(
+    _ pixels: Int, columnPhase: Int, copy: Copy?, filter: UnsafeRawPointer
+  ) {
+    let columnTaps = kernel.columnPhases[columnPhase]
+    let taps = rowTaps.count * columnTaps.count
+    let weights = kernel.weights(
+      filter, group: group, rowPhase: rowPhase, columnPhase: columnPhase)
+    let panelStride = kernel.panels.panelStride(taps: taps)
+    let first = weights.panels + panels.lowerBound * panelStride
+    let blocks = cut(pixels, intoOnes: !weights.areFinite)
+    let sum = SumBlocks(taps: taps, depth: map.depthPerGroup)
+    func slice(_ index: Int) -> Range<Int> {
+      let part = sum[index]
+      let width = PanelFilter<Scalar>.width
+      let terms =
+        (part.taps.count - 1) * map.depthPerGroup + part.channels.count
+      let start =
+        part.taps.lowerBound * map.depthPerGroup + part.channels.lowerBound
+      return start * width..<(start + max(0, terms)) * width
+    }
+    var rowsAhead = rowsAhead(
+      calls: sum.count * blocks * ceilDivide(panels.count, 4))
+    for index in 0..<sum.count {
+      let part = sum[index]
+      let merged = findSources(
+        part.taps, part.channels, columnTaps, blocks: blocks, copy: copy,
+        exactly: !weights.areFinite)
+      multiply(
+        blocks: blocks, depth: part.channels.count * merged, panels: first,
+        panelStride: panelStride, slice: slice(index),
+        nextSlice: slice(index + 1 < sum.count ? index + 1 : 0),
+        adds: index > 0, rowsAhead: &rowsAhead)
+    }
+  }
+
+  /// Register blocks of as even numbers of pixels as can be; returns how many.
+  private func cut(_ pixels: Int, intoOnes: Bool) -> Int {
+    let rows = intoOnes ? 1 : ImplicitScratch.blockRows
+    let count = ceilDivide(pixels, rows)
+    for index in 0...count {
+      memory.blocks[index] = ImplicitBlock(
+        first: pixels * index / count, taps: 0)
+    }
+    return count
+  }
+
+  /// Lists where each register block reads for each of some taps, but for those
+  /// that land outside for all its pixels.
+  ///
+  /// - Returns: how many taps beside each other are one.
+  private func findSources(
+    _ taps: Range<Int>, _ channels: Range<Int>, _ columnTaps: PhaseTaps,
+    blocks: Int, copy: Copy?, exactly: Bool
+  ) -> Int {
+    let width = PanelFilter<Scalar>.width
+    let depth = map.depthPerGroup
+    let perRow = columnTaps.count
+    let copies = tiling.copies
+    // Taps of a row whose pixels follow each other in the copy.
+    let merges =
+      copies && !exactly && perRow > 1 && columnTaps.sourceStep == 1
+      && channels.count == depth && taps.lowerBound % perRow == 0
+      && taps.upperBound % perRow == 0
+    let together = merges ? perRow : 1
+    let steps = tapSteps(copy)
+    let base =
+      copies
+      ? UnsafePointer(memory.copy)
+      : Scalar.asCompute(source + group * depth)!
+    let zeros = UnsafePointer(memory.zeros)
+    let (sourceHeight, sourceWidth) = (
+      UInt(map.sourceHeight), UInt(map.sourceWidth)
+    )
+    for index in 0..<blocks {
+      let first = memory.blocks[index].first
+      let rows = memory.blocks[index + 1].first - first
+      let pixels = memory.pixels + first
+      let sources = memory.sources + first * kernel.mostTaps
+      let offsets = memory.offsets + index * kernel.mostTaps
+      var used = 0
+      var tap = taps.lowerBound
+      while tap < taps.upperBound {
+        let (row, column) = tap.quotientAndRemainder(dividingBy: perRow)
+        let down = row &* rowTaps.sourceStep
+        let right = columnTaps.source(column)
+        let shift =
+          row &* steps.row &+ right &* steps.column &+ channels.lowerBound
+        var reaches = false
+        for r in 0..<rows {
+          let pixel = pixels[r]
+          let isInside =
+            UInt(bitPattern: pixel.row &+ down) < sourceHeight
+            && (merges
+              || UInt(bitPattern: pixel.column &+ right) < sourceWidth)
+          reaches = reaches || isInside
+          sources[used * rows + r] =
+            copies || isInside ? base + (pixel.place &+ shift) : zeros
+        }
+        if reaches {
+          offsets[used] = (tap * depth + channels.lowerBound) * width
+          used += 1
+        }
+        tap += together
+      }
+      memory.blocks[index].taps = used
+    }
+    return together
+  }
+
+  /// Multiplies the register blocks with all panels.
+  ///
+  /// - Parameters:
+  ///   - slice: what the block of the sum reads of a panel, in scalars; the next
+  ///     one reads `nextSlice`.
+  private func multiply(
+    blocks: Int, depth: Int, panels first: UnsafePointer<Compute>,
+    panelStride: Int, slice: Range<Int>, nextSlice: Range<Int>, adds: Bool,
+    rowsAhead: inout Ahead
+  ) {
+    let width = PanelFilter<Scalar>.width
+    // So many panels beside each other as the widest register block has.
+    let together = 4
+    var panel = 0
+    while panel < panels.count {
+      let column = panel * width
+      let columns = min(together * width, channels.count - column)
+      let isLast = panel + together >= panels.count
+      let nextPanel = isLast ? 0 : panel + together
+      let ahead = isLast ? nextSlice : slice
+      for index in 0..<blocks {
+        let block = memory.blocks[index]
+        guard block.taps > 0 || !adds else { continue }
+        Compute.multiplyPanels(
+          rows: memory.blocks[index + 1].first - block.first,
+          sources: memory.sources + block.first * kernel.mostTaps,
+          taps: block.taps, depth: depth,
+          offsets: memory.offsets + index * kernel.mostTaps,
+          first + panel * panelStride, stride: panelStride,
+          into: memory.results + block.first, column: column,
+          columns: columns, adds: adds)
+        rowsAhead.next()
+        guard kernel.asksForPanels else { continue }
+        let part = ahead.evenPart(index, of: blocks)
+        for place in nextPanel..<min(nextPanel + together, panels.count) {
+          conv_prefetch(
+            first + place * panelStride + part.lowerBound,
+            part.count * MemoryLayout<Compute>.stride)
+        }
+      }
+      panel += together
+    }
+  }
+
+  // MARK: Result
+
+  private func store() {
+    let tile = ResultTile(map, result)
+    let channels = self.channels
+    let firstChannel = group * map.channelsPerGroup
+    forEachImage { image, lines in
+      for line in lines {
+        let y = rowPhase + line * map.vertical.stride
+        tile.store(
+          memory.sums
+            + lineIndex(image, line) * columns.count * channels.count,
+          image: image,
+          channels: firstChannel + channels.lowerBound..<firstChannel
+            + channels.upperBound,
+          rows: y..<y + 1, columns: columns)
+      }
+    }
+  }
+}

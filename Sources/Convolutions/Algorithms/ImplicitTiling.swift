@@ -1,0 +1,123 @@
+/// How implicit GEMM cuts a problem.
+struct ImplicitTiling: Sendable, Hashable {
+  /// Rows of the result, of one phase and of any images, that a tile has: more
+  /// than one where it has whole rows.
+  let lines: Int
+  /// Positions of a row's phase that a tile has, at most.
+  let columns: Int
+  /// Tiles that a task has one after the other, at most.
+  let tilesPerTask: Int
+  /// Panels of channels that a task has, at most.
+  let panels: Int
+  /// Whether the pixels of the source that a tile needs are copied, with zeros
+  /// in place of those outside.
+  let copies: Bool
+  /// Whether a copy has all rows from the first to the last that lines of an
+  /// image need, or for each line those of its own taps, which are fewer.
+  let isDense: Bool
+  /// Rows and columns of the source that are copied for a tile, at most.
+  let copiedRows: Int
+  let copiedColumns: Int
+
+  /// Pixels of a tile: enough to hide reading the filter from beyond the L1
+  /// cache, and few enough that what they read of the source stays in L2.
+  private static let pixels = 64
+  /// Bytes of a copy, at most, where a tile of fewer pixels has fewer.
+  private static let copyBytes = 192 << 10
+  /// Tasks that are enough for all threads.
+  private static let tasks = 16
+
+  /// - Parameters:
+  ///   - tapRows: most rows of taps of a phase.
+  ///   - panelCount: panels of a group.
+  init(
+    _ map: ConvolutionMap, tapRows: Int, panelCount: Int, copies: Bool,
+    computeByteCount: Int
+  ) {
+    let (vertical, horizontal) = (map.vertical, map.horizontal)
+    let height = ceilDivide(max(1, vertical.result), vertical.stride)
+    let width = ceilDivide(max(1, horizontal.result), horizontal.stride)
+    let lineCount = height * max(1, map.batch)
+    self.copies = copies
+
+    func cut(_ pixels: Int) -> (lines: Int, columns: Int) {
+      let parts = ceilDivide(width, pixels)
+      let lines = parts > 1 ? 1 : min(lineCount, max(1, pixels / width))
+      return (
+        ceilDivide(lineCount, ceilDivide(lineCount, lines)),
+        ceilDivide(width, parts)
+      )
+    }
+    func copied(_ lines: Int, _ columns: Int) -> (rows: Int, columns: Int) {
+      guard copies else { return (0, 0) }
+      // A tile may begin within an image, and end within another.
+      let images = ceilDivide(lines - 1, height) + 1
+      return (
+        Self.copiedRows(vertical, lines: min(lines, height), tapRows: tapRows)
+          .multipliedClamped(by: images),
+        Self.reach(
+          horizontal,
+          positions: min(
+            columns.multipliedClamped(by: horizontal.stride),
+            max(1, horizontal.result)))
+      )
+    }
+    func bytes(_ lines: Int, _ columns: Int) -> Int {
+      let copied = copied(lines, columns)
+      return copied.rows.multipliedClamped(by: copied.columns)
+        .multipliedClamped(by: map.depthPerGroup * computeByteCount)
+    }
+    var pixels = Self.pixels
+    while pixels > 8 {
+      let (lines, columns) = cut(pixels)
+      if bytes(lines, columns) <= Self.copyBytes { break }
+      pixels /= 2
+    }
+    (lines, columns) = cut(pixels)
+    (copiedRows, copiedColumns) = copied(lines, columns)
+    isDense = Self.isDense(
+      vertical, lines: min(lines, height), tapRows: tapRows)
+
+    let tiles =
+      map.groups * min(vertical.stride, max(1, vertical.result))
+      * ceilDivide(lineCount, lines) * ceilDivide(width, columns)
+    // Of few tiles, channels are shared among tasks.
+    let parts = min(
+      ceilDivide(panelCount, 4), ceilDivide(Self.tasks, max(1, tiles)))
+    panels = ceilDivide(panelCount, max(1, parts))
+    tilesPerTask = max(1, min(4, tiles / Self.tasks))
+  }
+
+  /// Scalars of a tile's copy.
+  func copiedScalars(_ map: ConvolutionMap) -> Int {
+    copiedRows.multipliedClamped(by: copiedColumns)
+      .multipliedClamped(by: map.depthPerGroup)
+  }
+
+  private static func copiedRows(
+    _ axis: MapAxis, lines: Int, tapRows: Int
+  ) -> Int {
+    isDense(axis, lines: lines, tapRows: tapRows)
+      ? denseRows(axis, lines: lines) : lines.multipliedClamped(by: tapRows)
+  }
+
+  private static func isDense(
+    _ axis: MapAxis, lines: Int, tapRows: Int
+  ) -> Bool {
+    denseRows(axis, lines: lines) <= lines.multipliedClamped(by: tapRows)
+  }
+
+  /// Rows from the first to the last that lines of one image and phase need.
+  private static func denseRows(_ axis: MapAxis, lines: Int) -> Int {
+    reach(axis, positions: (lines - 1).multipliedClamped(by: axis.stride) + 1)
+  }
+
+  /// Source positions, inside or not, from the first to the last that touches so
+  /// many result positions beside each other.
+  private static func reach(_ axis: MapAxis, positions: Int) -> Int {
+    let span = (positions - 1).multipliedClamped(by: axis.step)
+    let taps = (axis.kernel - 1).multipliedClamped(by: axis.dilation)
+    let (sum, overflow) = span.addingReportingOverflow(taps)
+    return overflow ? .max : sum / axis.stride + 1
+  }
+}

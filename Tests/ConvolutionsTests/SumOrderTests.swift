@@ -1,0 +1,197 @@
+import ConvolutionTestSupport
+import Testing
+
+@testable import Convolutions
+
+/// The written order of a sum, on real data: a scalar loop of fused multiply-adds
+/// has the same bits.
+@Suite struct SumOrderTests {
+  /// Layers on whose sums blocks end in all ways: within taps and between them,
+  /// with few channels and with more than a block has.
+  private static let layers = [
+    "mb2ic20ih9iw11oc24oh9ow11kh3kw3ph1pw1",
+    "mb1ic40ih5iw6oc600oh5ow6kh3kw3ph1pw1",
+    "mb1ic600ih4iw5oc21oh4ow5kh3kw2ph1pw1",
+    "mb2ic3ih23iw21oc17oh12ow11kh7kw7sh2sw2ph3pw3",
+    "mb1ic70ih8iw8oc66oh4ow4kh4kw4sh2sw2ph1pw1",
+    "mb1ic33ih17iw15oc64oh17ow15kh3kw3ph6pw6dh5dw5",
+    "g3mb2ic9ih7iw70oc12oh7ow70kh1kw5ph0pw2",
+    "mb3ic16ih2iw3oc130oh2ow3kh3kw3ph1pw1",
+    "mb1ic5ih31iw29oc4oh11ow10kh2kw2sh3sw3",
+    "mb1ic1030ih3iw3oc1025oh3ow3kh1kw1",
+  ]
+
+  @Test(arguments: layers, [ConvolutionOperation.inputGradient, .forward])
+  func implicit(
+    _ descriptor: String, _ operation: ConvolutionOperation
+  ) throws {
+    for format in DataFormat.allCases {
+      let geometry = try problem(descriptor, format)
+      try check(Float.self, operation, geometry)
+      try check(Double.self, operation, geometry)
+    }
+  }
+
+  @Test func randomProblems() throws {
+    var generator = SeededGenerator(seed: 17)
+    var left = 60 * testScale
+    while left > 0 {
+      let geometry = RandomGeometry.draw(using: &generator)
+      let operation: ConvolutionOperation =
+        generator.chance(percent: 50) ? .forward : .inputGradient
+      guard (1...2e6).contains(geometry.flops),
+        serves(.implicit, geometry, operation)
+      else { continue }
+      left -= 1
+      try check(Float.self, operation, geometry)
+    }
+  }
+
+  private func check<Scalar: TestScalar & BinaryFloatingPoint>(
+    _ type: Scalar.Type, _ operation: ConvolutionOperation,
+    _ geometry: Conv2DGeometry
+  ) throws {
+    let (filter, source) = realOperands(type, operation, geometry)
+    let computed = try result(
+      of: operation, geometry, .init(algorithm: .implicit, threads: 2), filter,
+      source, prefill: .nan)
+    let expected = SumInOrder(operation, geometry, filter, source).result()
+    #expect(
+      bits(computed) == bits(expected),
+      "\(operation) \(geometry.descriptor) \(geometry.dataFormat) \(type)")
+  }
+}
+
+/// Sums as the page on algorithms says, one by one.
+private struct SumInOrder<Scalar: BinaryFloatingPoint> {
+  let isForward: Bool
+  let geometry: Conv2DGeometry
+  let filter: [Scalar]
+  let source: [Scalar]
+
+  init(
+    _ operation: ConvolutionOperation, _ geometry: Conv2DGeometry,
+    _ filter: [Scalar], _ source: [Scalar]
+  ) {
+    isForward = operation == .forward
+    self.geometry = geometry
+    self.filter = filter
+    self.source = source
+  }
+
+  /// A tap of an axis, and where it finds a result position's source; may be
+  /// outside.
+  private typealias Tap = (tap: Int, source: Int)
+
+  /// The taps of a result position's phase, in the order of their sources.
+  private func taps(_ axis: Axis, at position: Int) -> [Tap] {
+    if isForward {
+      return (0..<axis.kernel).map {
+        ($0, position * axis.stride - axis.padBefore + $0 * axis.dilation)
+      }
+    }
+    return (0..<axis.kernel).reversed().compactMap { tap in
+      let offset = position + axis.padBefore - tap * axis.dilation
+      let place = Int(
+        (Double(offset) / Double(axis.stride)).rounded(.down))
+      return place * axis.stride == offset ? (tap, place) : nil
+    }
+  }
+
+  func result() -> [Scalar] {
+    let g = geometry
+    let channels = isForward ? g.outputChannels : g.inputChannels
+    let height = isForward ? g.outputHeight : g.inputHeight
+    let width = isForward ? g.outputWidth : g.inputWidth
+    var result = [Scalar](
+      repeating: .nan, count: g.batch * height * width * channels)
+    for n in 0..<g.batch {
+      for y in 0..<height {
+        let rows = taps(g.vertical, at: y)
+        for x in 0..<width {
+          let columns = taps(g.horizontal, at: x)
+          for j in 0..<channels {
+            let place =
+              g.dataFormat == .nhwc
+              ? ((n * height + y) * width + x) * channels + j
+              : ((n * channels + j) * height + y) * width + x
+            result[place] = sum(n, rows, columns, channel: j)
+          }
+        }
+      }
+    }
+    return result
+  }
+
+  private func sum(
+    _ n: Int, _ rows: [Tap], _ columns: [Tap], channel: Int
+  ) -> Scalar {
+    let depth = isForward ? geometry.channelsPerGroup : geometry.depthPerGroup
+    let taps = rows.count * columns.count
+    // Whole taps up to 512 terms, evenly; or parts of one tap, evenly.
+    let parts =
+      depth > 512
+      ? (depth + 511) / 512 : (taps + 512 / depth - 1) / (512 / depth)
+    var sum: Scalar = 0
+    for block in 0..<(depth > 512 ? taps * parts : parts) {
+      let (tapRange, channelRange) =
+        depth > 512
+        ? (
+          block / parts..<block / parts + 1,
+          depth * (block % parts) / parts..<depth * (block % parts + 1) / parts
+        )
+        : (taps * block / parts..<taps * (block + 1) / parts, 0..<depth)
+      var chain: Scalar = 0
+      for tap in tapRange {
+        let row = rows[tap / columns.count]
+        let column = columns[tap % columns.count]
+        for k in channelRange {
+          guard
+            let (a, b) = factors(n, row, column, channel: channel, depth: k)
+          else { continue }
+          if Self.isFused {
+            chain.addProduct(a, b)
+          } else {
+            chain += a * b
+          }
+        }
+      }
+      sum += chain
+    }
+    return sum
+  }
+
+  /// On x86 the baseline has no fused multiply-add.
+  private static var isFused: Bool {
+    #if arch(x86_64)
+      InstructionSet.current != .baseline
+    #else
+      true
+    #endif
+  }
+
+  private func factors(
+    _ n: Int, _ row: Tap, _ column: Tap, channel: Int, depth k: Int
+  ) -> (Scalar, Scalar)? {
+    let g = geometry
+    let height = isForward ? g.inputHeight : g.outputHeight
+    let width = isForward ? g.inputWidth : g.outputWidth
+    guard (0..<height).contains(row.source),
+      (0..<width).contains(column.source)
+    else { return nil }
+    let perGroup = isForward ? g.depthPerGroup : g.channelsPerGroup
+    let depth = isForward ? g.channelsPerGroup : g.depthPerGroup
+    let (group, j) = channel.quotientAndRemainder(dividingBy: perGroup)
+    let channels = depth * g.groups
+    let c = group * depth + k
+    let place =
+      g.dataFormat == .nhwc
+      ? ((n * height + row.source) * width + column.source) * channels + c
+      : ((n * channels + c) * height + row.source) * width + column.source
+    let tap = row.tap * g.kernelWidth + column.tap
+    let (input, output) = isForward ? (k, channel) : (j, c)
+    let weight =
+      (tap * g.channelsPerGroup + input) * g.outputChannels + output
+    return (source[place], filter[weight])
+  }
+}
