@@ -25,17 +25,17 @@ LINE = 64
 
 
 def main():
-    clang = pathlib.Path(shutil.which("swift")).resolve().with_name("clang")
+    tools = pathlib.Path(shutil.which("swift")).resolve().parent
     wrong = count = 0
     for isa, width in SETS.items():
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder) / f"{isa}.o"
             subprocess.run(
-                [clang, "-O2", "-I", FOLDER / "include", "-c",
+                [tools / "clang", "-O2", "-I", FOLDER / "include", "-c",
                  FOLDER / f"{isa}.c", "-o", file], check=True)
             text = subprocess.run(
-                ["objdump", "-d", "--no-show-raw-insn", file], check=True,
-                stdout=subprocess.PIPE, text=True).stdout
+                [tools / "llvm-objdump", "-d", "--no-show-raw-insn", file],
+                check=True, stdout=subprocess.PIPE, text=True).stdout
         for name, body in functions(text):
             match = re.fullmatch(r"block_(\d+)x(\d+)_(f32|f64)", name)
             if not match:
@@ -64,7 +64,7 @@ def look(body, sums):
     """What is wrong with the loops that multiply."""
     loops = []
     for address, text in body:
-        jump = re.match(r"j\w+\s+([0-9a-f]+)", text)
+        jump = re.match(r"j\w+\s+(?:0x)?([0-9a-f]+)", text)
         if jump and int(jump.group(1), 16) <= address:
             loops.append((int(jump.group(1), 16), address))
     inner = [

@@ -4,10 +4,11 @@
 #   scripts/test.sh         the unit tests, the documentation's examples among them,
 #                           and the exact suite of the verification, in one build
 #   scripts/test.sh --all   and all the rest: the whole verification, the unit tests
-#                           in a debug build with assertions in Swift and C, both
-#                           again on OpenBLAS's AVX2 kernels, the .npy round trip,
-#                           the report in a browser, the C interface, the Python
-#                           package, shards under Open MPI, the documentation
+#                           in a debug build with assertions in Swift and C and on
+#                           AVX2 kernels, a part of the verification on those and on
+#                           the baseline's, the .npy round trip, the report in a
+#                           browser, the C interface, the Python package, shards
+#                           under Open MPI, the documentation
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -63,18 +64,22 @@ step "Python package"
 wait $packages
 scripts/python.sh
 
+avx2=()
+# What a CPU without AVX-512 runs, and one without AVX2: the kernels are of another
+# instruction set, and OpenBLAS packs every product.
 if grep -q avx2 /proc/cpuinfo 2>/dev/null; then
-  step "unit tests and verification on OpenBLAS's AVX2 kernels"
-  (
-    export OPENBLAS_CORETYPE=Haswell OPENBLAS_L2_SIZE=512
-    swift test -c release --skip-build
-    "$convbench" verify --cases 30000
-  )
+  avx2=(CONVOLUTIONS_MAX_ISA=avx2 OPENBLAS_CORETYPE=Haswell OPENBLAS_L2_SIZE=512)
+  step "verification on AVX2 kernels"
+  env "${avx2[@]}" "$convbench" verify --cases 30000
+  step "exact verification on the baseline's kernels"
+  CONVOLUTIONS_MAX_ISA=baseline "$convbench" verify --suite exact --cases 5000
+  step "compiled inner loops"
+  python3 scripts/inner_loops.py
 fi
 
-step "unit tests with assertions in Swift and C"
+step "unit tests with assertions in Swift and C, on AVX2 kernels where there are"
 swift build --build-tests >&2
-swift test --skip-build
+env "${avx2[@]}" swift test --skip-build
 step "documentation"
 scripts/docs.sh
 step "passed, in $SECONDS s"

@@ -48,7 +48,8 @@ import Testing
       try? operation.plan(Float.self, problem($0.1), options: options)
     }
     if operation == .filterGradient,
-      [.implicit, .gather, .column].contains(algorithm) {
+      [.implicit, .gather, .column].contains(algorithm)
+    {
       #expect(plans.isEmpty)
     } else {
       #expect(plans.count >= 2)
@@ -144,7 +145,8 @@ import Testing
     _ operation: ConvolutionOperation, _ algorithm: ConvolutionAlgorithm
   ) throws {
     if operation == .filterGradient,
-      [.implicit, .gather, .column].contains(algorithm) {
+      [.implicit, .gather, .column].contains(algorithm)
+    {
       // There are none.
       return
     }

@@ -47,7 +47,8 @@ import Testing
     for reason in summary.skipped.keys {
       #expect(
         [
-          "gather:", "groups:", "implicit:", "winograd:", "too few non-zero results",
+          "gather:", "groups:", "implicit:", "winograd:",
+          "too few non-zero results",
           "all results are zero", "linearity:", "phases:", "dilation:",
           "column:", "too long a sum",
         ].contains { reason.hasPrefix($0) }, "\(reason)")
