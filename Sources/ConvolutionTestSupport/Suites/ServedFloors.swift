@@ -178,13 +178,13 @@ extension VerificationSuite {
       case (.geometry, .inputGradient): [90, 90, 90, 90, 90, 23, 90]
       case (.geometry, .forward): [90, 90, 90, 21, 90, 23, 90]
       case (.geometry, .filterGradient): [90, 0, 0, 0, 12, 18, 90]
-      case (.bound, .inputGradient): [90, 90, 90, 90, 58, 8, 90]
-      case (.bound, .forward): [90, 90, 90, 31, 57, 8, 90]
-      case (.bound, .filterGradient): [90, 0, 0, 0, 16, 5, 90]
+      case (.bound, .inputGradient): [90, 90, 90, 90, 58, 25, 90]
+      case (.bound, .forward): [90, 90, 90, 31, 57, 25, 90]
+      case (.bound, .filterGradient): [90, 0, 0, 0, 16, 16, 90]
       case (.special, .inputGradient): [84, 84, 84, 84, 56, 14, 84]
       case (.special, .forward): [84, 84, 84, 31, 56, 14, 84]
       case (.special, .filterGradient): [84, 0, 0, 0, 15, 7, 84]
-      case (.transforms, _): [0, 0, 0, 0, 0, 50, 0]
+      case (.transforms, _): [0, 0, 0, 0, 0, 90, 0]
       case (.algebra, _): [72, 72, 72, 72, 54, 21, 72]
       }
     // Direct, reference and automatic serve what there is.
