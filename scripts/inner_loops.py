@@ -31,7 +31,8 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder) / f"{isa}.o"
             subprocess.run(
-                [tools / "clang", "-O2", "-I", FOLDER / "include", "-c",
+                [tools / "clang", "-O2", "-fPIC", "-fno-omit-frame-pointer",
+                 "-I", FOLDER / "include", "-c",
                  FOLDER / f"{isa}.c", "-o", file], check=True)
             text = subprocess.run(
                 [tools / "llvm-objdump", "-d", "--no-show-raw-insn", file],
@@ -81,7 +82,8 @@ def look(body, sums):
             continue
         if products % sums:
             yield f"{products} multiply-adds for {sums} sums"
-        stack = sum("%rsp" in text for text in instructions)
+        stack = sum(
+            bool(re.search(r"\(%r[sb]p", text)) for text in instructions)
         if stack:
             yield f"{stack} accesses to the stack in {len(instructions)}"
         single = [text for text in instructions if re.match(

@@ -150,6 +150,15 @@ enum {
   CONV_MEASURE = 1    // by running each algorithm while the plan is made
 };
 
+// Who computes the matrix products of CONV_COLUMN, which has both; the other
+// algorithms have one, and are CONV_ERROR_UNSUPPORTED where another is asked for.
+typedef int32_t conv_products;
+enum {
+  CONV_PRODUCTS_AUTOMATIC = 0,  // the plan chooses
+  CONV_PRODUCTS_BLAS = 1,       // the linked BLAS
+  CONV_PRODUCTS_PANELS = 2      // kernels of the library, on a packed filter
+};
+
 // How to compute. What is zero has its default.
 typedef struct conv_options {
   conv_algorithm algorithm;
@@ -158,6 +167,7 @@ typedef struct conv_options {
   int32_t threads;  // 0: the processors that the process may run on
   // In bytes; 0: no limit, 1: no workspace at all.
   int64_t workspace_limit;
+  conv_products products;
 } conv_options;
 
 // An operation on one geometry, with all that can be decided beforehand.
@@ -218,7 +228,7 @@ size_t conv_plan_prepared_filter_size(const conv_plan *plan);
 //
 // On CONV_OK, `*prepared` is to be destroyed; else it is NULL. It holds no
 // reference to the filter or the plan, and suits every plan of the same
-// operation, type, geometry, algorithm and accuracy.
+// operation, type, geometry, algorithm, accuracy and products.
 conv_status conv_plan_prepare_filter(
     const conv_plan *plan, const void *filter, conv_filter **prepared,
     char *message, size_t capacity);

@@ -58,6 +58,12 @@ public struct VerificationCase: Sendable {
   package var options: ConvolutionOptions {
     var options = ConvolutionOptions(
       algorithm: algorithm, threads: threads, workspaceLimit: workspaceLimit)
+    if algorithm == .column {
+      // Both, where there are both.
+      let both: [ProductProvider] =
+        geometry.dataFormat == .nhwc ? [.blas, .panels] : [.blas]
+      options.products = both[Int(seed / 16 % UInt64(both.count))]
+    }
     switch suite {
     case .bound: options.accuracy = seed % 2 == 0 ? .standard : .tight
     case .transforms: options.winogradSets = WinogradSetPair(seed: seed)

@@ -60,7 +60,7 @@ final class Plan: Sendable {
         throw Failure(
           CONV_ERROR_FILTER,
           "the filter was prepared for another operation, type, geometry, "
-            + "algorithm or accuracy")
+            + "algorithm, accuracy or products")
       }
       let first =
         filter == nil ? try Operand(plan, operands[0], first) : .nothing

@@ -101,7 +101,9 @@ extension conv_options {
       threads: threads == 0
         ? ConvolutionOptions.availableProcessors : Int(threads),
       workspaceLimit: workspace_limit == 0 ? nil : Int(workspace_limit),
-      tuning: try choice(tuning, "tuning", [.estimate, .measure]))
+      tuning: try choice(tuning, "tuning", [.estimate, .measure]),
+      products: try choice(
+        products, "products", [.automatic, .blas, .panels]))
   }
 }
 

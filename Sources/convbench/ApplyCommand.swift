@@ -78,6 +78,9 @@ struct ApplyCommand: ParsableCommand {
   @Option(help: "Algorithm.")
   var algorithm = ConvolutionAlgorithm.automatic
 
+  @Option(help: "Who computes the matrix products of the column algorithm.")
+  var products = ProductProvider.automatic
+
   @Option(help: "Error allowed.")
   var accuracy = Accuracy.standard
 
@@ -222,7 +225,8 @@ struct ApplyCommand: ParsableCommand {
   ) throws {
     let whole = try geometry(firstFile.shape, secondFile.shape)
     var options = ConvolutionOptions(
-      algorithm: algorithm, accuracy: accuracy, threads: threads)
+      algorithm: algorithm, accuracy: accuracy, threads: threads,
+      products: products)
     // Chosen for the whole batch: a part of it takes the same, for the same
     // bits.
     options.algorithm = try operation.plan(type, whole, options: options)
@@ -246,7 +250,7 @@ struct ApplyCommand: ParsableCommand {
       run: """
         \(operation.rawValue) \(whole.descriptor) \(whole.dataFormat.rawValue) \
         pads \(whole.padBottom),\(whole.padRight) \(options.algorithm.rawValue) \
-        \(accuracy.rawValue), \(share.count) shards
+        \(products.rawValue) \(accuracy.rawValue), \(share.count) shards
         \(try firstFile.identity)
         \(try secondFile.identity)
         """,

@@ -95,6 +95,8 @@ extension Accuracy: NamedArgument {}
 
 extension Tuning: NamedArgument {}
 
+extension ProductProvider: NamedArgument {}
+
 /// `SAME`, `VALID`, or eight numbers: before and after, a pair a dimension.
 struct PaddingArgument: ExpressibleByArgument {
   var padding: Padding

@@ -48,6 +48,11 @@ struct BenchCommand: ParsableCommand {
   var accuracies = CommaList(Accuracy.allCases)
 
   @Option(
+    name: .customLong("products"),
+    help: "Who computes the matrix products of the column algorithm.")
+  var products = CommaList([ProductProvider.automatic])
+
+  @Option(
     help: ArgumentHelp("Most bytes of workspace.", valueName: "bytes"))
   var workspaceLimit: Int?
 
@@ -110,7 +115,7 @@ struct BenchCommand: ParsableCommand {
 
     let benchmark = Benchmark(
       threads: threads.values, algorithms: algorithms.values,
-      accuracies: accuracies.values,
+      accuracies: accuracies.values, products: products.values,
       workspaceLimit: workspaceLimit, minimumTime: minTime)
     // Before and after: whatever disturbs the machine may pass.
     func roofs(_ earlier: [Roof] = []) -> [Roof] {

@@ -2,8 +2,8 @@ import ConvolutionTestSupport
 import Convolutions
 import Foundation
 
-/// One measured combination of problem, type, layout, threads, algorithm and
-/// accuracy.
+/// One measured combination of problem, type, layout, threads, algorithm,
+/// products and accuracy.
 struct BenchRow: Sendable {
   enum Status: String, Sendable {
     case ok
@@ -23,6 +23,7 @@ struct BenchRow: Sendable {
   var threads = 1
   /// What was asked for.
   var request = ConvolutionAlgorithm.automatic
+  var products = ProductProvider.automatic
   var accuracy = Accuracy.standard
   /// What the plan took.
   var algorithm: ConvolutionAlgorithm?
@@ -119,7 +120,7 @@ extension BenchRow {
     "gemm_fraction", "direct_min_ms", "speedup_vs_direct", "max_error",
     "relative_error", "direct_relative_error", "status", "reason", "calls",
     "logged_min_ms", "logged_total_ms", "flops", "bytes", "tolerance",
-    "request",
+    "request", "products",
   ]
 
   /// Every field under its key.
@@ -154,6 +155,7 @@ extension BenchRow {
       .number(byteCount),
       .number(LayerCheck.tolerance(type)),
       .text(request.rawValue),
+      .text(products.rawValue),
     ]
     return zip(Self.keys, values).map { ($0, $1) }
   }
@@ -171,12 +173,14 @@ func meansLine(_ rows: [BenchRow]) -> String {
     let layout: DataFormat
     let threads: Int
     let request: ConvolutionAlgorithm
+    let products: ProductProvider
     let accuracy: Accuracy
 
     var label: String {
       (operation == .inputGradient ? "" : "\(operation.rawValue) ")
         + "\(type.rawValue) \(layout.layoutName) "
         + "\(threads) thread\(threads == 1 ? "" : "s") \(request.rawValue) "
+        + (products == .automatic ? "" : "\(products.rawValue) ")
         + accuracy.rawValue
     }
   }
@@ -186,7 +190,7 @@ func meansLine(_ rows: [BenchRow]) -> String {
     let group = Group(
       operation: row.operation, type: row.type, layout: row.geometry.dataFormat,
       threads: row.threads,
-      request: row.request, accuracy: row.accuracy)
+      request: row.request, products: row.products, accuracy: row.accuracy)
     if groups[group] == nil { order.append(group) }
     groups[group, default: []].append(row)
   }

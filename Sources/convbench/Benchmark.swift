@@ -17,6 +17,7 @@ struct Benchmark {
   var threads: [Int]
   var algorithms: [ConvolutionAlgorithm]
   var accuracies: [Accuracy]
+  var products: [ProductProvider]
   var workspaceLimit: Int?
   /// Seconds of the engine's own time.
   var minimumTime: Double
@@ -24,7 +25,8 @@ struct Benchmark {
   private static let seed: UInt64 = 1
 
   func rowCount(_ cases: [BenchCase]) -> Int {
-    cases.count * threads.count * algorithms.count * accuracies.count
+    cases.count * threads.count * algorithms.count * products.count
+      * accuracies.count
   }
 
   /// - Parameter progress: told after every row.
@@ -63,23 +65,26 @@ struct Benchmark {
     var rows: [BenchRow] = []
     for threads in threads {
       for algorithm in algorithms {
-        // Of the same threads and request.
-        var others: [BenchRow] = []
-        for accuracy in accuracies {
-          var row = template
-          row.threads = threads
-          row.request = algorithm
-          row.accuracy = accuracy
-          if fits {
-            measure(&row, &checker, beside: others)
-          } else {
-            row.status = .unsupported
-            row.reason = "the tensors do not fit into memory"
+        for provider in products {
+          // Of the same threads and request.
+          var others: [BenchRow] = []
+          for accuracy in accuracies {
+            var row = template
+            row.threads = threads
+            row.request = algorithm
+            row.products = provider
+            row.accuracy = accuracy
+            if fits {
+              measure(&row, &checker, beside: others)
+            } else {
+              row.status = .unsupported
+              row.reason = "the tensors do not fit into memory"
+            }
+            others.append(row)
+            progress()
           }
-          others.append(row)
-          progress()
+          rows += others
         }
-        rows += others
       }
     }
     return rows
@@ -113,7 +118,7 @@ struct Benchmark {
         options: .init(
           algorithm: row.request, accuracy: row.accuracy,
           threads: row.threads,
-          workspaceLimit: workspaceLimit))
+          workspaceLimit: workspaceLimit, products: row.products))
       directPlan = try row.operation.plan(
         Scalar.self, row.geometry,
         options: .init(algorithm: .direct, threads: row.threads))

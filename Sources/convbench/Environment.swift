@@ -51,11 +51,11 @@ struct Environment: Equatable, Sendable {
       items: items,
       warning: [
         warning(
+          taken: InstructionSet.current, best: InstructionSet.available[0]),
+        warning(
           coreName: BLASRuntime.coreName,
           isPinned: variables["OPENBLAS_CORETYPE"] != nil,
           cpuInfo: cpuInfo),
-        warning(
-          taken: InstructionSet.current, best: InstructionSet.available[0]),
       ].compactMap { $0 }.reduce(nil) { ($0.map { $0 + "; " } ?? "") + $1 })
   }
 

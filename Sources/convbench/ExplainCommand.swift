@@ -28,6 +28,9 @@ struct ExplainCommand: ParsableCommand {
   @Option(help: "Error allowed.")
   var accuracy = Accuracy.standard
 
+  @Option(help: "Who computes the matrix products of the column algorithm.")
+  var products = ProductProvider.automatic
+
   @Option(help: "Most bytes of workspace.")
   var workspaceLimit: Int?
 
@@ -105,7 +108,7 @@ struct ExplainCommand: ParsableCommand {
       type, geometry,
       options: .init(
         algorithm: algorithm, accuracy: accuracy, threads: threads,
-        workspaceLimit: workspaceLimit, tuning: tuning))
+        workspaceLimit: workspaceLimit, tuning: tuning, products: products))
   }
 
   private func summary(of geometry: Conv2DGeometry) -> String {

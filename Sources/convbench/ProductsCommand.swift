@@ -24,11 +24,18 @@ struct ProductsCommand: ParsableCommand {
   @Option(name: .customLong("op"), help: "Operation.")
   var operation = ConvolutionOperation.inputGradient
 
-  func run() throws {
-    switch type {
-    case .float64: try run(Double.self)
-    default: try run(Float.self)
+  func validate() throws {
+    guard [.float32, .float64].contains(type) else {
+      throw ValidationError(
+        "'--dtype' is f32 or f64: half types are multiplied in f32.")
     }
+    guard operation != .filterGradient else {
+      throw ValidationError("The filter gradient has no such products.")
+    }
+  }
+
+  func run() throws {
+    if type == .float64 { try run(Double.self) } else { try run(Float.self) }
   }
 
   private func run<Scalar: ConvolutionScalar>(_ type: Scalar.Type) throws {
@@ -46,7 +53,7 @@ struct ProductsCommand: ParsableCommand {
     for problem in problems {
       let geometry = try problem.geometry(.nhwc)
       guard
-        let size = ProductRate.tileSize(geometry, operation),
+        let size = ProductRate.tileSize(geometry, operation, self.type),
         seen.insert(size).inserted
       else { continue }
       let rates = ProductRate.measure(

@@ -1,3 +1,4 @@
+import Convolutions
 import Foundation
 
 /// Rows as text for people: aligned columns or Markdown.
@@ -30,6 +31,10 @@ struct Table {
       (
         Column(title: "thr") { "\($0.threads)" },
         { "\($0) thread\($0 == "1" ? "" : "s")" }
+      ),
+      (
+        Column(title: "products", isText: true) { $0.products.rawValue },
+        { $0 == ProductProvider.automatic.rawValue ? "" : "products: \($0)" }
       ),
       (
         Column(title: "accuracy", isText: true) { $0.accuracy.rawValue },
@@ -85,7 +90,7 @@ struct Table {
     for (column, text) in Self.settings {
       let values = Set(rows.map { column.cell($0) ?? "" })
       if values.count == 1, let value = values.first {
-        common.append(text(value))
+        if !text(value).isEmpty { common.append(text(value)) }
       } else {
         columns.append(column)
       }

@@ -316,6 +316,13 @@ static void refuses_problems(void) {
       problem, &(conv_options){.accuracy = 2}, CONV_ERROR_VALUE, "accuracy");
   refuses(problem, &(conv_options){.tuning = 2}, CONV_ERROR_VALUE, "tuning");
   refuses(
+      problem, &(conv_options){.products = 3}, CONV_ERROR_VALUE, "products");
+  refuses(
+      problem,
+      &(conv_options){
+          .algorithm = CONV_TAPS, .products = CONV_PRODUCTS_PANELS},
+      CONV_ERROR_UNSUPPORTED, "linked BLAS's");
+  refuses(
       problem, &(conv_options){.workspace_limit = -1},
       CONV_ERROR_WORKSPACE_LIMIT, "got -1");
   refuses(

@@ -136,12 +136,12 @@ import Testing
       lines[2].hasPrefix(
         "\"a,\"\"b\"\"|c\",mb1ic2ih8iw8oc4oh8ow8kh3kw3sh1sw1dh0dw0ph1pw1,"
           + "input-gradient,f32,nhwc,2,column,standard,2048,1.0,2.0,1.0,0.5,"
-          + "0.009216,0.5,4.0,4.0,1e-07,2e-07,4e-07,ok,,,,,9216.0,1824.0,1.52587890625e-05,auto"
+          + "0.009216,0.5,4.0,4.0,1e-07,2e-07,4e-07,ok,,,,,9216.0,1824.0,1.52587890625e-05,auto,auto"
       )
     )
     #expect(
       lines[3].hasSuffix(
-        ",,,,,,,,,,,,unsupported,it is not 1x1,,,,9216.0,1824.0,1.52587890625e-05,groups"
+        ",,,,,,,,,,,,unsupported,it is not 1x1,,,,9216.0,1824.0,1.52587890625e-05,groups,auto"
       ))
     #expect(lines[4].hasPrefix("# geometric means: "))
   }

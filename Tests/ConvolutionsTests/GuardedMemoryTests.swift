@@ -48,6 +48,9 @@ import Testing
     "mb2ic9ih3iw21oc10oh3ow21kh1kw7ph0pw3",
     "mb2ic9ih21iw3oc10oh21ow3kh7kw1ph3pw0",
     "mb2ic16ih1iw67oc16oh1ow65kh1kw3",
+    // Tiles over many images, whose phases have two lines and one.
+    "mb9ic3ih3iw7oc5oh2ow4kh3kw3sh2sw2ph1pw1",
+    "mb32ic16ih3iw3oc40oh1ow1kh4kw4sh2sw2ph1pw1",
     // Half types of long rows, which are widened some at a time.
     "mb1ic2ih1iw1000oc20oh1ow1000kh1kw1",
     // More rows than planning looks at.
@@ -135,7 +138,7 @@ import Testing
       "column": 1.1, "direct": 1.3, "gather": 1.8, "groups": 4,
       "implicit": 1.8, "taps": 1.2, "winograd": 1.1,
     ]
-    // None declines what it can do: of 31 problems in two layouts and four types.
+    // None declines what it can do: of 33 problems in two layouts and four types.
     for operation in ConvolutionOperation.allCases {
       for algorithm in forcedAlgorithms {
         let count =

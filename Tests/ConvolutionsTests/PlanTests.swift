@@ -27,6 +27,15 @@ import Testing
     try check(.inputGradient, cases)
   }
 
+  /// Whether implicit GEMM serves does not depend on the batch.
+  @Test func implicitServesAnyBatch() throws {
+    for batch in [1, 7, 8, 9, 16, 33] {
+      let geometry = try problem(
+        "mb\(batch)ic512ih7oc4096oh1kh7", .nchw)
+      #expect(serves(.implicit, geometry, .forward), "\(batch)")
+    }
+  }
+
   @Test func algorithmsThatCannotServeForward() throws {
     try check(
       .forward,
@@ -43,6 +52,68 @@ import Testing
         ("mb2ic4ih9oc4oh3kh2sh3", .winograd, "above the kernel"),
         ("mb2ic4ih21oc4oh4kh6sh5ph0", .winograd, "above 4"),
       ])
+  }
+
+  /// Products that an algorithm has not are refused, with the reason; those that it
+  /// has are taken.
+  @Test(arguments: DataFormat.allCases)
+  func products(_ format: DataFormat) throws {
+    let geometry = try problem("mb2ic20ih9oc24oh9kh3ph1", format)
+    func plan(
+      _ algorithm: ConvolutionAlgorithm, _ products: ProductProvider
+    ) throws(Conv2DError) -> InputGradientPlan<Float> {
+      try InputGradientPlan<Float>(
+        geometry, options: .init(algorithm: algorithm, products: products))
+    }
+    func reason(
+      _ algorithm: ConvolutionAlgorithm, _ products: ProductProvider
+    ) -> String? {
+      do throws(Conv2DError) {
+        _ = try plan(algorithm, products)
+        return nil
+      } catch {
+        return "\(error)"
+      }
+    }
+    for algorithm in [ConvolutionAlgorithm.taps, .gather, .winograd] {
+      #expect(reason(algorithm, .blas) == nil)
+      #expect(
+        reason(algorithm, .panels)?.contains("linked BLAS") == true)
+    }
+    #expect(reason(.implicit, .panels) == nil)
+    #expect(reason(.implicit, .blas)?.contains("on panels") == true)
+    #expect(try plan(.column, .blas).summary.hasPrefix("GEMM "))
+    if format == .nchw {
+      #expect(reason(.column, .panels)?.contains("NHWC") == true)
+    } else {
+      #expect(try plan(.column, .panels).summary.hasPrefix("panels "))
+    }
+    // What is chosen has them.
+    #expect(
+      ![.taps, .gather, .winograd].contains(
+        try plan(.automatic, .panels).algorithm))
+    #expect(try plan(.automatic, .blas).algorithm != .implicit)
+  }
+
+  /// A filter prepared for one kind of products does not suit the other.
+  @Test func preparedForOtherProducts() throws {
+    let geometry = try problem("mb2ic20ih9oc24oh9kh3ph1", .nhwc)
+    let plans = try [ProductProvider.blas, .panels].map {
+      try InputGradientPlan<Float>(
+        geometry, options: .init(algorithm: .column, products: $0))
+    }
+    let (filter, source) = realOperands(
+      Float.self, .inputGradient, geometry)
+    let prepared = plans[0].prepare(filter: filter.span)
+    #expect(plans[0].isSuited(by: prepared))
+    #expect(!plans[1].isSuited(by: prepared))
+    // Both compute the same but for rounding.
+    let results = plans.map {
+      result(of: $0, filter, source, prefill: .nan)
+    }
+    for (one, other) in zip(results[0], results[1]) {
+      #expect(abs(one - other) <= 1e-4)
+    }
   }
 
   @Test func algorithmsThatCannotServeTheFilterGradient() throws {

@@ -19,6 +19,10 @@ import Testing
     "mb3ic16ih2iw3oc130oh2ow3kh3kw3ph1pw1",
     "mb1ic5ih31iw29oc4oh11ow10kh2kw2sh3sw3",
     "mb1ic1030ih3iw3oc1025oh3ow3kh1kw1",
+    // Tiles over many images, of which one phase has fewer rows than the other.
+    "mb32ic64ih3iw3oc64oh2ow2kh3kw3sh2sw2ph1pw1",
+    "mb9ic3ih3iw7oc5oh2ow4kh3kw3sh2sw2ph1pw1",
+    "mb6ic2ih5iw7oc3oh1ow2kh5kw5sh2sw2dh1dw1ph2pw2",
   ]
 
   @Test(arguments: layers, [ConvolutionOperation.inputGradient, .forward])
@@ -30,6 +34,39 @@ import Testing
       try check(Float.self, operation, geometry)
       try check(Double.self, operation, geometry)
     }
+  }
+
+  /// A negative sum that underflows is -0, and a result is the sum of blocks from
+  /// +0 on.
+  @Test func underflow() throws {
+    let geometry = try problem("mb1ic20ih1iw1oc3oh1ow1kh1kw1", .nhwc)
+    let computed = try result(
+      of: .inputGradient, geometry, .init(algorithm: .implicit),
+      [Float](repeating: -1e-30, count: geometry.filterCount),
+      [Float](repeating: 1e-30, count: geometry.outBackpropCount),
+      prefill: .nan)
+    #expect(computed.allSatisfy { $0.bitPattern == 0 })
+  }
+
+  /// A weight that is not finite changes its own channel alone.
+  @Test(arguments: [ConvolutionOperation.inputGradient, .forward])
+  func weightsThatAreNotFinite(_ operation: ConvolutionOperation) throws {
+    let geometry = try problem("mb3ic20ih5iw6oc24oh5ow6kh3kw3ph1pw1", .nhwc)
+    var (filter, source) = realOperands(Float.self, operation, geometry)
+    func run() throws -> [Float] {
+      try result(
+        of: operation, geometry, .init(algorithm: .implicit), filter, source,
+        prefill: .nan)
+    }
+    let plain = try run()
+    // The first weight is between the first channels.
+    filter[0] = .infinity
+    let changed = try run()
+    let channels = operation == .forward ? 24 : 20
+    for index in plain.indices where index % channels != 0 {
+      #expect(plain[index].bitPattern == changed[index].bitPattern)
+    }
+    #expect(changed.contains { !$0.isFinite })
   }
 
   @Test func randomProblems() throws {

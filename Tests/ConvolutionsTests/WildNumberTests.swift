@@ -62,6 +62,9 @@ import Testing
     ProblemDescription(
       kernel: [1, 2], strides: [1, 1, 1 << 60, 1], outputs: [6, 1],
       groupsOfOne: 16),
+    // A phase without taps, and a dilation that means nothing.
+    ProblemDescription(
+      strides: [1, 2, 2, 1], dilations: [1, .max, .max, 1], outputs: [3, 3]),
   ]
 
   @Test(arguments: extremes.indices)

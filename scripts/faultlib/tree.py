@@ -202,7 +202,9 @@ class Tree:
         its output, or its telling lines."""
         # As scripts/test.sh builds: tests are not optimized.
         environment = dict(os.environ, CONVOLUTIONS_TESTABLE="1")
-        for name in ["OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"]:
+        for name in [
+                "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE",
+                "CONVOLUTIONS_MAX_ISA"]:
             environment.pop(name, None)
         if core:
             environment["OPENBLAS_CORETYPE"] = core

@@ -23,11 +23,17 @@ struct Column<Scalar: StorageScalar>: TileKernel {
   let phases: Int
   private let largestTile: ColumnTiles<Scalar>.Size
   private let core: BLASCore
+  /// Whether products are our own.
+  let onPanels: Bool
 
-  init(_ map: ConvolutionMap, tiling: ColumnTiling, core: BLASCore) {
+  init(
+    _ map: ConvolutionMap, tiling: ColumnTiling, core: BLASCore,
+    onPanels: Bool
+  ) {
     self.map = map
     self.tiling = tiling
     self.core = core
+    self.onPanels = onPanels
     let nchw = map.dataFormat == .nchw
     panels = FilterPanels(
       map, channelBlock: tiling.channelBlock,
@@ -53,16 +59,19 @@ struct Column<Scalar: StorageScalar>: TileKernel {
       * bandColumnCount
   }
 
-  var filterByteCount: Int { panels.byteCount }
+  var filterByteCount: Int {
+    onPanels ? panels.lineByteCount : panels.byteCount
+  }
 
   var filterPartCount: Int { map.groups * panels.blocksPerGroup }
 
-  var packsOperands: Bool { core == .packed }
+  var packsOperands: Bool { core == .packed && !onPanels }
 
   var summary: String {
     let pixels = tiling.pixels
     let chunk = tiling.tapsPerChunk * tiling.channelBlock
-    return "GEMM \(pixels)x\(chunk)x\(tiling.depthBlock), "
+    return (onPanels ? "panels " : "GEMM ")
+      + "\(pixels)x\(chunk)x\(tiling.depthBlock), "
       + "\(tiling.channelBlock) channels a block, "
       + "\(tiling.tapsPerChunk) of \(map.taps) taps a chunk, "
       + "bands of \(tiling.bandRows)x\(tiling.bandColumns), "
@@ -91,6 +100,13 @@ struct Column<Scalar: StorageScalar>: TileKernel {
       * model.product(
         rows: nchw ? columns : pixels, columns: nchw ? pixels : columns,
         depth: Double(tiling.depthBlock))
+    let ownProducts =
+      tiles * chunks
+      * model.panels(
+        pixels: pixels, tile: pixels, columns: columns,
+        panels: ceilDivide(Int(columns), FilterPanels<Scalar>.line),
+        depth: Double(map.depthPerGroup),
+        blocks: Double(SumBlocks(taps: 1, depth: map.depthPerGroup).count))
 
     let added =
       rows * perRow * Double(horizontal.kernel) * Double(tiling.channelBlock)
@@ -109,7 +125,8 @@ struct Column<Scalar: StorageScalar>: TileKernel {
     // slower than its parts.
     let work =
       1.09 * Double(map.batch) * blocks
-      * (products + model.runs(runs, scalars: added))
+      * ((onPanels ? ownProducts : products)
+        + model.runs(runs, scalars: added))
     return Double(taskCount) * 400 + work + model.move(4 * results + loads)
       + (phases > 1 ? model.runs(0, scalars: results) : 0)
       + model.filter(map.usedWeights, times: 1, behind: work)
@@ -123,14 +140,20 @@ struct Column<Scalar: StorageScalar>: TileKernel {
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
   ) {
-    panels.pack(
-      part: part, from: StoredFilter(map, filter), into: prepared)
+    if onPanels {
+      panels.packLines(
+        part: part, from: StoredFilter(map, filter), into: prepared)
+    } else {
+      panels.pack(
+        part: part, from: StoredFilter(map, filter), into: prepared)
+    }
   }
 
   // MARK: Workspace
 
-  // Three parts, each padded to a cache line: the sums of the band, the column
-  // tile, and the tile of the source where it is copied.
+  // Four parts, each padded to a cache line: the sums of the band, the column
+  // tile, the tile of the source where it is copied, and on panels where each
+  // pixel of a tile is read and its products are written.
 
   private var sumsByteCount: Int {
     let width = phases * ceilDivide(tiling.bandColumns, phases)
@@ -138,7 +161,10 @@ struct Column<Scalar: StorageScalar>: TileKernel {
   }
 
   private var columnTileByteCount: Int {
-    byteCount(largestTile.products * tiling.channelBlock)
+    // On panels a piece begins with the panel that its first column is in.
+    byteCount(
+      largestTile.products * tiling.channelBlock
+        + (onPanels ? largestTile.pixels * FilterPanels<Scalar>.line : 0))
   }
 
   private var tileByteCount: Int {
@@ -152,6 +178,9 @@ struct Column<Scalar: StorageScalar>: TileKernel {
 
   var workspaceByteCount: Int {
     sumsByteCount + columnTileByteCount + tileByteCount
+      + (onPanels
+        ? Workspace.padded(2 * largestTile.pixels * MemoryLayout<Int>.stride)
+        : 0)
   }
 
   // MARK: Execution
@@ -185,11 +214,14 @@ struct Column<Scalar: StorageScalar>: TileKernel {
       tiles: ColumnTiles(
         map, tiling, panels, rowBand: rowBand, columnBand: columnBand),
       panels: filter.assumingMemoryBound(to: Compute.self)
-        + panels.offset(group: group, block: block),
+        + (onPanels
+          ? panels.lineOffset(group: group, block: block)
+          : panels.offset(group: group, block: block)),
       source: source.assumingMemoryBound(to: Scalar.self),
       sums: workspace.assumingMemoryBound(to: Compute.self),
       columnTile: columnTile.assumingMemoryBound(to: Compute.self),
-      tile: tile.assumingMemoryBound(to: Compute.self))
+      tile: tile.assumingMemoryBound(to: Compute.self),
+      places: tile + tileByteCount)
     band.accumulate()
     band.store(into: result.assumingMemoryBound(to: Scalar.self))
   }

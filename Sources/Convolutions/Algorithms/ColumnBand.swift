@@ -15,6 +15,8 @@ struct ColumnBand<Scalar: StorageScalar> {
   let sums: UnsafeMutablePointer<Compute>
   let columnTile: UnsafeMutablePointer<Compute>
   let tile: UnsafeMutablePointer<Compute>
+  /// On panels, where each pixel of a tile is read, and its products written.
+  let places: UnsafeMutableRawPointer
 
   private var map: ConvolutionMap { kernel.map }
   private var tiling: ColumnTiling { kernel.tiling }
@@ -65,8 +67,11 @@ struct ColumnBand<Scalar: StorageScalar> {
       first: pixels.first, count: pixels.count, image: image, group: group,
       into: tile)
     tiles.forEachPiece(rows: tapRows, columns: tapColumns) { piece in
-      multiply(piece, operand, stride: stride, pixels: pixels.count)
-      scatter(piece, pixels)
+      let tile =
+        kernel.onPanels
+        ? multiplyPanels(piece, operand, stride: stride, pixels: pixels.count)
+        : multiply(piece, operand, stride: stride, pixels: pixels.count)
+      scatter(piece, pixels, tile)
     }
   }
 
@@ -77,7 +82,7 @@ struct ColumnBand<Scalar: StorageScalar> {
   private func multiply(
     _ piece: Tiles.Piece, _ operand: UnsafePointer<Compute>, stride: Int,
     pixels: Int
-  ) {
+  ) -> ColumnTile {
     let depth = map.depthPerGroup
     let width = channels.count
     let firstTap =
@@ -104,11 +109,67 @@ struct ColumnBand<Scalar: StorageScalar> {
       }
       start += part
     }
+    return ColumnTile(start: columnTile, stride: columns)
+  }
+
+  /// A column tile: its first product, and in NHWC from one pixel to the next.
+  private struct ColumnTile {
+    let start: UnsafePointer<Compute>
+    let stride: Int
+  }
+
+  /// The same on panels: whole panels, so that the tile may begin with columns
+  /// that nobody asks for.
+  private func multiplyPanels(
+    _ piece: Tiles.Piece, _ operand: UnsafePointer<Compute>, stride: Int,
+    pixels: Int
+  ) -> ColumnTile {
+    let line = FilterPanels<Scalar>.line
+    let depth = map.depthPerGroup
+    let width = channels.count
+    let firstTap =
+      piece.rows.lowerBound * map.kernelWidth + piece.columns.lowerBound
+    let skipped = (firstTap - piece.chunk.lowerBound) * width
+    let before = skipped % line
+    let columns = before + piece.count * width
+    let lines =
+      panels + kernel.panels.lineOffset(chunk: piece.chunk, width: width)
+      + skipped / line * line * depth
+    let sources = places.assumingMemoryBound(to: UnsafePointer<Compute>?.self)
+    let results = (places + pixels * MemoryLayout<Int>.stride)
+      .assumingMemoryBound(to: UnsafeMutablePointer<Compute>?.self)
+    for pixel in 0..<pixels { results[pixel] = columnTile + pixel * columns }
+    let sum = SumBlocks(taps: 1, depth: depth)
+    let blocks = ceilDivide(pixels, InstructionSet.blockRows)
+    let together = InstructionSet.blockPanels * line
+    for index in 0..<sum.count {
+      let terms = sum[index].channels
+      for pixel in 0..<pixels {
+        sources[pixel] = operand + pixel * stride + terms.lowerBound
+      }
+      var offset = terms.lowerBound * line
+      var column = 0
+      while column < columns {
+        for block in 0..<blocks {
+          let rows = (0..<pixels).evenPart(block, of: blocks)
+          Compute.multiplyPanels(
+            rows: rows.count, sources: sources + rows.lowerBound, taps: 1,
+            depth: terms.count, offsets: &offset, lines + column * depth,
+            stride: depth * line, into: results + rows.lowerBound,
+            column: column, columns: min(together, columns - column),
+            adds: index > 0)
+        }
+        column += together
+      }
+    }
+    return ColumnTile(start: columnTile + before, stride: columns)
   }
 
   // MARK: col2im
 
-  private func scatter(_ piece: Tiles.Piece, _ pixels: Tiles.Pixels) {
+  private func scatter(
+    _ piece: Tiles.Piece, _ pixels: Tiles.Pixels, _ tile: ColumnTile
+  ) {
     for row in pixels.rows {
       let tapRows = tiles.taps(row: row).clamped(to: piece.rows)
       guard !tapRows.isEmpty else { continue }
@@ -121,7 +182,7 @@ struct ColumnBand<Scalar: StorageScalar> {
       if nchw {
         scatterPlanes(piece, run)
       } else {
-        scatterPixels(piece, run)
+        scatterPixels(piece, run, tile)
       }
     }
   }
@@ -171,12 +232,14 @@ struct ColumnBand<Scalar: StorageScalar> {
 
   /// NHWC: per pixel and tap row, one run over the tap columns and channels
   /// where the kernel is dense; else one run a tap.
-  private func scatterPixels(_ piece: Tiles.Piece, _ run: PixelRun) {
+  private func scatterPixels(
+    _ piece: Tiles.Piece, _ run: PixelRun, _ tile: ColumnTile
+  ) {
     let axis = map.horizontal
     if axis.dilation > 1 {
       for tap in piece.columns {
         scatterPixels(
-          piece, run, taps: tap..<tap + 1,
+          piece, run, tile, taps: tap..<tap + 1,
           pixels: axis.sources(landingIn: columns, tap: tap)
             .clamped(to: run.columns))
       }
@@ -192,13 +255,15 @@ struct ColumnBand<Scalar: StorageScalar> {
     for column in run.columns where !whole.contains(column) {
       let taps = axis.taps(landingIn: columns, sources: column..<column + 1)
         .clamped(to: piece.columns)
-      scatterPixels(piece, run, taps: taps, pixels: column..<column + 1)
+      scatterPixels(
+        piece, run, tile, taps: taps, pixels: column..<column + 1)
     }
-    scatterPixels(piece, run, taps: piece.columns, pixels: whole)
+    scatterPixels(piece, run, tile, taps: piece.columns, pixels: whole)
   }
 
   private func scatterPixels(
-    _ piece: Tiles.Piece, _ run: PixelRun, taps: Range<Int>, pixels: Range<Int>
+    _ piece: Tiles.Piece, _ run: PixelRun, _ tile: ColumnTile,
+    taps: Range<Int>, pixels: Range<Int>
   ) {
     guard !taps.isEmpty, !pixels.isEmpty else { return }
     let width = channels.count
@@ -210,10 +275,9 @@ struct ColumnBand<Scalar: StorageScalar> {
       (run.tapRows.lowerBound - piece.rows.lowerBound) * piece.columns.count
       + taps.lowerBound - piece.columns.lowerBound
     Compute.addRuns(
-      columnTile
-        + (run.index(column: pixels.lowerBound) * piece.count + firstTap)
-          * width,
-      outerStride: piece.count * width,
+      tile.start + run.index(column: pixels.lowerBound) * tile.stride
+        + firstTap * width,
+      outerStride: tile.stride,
       innerStride: piece.columns.count * width,
       to: sums + run.y * rowStride + x * width,
       outerStride: spacing(pixels.count, axis.stride, width),

@@ -38,12 +38,18 @@ package struct ColumnTargets: Sendable, Hashable {
   /// The sizes for a layout and the bytes of the compute type, on the core
   /// that OpenBLAS runs for.
   package init(dataFormat: DataFormat, computeByteCount: Int) {
+    self.init(
+      dataFormat: dataFormat, computeByteCount: computeByteCount,
+      core: BLASRuntime.core)
+  }
+
+  init(dataFormat: DataFormat, computeByteCount: Int, core: BLASCore) {
     // Shares of an L2 of 1 MiB; measured on Zen 4 with OpenBLAS 0.3.21. All are
     // broad optima: half or twice of any costs a few percent.
     filterBytes = 640 << 10
     sumBytes = 256 << 10
     tileBytes = 256 << 10
-    switch BLASRuntime.core {
+    switch core {
     case .small:
       // Few pixels will do; with more columns a tile is read less often. In
       // NCHW pixels are the vector dimension: six vectors of 16.

@@ -44,6 +44,106 @@ struct FilterPanels<Scalar: StorageScalar>: Sendable {
     taps * channelsPerGroup * depth * groups * MemoryLayout<Compute>.stride
   }
 
+  // MARK: Lines
+
+  // For products of our own, `[depth, chunk taps * block channels]` is cut into
+  // panels of a cache line of columns, of which the last is filled up with zeros:
+  // `[panels, depth, line]`.
+
+  /// Columns of a panel of lines.
+  static var line: Int { PanelFilter<Scalar>.width }
+
+  /// Scalars of a chunk of so many columns.
+  private func lineCount(columns: Int) -> Int {
+    ceilDivide(columns, Self.line) * Self.line * depth
+  }
+
+  /// Chunks of a block, each but the last of a window row of one size.
+  private var chunks: [Range<Int>] {
+    var chunks: [Range<Int>] = []
+    var tap = 0
+    while tap < taps {
+      chunks.append(chunk(of: tap))
+      tap = chunks.last!.upperBound
+    }
+    return chunks
+  }
+
+  /// Where a chunk starts in its block, in scalars.
+  func lineOffset(chunk: Range<Int>, width: Int) -> Int {
+    // Chunks before are of one size, or of the sizes that a window row is cut
+    // into.
+    let perRow = tapsPerChunk >= kernelWidth
+    let whole = perRow ? 0 : chunk.lowerBound / kernelWidth
+    let wholeRow =
+      perRow
+      ? 0
+      : kernelWidth / tapsPerChunk * lineCount(columns: tapsPerChunk * width)
+        + lineCount(columns: kernelWidth % tapsPerChunk * width)
+    let rest = chunk.lowerBound - whole * kernelWidth
+    return whole * wholeRow
+      + rest / tapsPerChunk * lineCount(columns: tapsPerChunk * width)
+  }
+
+  /// Scalars of a block with so many channels.
+  private func lineCount(width: Int) -> Int {
+    chunks.reduce(0) { $0 + lineCount(columns: $1.count * width) }
+  }
+
+  private var lastWidth: Int { channels(block: blocksPerGroup - 1).count }
+
+  /// All panels, in bytes.
+  var lineByteCount: Int {
+    groups
+      * ((blocksPerGroup - 1) * lineCount(width: channelBlock)
+        + lineCount(width: lastWidth)) * MemoryLayout<Compute>.stride
+  }
+
+  /// Where a block starts, in scalars.
+  func lineOffset(group: Int, block: Int) -> Int {
+    let perBlock = lineCount(width: channelBlock)
+    let perGroup =
+      (blocksPerGroup - 1) * perBlock + lineCount(width: lastWidth)
+    return group * perGroup + block * perBlock
+  }
+
+  /// Writes the panels of lines of one block.
+  func packLines(
+    part: Int, from filter: StoredFilter<Scalar>,
+    into prepared: UnsafeMutableRawPointer
+  ) {
+    let group = part / blocksPerGroup
+    let block = part % blocksPerGroup
+    let channels = channels(block: block)
+    let width = channels.count
+    let panels =
+      prepared.assumingMemoryBound(to: Compute.self)
+      + lineOffset(group: group, block: block)
+    for chunk in chunks {
+      let lines = panels + lineOffset(chunk: chunk, width: width)
+      lines.update(
+        repeating: .zero, count: lineCount(columns: chunk.count * width))
+      for tap in chunk {
+        // The channels of a tap that one panel has, after those before.
+        var channel = 0
+        while channel < width {
+          let column = (tap - chunk.lowerBound) * width + channel
+          let (panel, place) = column.quotientAndRemainder(
+            dividingBy: Self.line)
+          let count = min(Self.line - place, width - channel)
+          filter.copyByDepth(
+            tap: tap, group: group,
+            channels: channels.lowerBound + channel..<channels.lowerBound
+              + channel + count,
+            to: lines + panel * depth * Self.line + place, stride: Self.line)
+          channel += count
+        }
+      }
+    }
+  }
+
+  // MARK: -
+
   /// Channels of a block, counted within the group.
   func channels(block: Int) -> Range<Int> {
     (0..<channelsPerGroup).part(block, of: channelBlock)

@@ -91,9 +91,6 @@ struct Implicit<Scalar: StorageScalar>: TileKernel {
       computeByteCount: MemoryLayout<Compute>.stride)
   }
 
-  /// Bytes of a copy: it is read while it is in the L2 cache.
-  private static var mostCopyBytes: Int { 768 << 10 }
-
   /// Whether tiles copy: half types, to widen them; NCHW, to have channels beside
   /// each other; and few channels, so that taps beside each other are one.
   static func copies(_ map: ConvolutionMap) -> Bool {
@@ -109,7 +106,8 @@ struct Implicit<Scalar: StorageScalar>: TileKernel {
     guard !map.isDegenerate, copies(map) else { return nil }
     let scalars = tiling(map, rowPhases: map.vertical.phases)
       .copiedScalars(map)
-    return scalars > mostCopyBytes / MemoryLayout<Compute>.stride
+    return scalars
+      > ImplicitTiling.mostCopyBytes / MemoryLayout<Compute>.stride
       ? "the pixels that reach a few of the result do not fit into the cache"
       : nil
   }
@@ -128,11 +126,13 @@ struct Implicit<Scalar: StorageScalar>: TileKernel {
       + "\(taskCount) tasks"
   }
 
-  /// Rows, columns and terms of a tile's products in the largest phase.
-  var productSize: [Int] {
+  /// Rows, columns and terms of a tile's products in the largest phase; `nil`
+  /// where no tap lands inside.
+  var productSize: [Int]? {
     let taps =
       (rowPhases.map(\.count).max() ?? 0)
       * (columnPhases.map(\.count).max() ?? 0)
+    guard taps > 0 else { return nil }
     return [
       tiling.lines * tiling.columns, map.channelsPerGroup,
       taps * map.depthPerGroup,

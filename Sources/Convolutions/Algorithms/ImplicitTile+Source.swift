@@ -133,6 +133,6 @@ extension ImplicitTile {
     let bytes = map.sourceChannels * MemoryLayout<Scalar>.stride
     return Ahead(
       address: UnsafeRawPointer(source) + place * bytes, left: pixels * bytes,
-      step: (pixels * bytes / calls + 63) / 64 * 64)
+      step: Workspace.padded(ceilDivide(pixels * bytes, calls)))
   }
 }

@@ -85,12 +85,12 @@ struct ImplicitTile<Scalar: StorageScalar> {
         let rowPlace: Int
         if let copy {
           rowPlace =
-            copied * copy.rowStride
-            - copy.firstColumn &* map.depthPerGroup
+            copied &* copy.rowStride
+            &- copy.firstColumn &* map.depthPerGroup
           copied +=
             tiling.isDense
             ? (line == lines.upperBound - 1
-              ? (rowTaps.count - 1) * rowTaps.sourceStep + 1 : rowStep)
+              ? max(0, rowTaps.count - 1) * rowTaps.sourceStep + 1 : rowStep)
             : rowTaps.count
         } else {
           rowPlace =
@@ -159,7 +159,10 @@ struct ImplicitTile<Scalar: StorageScalar> {
       return start * width..<(start + max(0, terms)) * width
     }
     var rowsAhead = rowsAhead(
-      calls: sum.count * blocks * ceilDivide(panels.count, 4))
+      calls: columnPhase > 0
+        ? 0
+        : sum.count * blocks
+          * ceilDivide(panels.count, InstructionSet.blockPanels))
     for index in 0..<sum.count {
       let part = sum[index]
       let merged = findSources(
@@ -258,8 +261,7 @@ struct ImplicitTile<Scalar: StorageScalar> {
     rowsAhead: inout Ahead
   ) {
     let width = PanelFilter<Scalar>.width
-    // So many panels beside each other as the widest register block has.
-    let together = 4
+    let together = InstructionSet.blockPanels
     var panel = 0
     while panel < panels.count {
       let column = panel * width

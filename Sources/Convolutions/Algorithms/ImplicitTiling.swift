@@ -24,6 +24,8 @@ struct ImplicitTiling: Sendable, Hashable {
   private static let pixels = 64
   /// Bytes of a copy, at most, where a tile of fewer pixels has fewer.
   private static let copyBytes = 192 << 10
+  /// Bytes of any copy: it is read while it is in the L2 cache.
+  static let mostCopyBytes = 768 << 10
   /// Tasks that are enough for all threads.
   private static let tasks = 16
 
@@ -50,8 +52,10 @@ struct ImplicitTiling: Sendable, Hashable {
     }
     func copied(_ lines: Int, _ columns: Int) -> (rows: Int, columns: Int) {
       guard copies else { return (0, 0) }
-      // A tile may begin within an image, and end within another.
-      let images = ceilDivide(lines - 1, height) + 1
+      // A tile may begin within an image, and end within another; some phases
+      // have a line less.
+      let least = max(1, vertical.result / vertical.stride)
+      let images = ceilDivide(lines - 1, least) + 1
       return (
         Self.copiedRows(vertical, lines: min(lines, height), tapRows: tapRows)
           .multipliedClamped(by: images),
@@ -67,10 +71,12 @@ struct ImplicitTiling: Sendable, Hashable {
       return copied.rows.multipliedClamped(by: copied.columns)
         .multipliedClamped(by: map.depthPerGroup * computeByteCount)
     }
+    // Down to one pixel, so that whether it fits does not depend on the batch.
     var pixels = Self.pixels
-    while pixels > 8 {
+    while pixels > 1 {
       let (lines, columns) = cut(pixels)
-      if bytes(lines, columns) <= Self.copyBytes { break }
+      let most = pixels > 8 ? Self.copyBytes : Self.mostCopyBytes
+      if bytes(lines, columns) <= most { break }
       pixels /= 2
     }
     (lines, columns) = cut(pixels)
@@ -83,7 +89,8 @@ struct ImplicitTiling: Sendable, Hashable {
       * ceilDivide(lineCount, lines) * ceilDivide(width, columns)
     // Of few tiles, channels are shared among tasks.
     let parts = min(
-      ceilDivide(panelCount, 4), ceilDivide(Self.tasks, max(1, tiles)))
+      ceilDivide(panelCount, InstructionSet.blockPanels),
+      ceilDivide(Self.tasks, max(1, tiles)))
     panels = ceilDivide(panelCount, max(1, parts))
     tilesPerTask = max(1, min(4, tiles / Self.tasks))
   }
@@ -118,6 +125,6 @@ struct ImplicitTiling: Sendable, Hashable {
     let span = (positions - 1).multipliedClamped(by: axis.step)
     let taps = (axis.kernel - 1).multipliedClamped(by: axis.dilation)
     let (sum, overflow) = span.addingReportingOverflow(taps)
-    return overflow ? .max : sum / axis.stride + 1
+    return overflow ? .max : min(sum, .max - 1) / axis.stride + 1
   }
 }

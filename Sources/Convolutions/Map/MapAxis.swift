@@ -132,7 +132,8 @@ struct MapAxis: Sendable, Hashable {
   func mostSources(touching length: Int) -> Int {
     let (reach, overflow) = ((kernel - 1) * dilation)
       .addingReportingOverflow((length - 1).multipliedClamped(by: step))
-    return overflow ? source : min(source, reach / stride + 1)
+    return overflow
+      ? source : min(source, min(reach, .max - 1) / stride + 1)
   }
 
   /// The smallest range that holds every tap with which one of `sources` lands

@@ -23,16 +23,17 @@ enum Candidates {
   /// The candidate that the model finds cheapest.
   static func cheapest<Scalar: StorageScalar>(
     _ type: Scalar.Type, _ map: ConvolutionMap, promise: WinogradPromise,
-    targets: TileTargets?
+    products: ProductProvider, targets: TileTargets?
   ) -> (ConvolutionAlgorithm, any TileKernel) {
     var best: (ConvolutionAlgorithm, any TileKernel)?
     var leastCost = Double.infinity
     for algorithm in order
-    where objection(to: map, algorithm) == nil {
-      // Winograd may have objections of its own.
+    where objection(to: map, algorithm, products) == nil {
+      // Some have objections of their own.
       guard
         let kernel = try? make(
-          algorithm, type, map, promise: promise, targets: targets)
+          algorithm, type, map, promise: promise, products: products,
+          targets: targets)
       else { continue }
       let cost = cost(kernel, Scalar.scalarType, map)
       if best == nil || cost < leastCost * margin {
@@ -43,20 +44,24 @@ enum Candidates {
     return best!
   }
 
-  /// Why an algorithm cannot serve a map, if so; Winograd says it itself, and the
-  /// others whatever the type.
+  /// Why an algorithm cannot serve a map, if so; Winograd and implicit GEMM say it
+  /// themselves, and the others whatever the type.
   private static func objection(
-    to map: ConvolutionMap, _ algorithm: ConvolutionAlgorithm
+    to map: ConvolutionMap, _ algorithm: ConvolutionAlgorithm,
+    _ products: ProductProvider
   ) -> String? {
-    switch algorithm {
-    case .column: Column<Float>.objection(to: map)
+    if let reason = algorithm.objection(to: products) { return reason }
+    return switch algorithm {
+    case .column:
+      Column<Float>.objection(to: map)
+        ?? (products == .panels && map.dataFormat == .nchw
+          ? "its products on panels are of NHWC" : nil)
     case .taps: Taps<Float>.objection(to: map)
     case .gather: Gather<Float>.objection(to: map)
-    case .implicit: Implicit<Float>.objection(to: map)
     case .narrowGroups:
       vectorsOfChannels(map)
         ? nil : NarrowGroupPlanes<Float>.objection(to: map)
-    case .automatic, .winograd, .direct, .reference: nil
+    case .automatic, .implicit, .winograd, .direct, .reference: nil
     }
   }
 
@@ -70,11 +75,16 @@ enum Candidates {
   static func make<Scalar: StorageScalar>(
     _ algorithm: ConvolutionAlgorithm, _ type: Scalar.Type,
     _ map: ConvolutionMap, promise: WinogradPromise,
-    targets: TileTargets? = nil
+    products: ProductProvider = .automatic, targets: TileTargets? = nil
   ) throws(Conv2DError) -> any TileKernel {
     let core = BLASRuntime.core
     let computeByteCount = Scalar.scalarType.computeByteCount
-    if let reason = objection(to: map, algorithm) {
+    if let reason = objection(to: map, algorithm, products) {
+      throw .unsupported(algorithm, reason: reason)
+    }
+    if algorithm == .implicit,
+      let reason = Implicit<Scalar>.objection(to: map)
+    {
       throw .unsupported(algorithm, reason: reason)
     }
     if map.isDegenerate {
@@ -89,12 +99,23 @@ enum Candidates {
         dataFormat: map.dataFormat, computeByteCount: computeByteCount)
     switch algorithm {
     case .column:
+      // OpenBLAS's packed products fall behind; its small ones are level.
+      let onPanels =
+        products == .panels
+        || products == .automatic && core == .packed
+          && map.dataFormat == .nhwc
+      // Products on panels pack nothing either.
+      let tilingCore = onPanels ? .small : core
       return Column<Scalar>(
         map,
         tiling: ColumnTiling(
-          map, core: core, computeByteCount: computeByteCount,
-          targets: targets.column),
-        core: core)
+          map, core: tilingCore, computeByteCount: computeByteCount,
+          targets: onPanels
+            ? ColumnTargets(
+              dataFormat: map.dataFormat, computeByteCount: computeByteCount,
+              core: .small)
+            : targets.column),
+        core: core, onPanels: onPanels)
     case .taps:
       return Taps<Scalar>(
         map,
@@ -110,9 +131,6 @@ enum Candidates {
           map, core: core, computeByteCount: computeByteCount),
         core: core)
     case .implicit:
-      if let reason = Implicit<Scalar>.objection(to: map) {
-        throw .unsupported(algorithm, reason: reason)
-      }
       return Implicit<Scalar>(map)
     case .narrowGroups:
       return vectorsOfChannels(map)
@@ -124,6 +142,20 @@ enum Candidates {
       return Direct<Scalar>(map)
     case .reference:
       return Reference<Scalar>(map)
+    }
+  }
+}
+
+extension ConvolutionAlgorithm {
+  /// Why products of one kind cannot be asked for, if so.
+  func objection(to products: ProductProvider) -> String? {
+    switch (self, products) {
+    case (_, .automatic), (.column, _), (.implicit, .panels): nil
+    case (.taps, .blas), (.gather, .blas), (.winograd, .blas): nil
+    case (.taps, _), (.gather, _), (.winograd, _):
+      "its products are the linked BLAS's"
+    case (.implicit, _): "its products are on panels"
+    case (.direct, _), (.narrowGroups, _), (.reference, _), (.automatic, _): nil
     }
   }
 }

@@ -73,6 +73,9 @@ public struct ConvolutionOptions: Sendable, Hashable {
   public var workspaceLimit: Int?
   /// How `.automatic` chooses.
   public var tuning: Tuning
+  /// Who computes the matrix products of ``ConvolutionAlgorithm/column``, which
+  /// has both; the others have one, and the plan throws if another is asked for.
+  public var products: ProductProvider
   /// Whether sums of small integers must be exact, which they are but for some
   /// of Winograd's points: for tests.
   package var isExactOnIntegers = false
@@ -90,8 +93,10 @@ public struct ConvolutionOptions: Sendable, Hashable {
     accuracy: Accuracy = .standard,
     threads: Int = Self.availableProcessors,
     workspaceLimit: Int? = nil,
-    tuning: Tuning = .estimate
+    tuning: Tuning = .estimate,
+    products: ProductProvider = .automatic
   ) {
+    self.products = products
     self.algorithm = algorithm
     self.accuracy = accuracy
     self.threads = threads

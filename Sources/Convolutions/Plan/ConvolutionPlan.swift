@@ -145,11 +145,14 @@ public struct ConvolutionPlan<
           )
       }
       return algorithm == .automatic
-        ? Candidates.cheapest(type, map, promise: promise, targets: targets)
+        ? Candidates.cheapest(
+          type, map, promise: promise, products: options.products,
+          targets: targets)
         : (
           algorithm,
           try Candidates.make(
-            algorithm, type, map, promise: promise, targets: targets)
+            algorithm, type, map, promise: promise,
+            products: options.products, targets: targets)
         )
     }
     (self.algorithm, kernel) =
@@ -260,6 +263,7 @@ extension ConvolutionPlan {
     let prepared = PreparedFilter<Scalar>(
       operation: Operation.operation, geometry: geometry,
       algorithm: algorithm, promise: options.winograd,
+      products: options.products,
       byteCount: kernel.filterByteCount)
     guard let filter else {
       precondition(geometry.filterCount == 0, "the filter has no address")
@@ -280,14 +284,17 @@ public final class PreparedFilter<Scalar: ConvolutionScalar>: Sendable {
   private let geometry: Conv2DGeometry
   private let algorithm: ConvolutionAlgorithm
   private let promise: WinogradPromise
+  private let products: ProductProvider
   /// Memory held, in bytes.
   public let byteCount: Int
   nonisolated(unsafe) let memory: UnsafeMutableRawPointer
 
   init(
     operation: ConvolutionOperation, geometry: Conv2DGeometry,
-    algorithm: ConvolutionAlgorithm, promise: WinogradPromise, byteCount: Int
+    algorithm: ConvolutionAlgorithm, promise: WinogradPromise,
+    products: ProductProvider, byteCount: Int
   ) {
+    self.products = products
     self.operation = operation
     self.geometry = geometry
     self.algorithm = algorithm
@@ -306,5 +313,6 @@ public final class PreparedFilter<Scalar: ConvolutionScalar>: Sendable {
       && algorithm == plan.algorithm
       // Another accuracy takes other points, and products of another number.
       && (algorithm != .winograd || promise == plan.options.winograd)
+      && (algorithm != .column || products == plan.options.products)
   }
 }

@@ -20,6 +20,10 @@ public enum InstructionSet: String, Sendable, Hashable, CaseIterable {
   /// Most rows of a product with panels: those whose sums fit into registers.
   static let blockRows = Int(conv_block_rows())
 
+  /// Panels that such a product takes beside each other: as many as the widest
+  /// block of sums has.
+  static let blockPanels = 4
+
   /// Those that this processor has, the best first, whatever is asked for.
   package static let available = (0..<conv_runnable_count()).map {
     InstructionSet(rawValue: String(cString: conv_runnable_isa($0)))!

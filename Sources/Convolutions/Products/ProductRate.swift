@@ -20,23 +20,27 @@ package enum ProductRate {
     return Double(operations) / best
   }
 
-  /// Rows, columns and terms of the products of a tile of implicit GEMM; `nil`
-  /// where it does not serve.
+  /// Rows, columns and terms of the products of a tile of implicit GEMM, in
+  /// float32 or float64; `nil` where it does not serve.
   package static func tileSize(
-    _ geometry: Conv2DGeometry, _ operation: ConvolutionOperation
+    _ geometry: Conv2DGeometry, _ operation: ConvolutionOperation,
+    _ type: ScalarType
   ) -> [Int]? {
-    guard let map = ConvolutionMap(geometry, operation), !map.isDegenerate,
-      Implicit<Float>.objection(to: map) == nil
-    else { return nil }
-    return Implicit<Float>(map).productSize
+    func size<Scalar: StorageScalar>(_ type: Scalar.Type) -> [Int]? {
+      guard let map = ConvolutionMap(geometry, operation), !map.isDegenerate,
+        Implicit<Scalar>.objection(to: map) == nil
+      else { return nil }
+      return Implicit<Scalar>(map).productSize
+    }
+    return type == .float64 ? size(Double.self) : size(Float.self)
   }
 
   /// Products of one size on one thread.
   package struct Rates: Sendable {
     /// Of register blocks of 1, 2, … rows.
     package let blocks: [Double]
-    /// Of register blocks as an algorithm cuts them.
-    package let panels: Double
+    /// Of the largest register blocks, which algorithms take.
+    package var panels: Double { blocks.last! }
     /// Of `cblas_sgemm` or `cblas_dgemm`.
     package let blas: Double
   }
@@ -96,12 +100,12 @@ private final class PanelProduct<Compute: ComputeScalar> {
   }
 
   func rates() -> ProductRate.Rates {
-    let most = InstructionSet.blockRows
     SingleThreadedBLAS.shared.beginTask()
     defer { SingleThreadedBLAS.shared.endTask() }
     return ProductRate.Rates(
-      blocks: (1...most).map { rows in rate { self.run(blockRows: rows) } },
-      panels: rate { self.run(blockRows: most) },
+      blocks: (1...InstructionSet.blockRows).map { rows in
+        rate { self.run(blockRows: rows) }
+      },
       blas: rate {
         Compute.multiply(
           rows: self.rows, columns: self.columns, depth: self.depth, self.left,
@@ -123,7 +127,7 @@ private final class PanelProduct<Compute: ComputeScalar> {
   private func run(blockRows: Int) {
     let sum = SumBlocks(taps: 1, depth: depth)
     let blocks = ceilDivide(rows, blockRows)
-    let together = 4
+    let together = InstructionSet.blockPanels
     withUnsafeTemporaryAllocation(
       of: UnsafePointer<Compute>?.self, capacity: rows
     ) { sources in

@@ -148,7 +148,8 @@ def texts(row):
     """What most runs keep the same."""
     return [("op", row.operation), ("type", row.dtype),
             ("layout", row.layout), ("thr", str(row.threads)),
-            ("request", row.request), ("accuracy", row.accuracy)]
+            ("request", row.request), ("products", row.products),
+            ("accuracy", row.accuracy)]
 
 
 def table(results, peers):

@@ -79,6 +79,7 @@ class Row:
         self.algorithm = str(fields["algorithm"])
         self.accuracy = str(fields["accuracy"])
         self.request = str(fields.get("request", "auto"))
+        self.products = str(fields.get("products", "auto"))
         self.status = str(fields["status"])
         self.reason = printable(fields.get("reason") or "")
         self.workspace = number(fields.get("workspace_bytes"))

@@ -76,6 +76,25 @@ def test_plans(problem):
                 plan.execute(filter, second), expected)
 
 
+def test_products():
+    problem = PROBLEMS[0]
+
+    def plan(algorithm, products):
+        return convolutions.InputGradientPlan(
+            problem.input_shape, problem.filter_shape, problem.output_shape,
+            **problem.arguments(), dtype="float64", algorithm=algorithm,
+            products=products)
+
+    for products in ("auto", "blas", "panels"):
+        np.testing.assert_array_equal(
+            plan("column", products).execute(problem.filter, problem.output),
+            problem.results()[0])
+    with pytest.raises(ValueError, match="linked BLAS's"):
+        plan("taps", "panels")
+    with pytest.raises(ValueError, match="products"):
+        plan("taps", "mine")
+
+
 def test_two_sizes():
     problem = PROBLEMS[0]
     dx = convolutions.conv2d_backprop_input(

@@ -14,6 +14,7 @@ ALGORITHMS = {
     "direct": 6, "reference": 7, "implicit": 8}
 ACCURACIES = {"standard": 0, "tight": 1}
 TUNINGS = {"estimate": 0, "measure": 1}
+PRODUCTS = {"auto": 0, "blas": 1, "panels": 2}
 
 MESSAGE_SIZE = 512
 _OUT_OF_MEMORY = 33
@@ -50,7 +51,8 @@ class Problem(ctypes.Structure):
 class Options(ctypes.Structure):
     _fields_ = [
         ("algorithm", c_int32), ("accuracy", c_int32), ("tuning", c_int32),
-        ("threads", c_int32), ("workspace_limit", c_int64)]
+        ("threads", c_int32), ("workspace_limit", c_int64),
+        ("products", c_int32)]
 
 
 def _load():

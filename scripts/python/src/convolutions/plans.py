@@ -8,7 +8,7 @@ from . import _arguments, _arrays
 from ._arguments import choice, integers
 from ._library import (
     ACCURACIES, ALGORITHMS, DATA_FORMATS, MESSAGE_SIZE, OPERATIONS, PADDINGS,
-    SHAPE_ERRORS, TUNINGS, TYPES, List, Options, Problem, check, library)
+    PRODUCTS, SHAPE_ERRORS, TUNINGS, TYPES, List, Options, Problem, check, library)
 
 
 class _Shared:
@@ -95,7 +95,7 @@ class _Plan(_Shared):
             strides=(1, 1, 1, 1), padding, data_format="NHWC",
             dilations=(1, 1, 1, 1), dtype="float32", algorithm="auto",
             accuracy="standard", threads=None, workspace_limit=None,
-            tuning="estimate"):
+            tuning="estimate", products="auto"):
         """Validates and plans.
 
         input_sizes, out_backprop_sizes, strides, dilations: four integers in
@@ -104,7 +104,9 @@ class _Plan(_Shared):
         or its name. algorithm: "auto", "taps", "implicit", "gather",
         "column", "groups", "winograd", "direct", "reference". accuracy:
         "standard" or "tight". threads: None for the processors there are.
-        workspace_limit: bytes. tuning: "estimate" or "measure".
+        workspace_limit: bytes. tuning: "estimate" or "measure". products:
+        "auto", "blas" or "panels": who computes the matrix products of
+        "column"; the other algorithms have one kind.
 
         Raises ValueError for numbers that do not go together, TypeError for
         arguments of another type.
@@ -142,6 +144,7 @@ class _Plan(_Shared):
             algorithm=choice(algorithm, "algorithm", ALGORITHMS),
             accuracy=choice(accuracy, "accuracy", ACCURACIES),
             tuning=choice(tuning, "tuning", TUNINGS), threads=threads or 0,
+            products=choice(products, "products", PRODUCTS),
             # 0 is no limit there; no workspace has one byte.
             workspace_limit=0 if workspace_limit is None
             else max(1, workspace_limit))
@@ -161,7 +164,7 @@ class _Plan(_Shared):
             "padding": list(zip(pads[::2], pads[1::2])) or padding,
             "algorithm": self._algorithm, "accuracy": accuracy,
             "tuning": tuning, "threads": threads,
-            "workspace_limit": workspace_limit}
+            "workspace_limit": workspace_limit, "products": products}
         # Workspaces that no execution uses now; taking one out of a list and
         # putting it back are atomic.
         self._spaces = []
