@@ -33,6 +33,8 @@ import Testing
       let geometry = try problem(descriptor, format)
       try check(Float.self, operation, geometry)
       try check(Double.self, operation, geometry)
+      try checkHalf(Float16.self, operation, geometry)
+      try checkHalf(BFloat16.self, operation, geometry)
     }
   }
 
@@ -82,6 +84,24 @@ import Testing
       left -= 1
       try check(Float.self, operation, geometry)
     }
+  }
+
+  /// Half types: the same sums in Float, rounded once.
+  private func checkHalf<Scalar: TestScalar & StorageScalar>(
+    _ type: Scalar.Type, _ operation: ConvolutionOperation,
+    _ geometry: Conv2DGeometry
+  ) throws {
+    let (filter, source) = realOperands(type, operation, geometry)
+    let computed = try result(
+      of: operation, geometry, .init(algorithm: .implicit, threads: 2), filter,
+      source, prefill: .notANumber)
+    let expected = SumInOrder(
+      operation, geometry, filter.map { Float($0.double) },
+      source.map { Float($0.double) }
+    ).result().map { Scalar.rounded(Double($0)) }
+    #expect(
+      bits(computed) == bits(expected),
+      "\(operation) \(geometry.descriptor) \(geometry.dataFormat) \(type)")
   }
 
   private func check<Scalar: TestScalar & BinaryFloatingPoint>(
