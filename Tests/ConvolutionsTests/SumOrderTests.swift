@@ -31,8 +31,8 @@ import Testing
   ) throws {
     for format in DataFormat.allCases {
       let geometry = try problem(descriptor, format)
-      try check(Float.self, operation, geometry)
-      try check(Double.self, operation, geometry)
+      try check(Float.self, operation, geometry, sumsInOrder)
+      try check(Double.self, operation, geometry, sumsInOrder)
       try checkHalf(Float16.self, operation, geometry)
       try checkHalf(BFloat16.self, operation, geometry)
     }
@@ -82,7 +82,7 @@ import Testing
         serves(.implicit, geometry, operation)
       else { continue }
       left -= 1
-      try check(Float.self, operation, geometry)
+      try check(Float.self, operation, geometry, sumsInOrder)
     }
   }
 
@@ -95,10 +95,10 @@ import Testing
     let computed = try result(
       of: operation, geometry, .init(algorithm: .implicit, threads: 2), filter,
       source, prefill: .notANumber)
-    let expected = SumInOrder(
+    let expected = sumsInOrder(
       operation, geometry, filter.map { Float($0.double) },
       source.map { Float($0.double) }
-    ).result().map { Scalar.rounded(Double($0)) }
+    ).map { Scalar.rounded(Double($0)) }
     #expect(
       bits(computed) == bits(expected),
       "\(operation) \(geometry.descriptor) \(geometry.dataFormat) \(type)")
@@ -106,149 +106,18 @@ import Testing
 
   private func check<Scalar: TestScalar & BinaryFloatingPoint>(
     _ type: Scalar.Type, _ operation: ConvolutionOperation,
-    _ geometry: Conv2DGeometry
+    _ geometry: Conv2DGeometry,
+    _ expect: (
+      ConvolutionOperation, Conv2DGeometry, [Scalar], [Scalar]
+    ) -> [Scalar]
   ) throws {
     let (filter, source) = realOperands(type, operation, geometry)
     let computed = try result(
       of: operation, geometry, .init(algorithm: .implicit, threads: 2), filter,
       source, prefill: .nan)
-    let expected = SumInOrder(operation, geometry, filter, source).result()
+    let expected = expect(operation, geometry, filter, source)
     #expect(
       bits(computed) == bits(expected),
       "\(operation) \(geometry.descriptor) \(geometry.dataFormat) \(type)")
-  }
-}
-
-/// Sums as the page on algorithms says, one by one.
-private struct SumInOrder<Scalar: BinaryFloatingPoint> {
-  let isForward: Bool
-  let geometry: Conv2DGeometry
-  let filter: [Scalar]
-  let source: [Scalar]
-
-  init(
-    _ operation: ConvolutionOperation, _ geometry: Conv2DGeometry,
-    _ filter: [Scalar], _ source: [Scalar]
-  ) {
-    isForward = operation == .forward
-    self.geometry = geometry
-    self.filter = filter
-    self.source = source
-  }
-
-  /// A tap of an axis, and where it finds a result position's source; may be
-  /// outside.
-  private typealias Tap = (tap: Int, source: Int)
-
-  /// The taps of a result position's phase, in the order of their sources.
-  private func taps(_ axis: Axis, at position: Int) -> [Tap] {
-    if isForward {
-      return (0..<axis.kernel).map {
-        ($0, position * axis.stride - axis.padBefore + $0 * axis.dilation)
-      }
-    }
-    return (0..<axis.kernel).reversed().compactMap { tap in
-      let offset = position + axis.padBefore - tap * axis.dilation
-      let place = Int(
-        (Double(offset) / Double(axis.stride)).rounded(.down))
-      return place * axis.stride == offset ? (tap, place) : nil
-    }
-  }
-
-  func result() -> [Scalar] {
-    let g = geometry
-    let channels = isForward ? g.outputChannels : g.inputChannels
-    let height = isForward ? g.outputHeight : g.inputHeight
-    let width = isForward ? g.outputWidth : g.inputWidth
-    var result = [Scalar](
-      repeating: .nan, count: g.batch * height * width * channels)
-    for n in 0..<g.batch {
-      for y in 0..<height {
-        let rows = taps(g.vertical, at: y)
-        for x in 0..<width {
-          let columns = taps(g.horizontal, at: x)
-          for j in 0..<channels {
-            let place =
-              g.dataFormat == .nhwc
-              ? ((n * height + y) * width + x) * channels + j
-              : ((n * channels + j) * height + y) * width + x
-            result[place] = sum(n, rows, columns, channel: j)
-          }
-        }
-      }
-    }
-    return result
-  }
-
-  private func sum(
-    _ n: Int, _ rows: [Tap], _ columns: [Tap], channel: Int
-  ) -> Scalar {
-    let depth = isForward ? geometry.channelsPerGroup : geometry.depthPerGroup
-    let taps = rows.count * columns.count
-    // Whole taps up to 512 terms, evenly; or parts of one tap, evenly.
-    let parts =
-      depth > 512
-      ? (depth + 511) / 512 : (taps + 512 / depth - 1) / (512 / depth)
-    var sum: Scalar = 0
-    for block in 0..<(depth > 512 ? taps * parts : parts) {
-      let (tapRange, channelRange) =
-        depth > 512
-        ? (
-          block / parts..<block / parts + 1,
-          depth * (block % parts) / parts..<depth * (block % parts + 1) / parts
-        )
-        : (taps * block / parts..<taps * (block + 1) / parts, 0..<depth)
-      var chain: Scalar = 0
-      for tap in tapRange {
-        let row = rows[tap / columns.count]
-        let column = columns[tap % columns.count]
-        for k in channelRange {
-          guard
-            let (a, b) = factors(n, row, column, channel: channel, depth: k)
-          else { continue }
-          if Self.isFused {
-            chain.addProduct(a, b)
-          } else {
-            chain += a * b
-          }
-        }
-      }
-      sum += chain
-    }
-    return sum
-  }
-
-  /// On x86 the baseline has no fused multiply-add.
-  private static var isFused: Bool {
-    #if arch(x86_64)
-      InstructionSet.current != .baseline
-    #else
-      true
-    #endif
-  }
-
-  private func factors(
-    _ n: Int, _ row: Tap, _ column: Tap, channel: Int, depth k: Int
-  ) -> (Scalar, Scalar)? {
-    let g = geometry
-    let height = isForward ? g.inputHeight : g.outputHeight
-    let width = isForward ? g.inputWidth : g.outputWidth
-    guard (0..<height).contains(row.source),
-      (0..<width).contains(column.source)
-    else { return nil }
-    let perGroup = isForward ? g.depthPerGroup : g.channelsPerGroup
-    let depth = isForward ? g.channelsPerGroup : g.depthPerGroup
-    let (group, j) = channel.quotientAndRemainder(dividingBy: perGroup)
-    let channels = depth * g.groups
-    let c = group * depth + k
-    let place =
-      g.dataFormat == .nhwc
-      ? ((n * height + row.source) * width + column.source) * channels + c
-      : ((n * channels + c) * height + row.source) * width + column.source
-    let tap = row.tap * g.kernelWidth + column.tap
-    let (input, output) = isForward ? (k, channel) : (j, c)
-    let weight =
-      (tap * g.channelsPerGroup + input) * g.outputChannels + output
-    return (source[place], filter[weight])
   }
 }

@@ -32,9 +32,9 @@ struct CostModel: Sendable {
     case .packed:
       // Both operands are copied into panels first, and rows go in fours;
       // fitted to `convbench products` with OpenBLAS's Haswell kernels, within
-      // 6 %.
+      // 6 %, but for what the least take: there operands are not in the cache.
       let rest = Int(rows) % 4 == 0 ? 0.085 : 0.18
-      return 60
+      return 250
         + scale
         * (rows * columns * depth * 0.0187 + rows * depth * 0.045
           + columns * depth * rest + rows * columns * 0.02)
