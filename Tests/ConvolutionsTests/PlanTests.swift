@@ -88,6 +88,15 @@ import Testing
     } else {
       #expect(try plan(.column, .panels).summary.hasPrefix("panels "))
     }
+    // The filter gradient's products are the linked BLAS's.
+    #expect(throws: Conv2DError.self) {
+      try FilterGradientPlan<Float>(
+        geometry, options: .init(algorithm: .taps, products: .panels))
+    }
+    #expect(
+      try FilterGradientPlan<Float>(
+        geometry, options: .init(products: .panels)
+      ).algorithm == .direct)
     // What is chosen has them.
     #expect(
       ![.taps, .gather, .winograd].contains(

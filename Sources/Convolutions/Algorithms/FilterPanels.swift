@@ -58,36 +58,25 @@ struct FilterPanels<Scalar: StorageScalar>: Sendable {
     ceilDivide(columns, Self.line) * Self.line * depth
   }
 
-  /// Chunks of a block, each but the last of a window row of one size.
-  private var chunks: [Range<Int>] {
-    var chunks: [Range<Int>] = []
-    var tap = 0
-    while tap < taps {
-      chunks.append(chunk(of: tap))
-      tap = chunks.last!.upperBound
-    }
-    return chunks
-  }
-
   /// Where a chunk starts in its block, in scalars.
   func lineOffset(chunk: Range<Int>, width: Int) -> Int {
-    // Chunks before are of one size, or of the sizes that a window row is cut
-    // into.
-    let perRow = tapsPerChunk >= kernelWidth
-    let whole = perRow ? 0 : chunk.lowerBound / kernelWidth
-    let wholeRow =
-      perRow
-      ? 0
-      : kernelWidth / tapsPerChunk * lineCount(columns: tapsPerChunk * width)
-        + lineCount(columns: kernelWidth % tapsPerChunk * width)
-    let rest = chunk.lowerBound - whole * kernelWidth
-    return whole * wholeRow
-      + rest / tapsPerChunk * lineCount(columns: tapsPerChunk * width)
+    lineOffset(tap: chunk.lowerBound, width: width)
+  }
+
+  /// The same of the chunk that begins with a tap, or of the end of a block.
+  private func lineOffset(tap: Int, width: Int) -> Int {
+    func lines(_ taps: Int) -> Int {
+      taps / tapsPerChunk * lineCount(columns: tapsPerChunk * width)
+        + lineCount(columns: taps % tapsPerChunk * width)
+    }
+    // Chunks are cut from all taps, or from each window row.
+    guard tapsPerChunk < kernelWidth else { return lines(tap) }
+    return tap / kernelWidth * lines(kernelWidth) + lines(tap % kernelWidth)
   }
 
   /// Scalars of a block with so many channels.
   private func lineCount(width: Int) -> Int {
-    chunks.reduce(0) { $0 + lineCount(columns: $1.count * width) }
+    lineOffset(tap: taps, width: width)
   }
 
   private var lastWidth: Int { channels(block: blocksPerGroup - 1).count }
@@ -119,7 +108,10 @@ struct FilterPanels<Scalar: StorageScalar>: Sendable {
     let panels =
       prepared.assumingMemoryBound(to: Compute.self)
       + lineOffset(group: group, block: block)
-    for chunk in chunks {
+    var next = 0
+    while next < taps {
+      let chunk = chunk(of: next)
+      next = chunk.upperBound
       let lines = panels + lineOffset(chunk: chunk, width: width)
       lines.update(
         repeating: .zero, count: lineCount(columns: chunk.count * width))

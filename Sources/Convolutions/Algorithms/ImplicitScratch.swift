@@ -8,29 +8,22 @@ struct ImplicitScratch: Sendable {
   let sumByteCount: Int
   let zeroByteCount: Int
 
-  /// Rows of a register block.
-  static let blockRows = InstructionSet.blockRows
-
-  /// Most register blocks of a tile: where a weight is not finite, each pixel
-  /// is one.
-  private var blocks: Int { pixels }
-
-  /// Each part padded to a cache line.
-  private var parts: [Int] {
-    let word = MemoryLayout<Int>.stride
-    return [
-      copyByteCount, sumByteCount, zeroByteCount, pixels * taps * word,
-      blocks * taps * word, (blocks + 1) * 2 * word, pixels * word,
-      pixels * 3 * word,
-    ].map(Workspace.padded)
+  var byteCount: Int {
+    let start = UnsafeMutableRawPointer(bitPattern: Workspace.alignment)!
+    return parts(of: start, UInt8.self).end - start
   }
-
-  var byteCount: Int { parts.reduce(0, +) }
 
   /// Where the parts lie.
   func memory<Compute>(
     _ workspace: UnsafeMutableRawPointer
   ) -> ImplicitMemory<Compute> {
+    parts(of: workspace, Compute.self).memory
+  }
+
+  /// The parts, each padded to a cache line, and their end.
+  private func parts<Compute>(
+    of workspace: UnsafeMutableRawPointer, _ type: Compute.Type
+  ) -> (memory: ImplicitMemory<Compute>, end: UnsafeMutableRawPointer) {
     var place = workspace
     func next<Element>(
       _ byteCount: Int, _ type: Element.Type
@@ -39,7 +32,9 @@ struct ImplicitScratch: Sendable {
       return place.assumingMemoryBound(to: type)
     }
     let word = MemoryLayout<Int>.stride
-    return ImplicitMemory(
+    // Where a weight is not finite, each pixel is a register block.
+    let blocks = pixels
+    let memory = ImplicitMemory(
       copy: next(copyByteCount, Compute.self),
       sums: next(sumByteCount, Compute.self),
       zeros: next(zeroByteCount, Compute.self),
@@ -48,6 +43,7 @@ struct ImplicitScratch: Sendable {
       blocks: next((blocks + 1) * 2 * word, ImplicitBlock.self),
       results: next(pixels * word, UnsafeMutablePointer<Compute>?.self),
       pixels: next(pixels * 3 * word, ImplicitPixel.self))
+    return (memory, place)
   }
 }
 

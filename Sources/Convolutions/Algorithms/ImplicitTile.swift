@@ -178,7 +178,7 @@ struct ImplicitTile<Scalar: StorageScalar> {
 
   /// Register blocks of as even numbers of pixels as can be; returns how many.
   private func cut(_ pixels: Int, intoOnes: Bool) -> Int {
-    let rows = intoOnes ? 1 : ImplicitScratch.blockRows
+    let rows = intoOnes ? 1 : InstructionSet.blockRows
     let count = ceilDivide(pixels, rows)
     for index in 0...count {
       memory.blocks[index] = ImplicitBlock(

@@ -93,10 +93,6 @@ enum Candidates {
       }
       return Zeros<Scalar>(count: map.resultCount)
     }
-    let targets =
-      targets
-      ?? TileTargets(
-        dataFormat: map.dataFormat, computeByteCount: computeByteCount)
     switch algorithm {
     case .column:
       // OpenBLAS's packed products fall behind; its small ones are level.
@@ -110,11 +106,10 @@ enum Candidates {
         map,
         tiling: ColumnTiling(
           map, core: tilingCore, computeByteCount: computeByteCount,
-          targets: onPanels
-            ? ColumnTargets(
+          targets: targets?.column
+            ?? ColumnTargets(
               dataFormat: map.dataFormat, computeByteCount: computeByteCount,
-              core: .small)
-            : targets.column),
+              core: tilingCore)),
         core: core, onPanels: onPanels)
     case .taps:
       return Taps<Scalar>(
@@ -122,7 +117,7 @@ enum Candidates {
         tiling: TapTiling(
           map, core: core, computeByteCount: computeByteCount,
           copies: SourceTile<Scalar>.copies(map),
-          targets: targets.taps),
+          targets: targets?.taps ?? TapTargets()),
         core: core)
     case .gather:
       return Gather<Scalar>(

@@ -137,11 +137,13 @@ public struct ConvolutionPlan<
       let promise = options.winograd
       guard let map else {
         return algorithm == .automatic
-          ? FilterGradientCandidates.cheapest(type, geometry, promise: promise)
+          ? FilterGradientCandidates.cheapest(
+            type, geometry, promise: promise, products: options.products)
           : (
             algorithm,
             try FilterGradientCandidates.make(
-              algorithm, type, geometry, promise: promise)
+              algorithm, type, geometry, promise: promise,
+              products: options.products)
           )
       }
       return algorithm == .automatic

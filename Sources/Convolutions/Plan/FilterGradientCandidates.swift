@@ -19,12 +19,14 @@ enum FilterGradientCandidates {
 
   /// The candidate that the model finds cheapest.
   static func cheapest<Scalar: StorageScalar>(
-    _ type: Scalar.Type, _ geometry: Conv2DGeometry, promise: WinogradPromise
+    _ type: Scalar.Type, _ geometry: Conv2DGeometry, promise: WinogradPromise,
+    products: ProductProvider
   ) -> (ConvolutionAlgorithm, any TileKernel) {
     // The direct kernel has no objections.
     order
       .compactMap { algorithm in
-        (try? make(algorithm, type, geometry, promise: promise))
+        (try? make(
+          algorithm, type, geometry, promise: promise, products: products))
           .map { (algorithm, $0) }
       }
       .min {
@@ -67,10 +69,13 @@ enum FilterGradientCandidates {
   /// The kernel of one algorithm, or the reason why it cannot serve.
   static func make<Scalar: StorageScalar>(
     _ algorithm: ConvolutionAlgorithm, _ type: Scalar.Type,
-    _ geometry: Conv2DGeometry, promise: WinogradPromise
+    _ geometry: Conv2DGeometry, promise: WinogradPromise,
+    products: ProductProvider = .automatic
   ) throws(Conv2DError) -> any TileKernel {
     let core = BLASRuntime.core
-    if let reason = objection(to: geometry, algorithm, type) {
+    if let reason = objection(to: geometry, algorithm, type)
+      ?? algorithm.objection(to: products)
+    {
       throw .unsupported(algorithm, reason: reason)
     }
     if geometry.isDegenerate {
