@@ -34,6 +34,7 @@ Exit status 1 if a fault is missed or its lines are not found.
 
 import argparse
 import concurrent.futures
+import os
 import pathlib
 import shlex
 import sys
@@ -70,6 +71,7 @@ def main():
         help="what each build and test runs under, such as 'nice'")
     parser.add_argument(
         "--python", default=str(ROOT / ".build/python/bin/python"),
+        type=os.path.abspath,
         help="a Python with what scripts/python.sh installs")
     parser.add_argument(
         "--no-baseline", action="store_true",

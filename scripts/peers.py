@@ -12,6 +12,9 @@ without oneDNN), JAX, OpenVINO and ONNX Runtime, each in its best form. They
 are installed into a virtual environment, and convbench is built. Every result
 is checked against PyTorch's in float64; a wrong one is not counted and makes
 the exit status 1.
+
+With --isa avx2 everybody is asked for AVX2 kernels at most; who does not obey
+such a wish takes no part.
 """
 
 import argparse
@@ -95,6 +98,9 @@ def parse_arguments():
         help="least milliseconds of a turn (default: 30)")
     add("--timeout", type=positive, default=120,
         help="seconds after which a contender is given up (default: 120)")
+    add("--isa", choices=environment.LOWERED, metavar="SET",
+        help="instruction set that nobody may go beyond: avx2 "
+        "(default: each takes the CPU's best)")
     add("--seed", type=int, default=1, help="of the data (default: 1)")
     add("--json", metavar="FILE", help="where to write everything as JSON")
     add("--output", metavar="FILE", help="where to write a Markdown table")
@@ -170,6 +176,7 @@ def compare(options, convbench, variables, peers):
         "versions": environment.versions(packages),
         "date": datetime.datetime.now().astimezone().isoformat(
             timespec="seconds"),
+        "isa_limit": options.isa,
         "rounds": options.rounds, "turn_ms": options.turn_ms,
         "seed": options.seed,
     }
@@ -210,8 +217,13 @@ def main():
              if not set(PEERS[name].packages) & set(missing)]
     for name in set(options.peers) - set(peers):
         environment.say(f"without {name}: it cannot be installed here")
+    if options.isa:
+        for name in [name for name in peers if not PEERS[name].obeys_isa]:
+            environment.say(f"without {name}: it takes the CPU's best kernels")
+            peers.remove(name)
     convbench = options.convbench or environment.build()
-    variables = environment.contenders_environment(options.keep_openblas_env)
+    variables = environment.contenders_environment(
+        options.keep_openblas_env, options.isa)
 
     report, failures, whole = compare(
         options, os.path.abspath(convbench), variables, peers)

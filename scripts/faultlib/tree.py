@@ -210,6 +210,9 @@ class Tree:
             environment["OPENBLAS_CORETYPE"] = core
         # A crash is known without its stack, which takes a minute.
         environment["SWIFT_BACKTRACE"] = "enable=no"
+        # Lines are read, and colours would be in their way.
+        environment["NO_COLOR"] = "1"
+        environment.pop("TERM", None)
         if fault:
             environment["CONVOLUTIONS_PLANTED"] = str(fault.number)
         with tempfile.TemporaryDirectory(prefix="faults-") as temporary:

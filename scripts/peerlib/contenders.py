@@ -12,6 +12,8 @@ class PeerKind:
     implementation: str
     packages: tuple
     environment: dict = dataclasses.field(default_factory=dict)
+    # Whether it can be asked for an older instruction set.
+    obeys_isa: bool = True
 
 
 PEERS = {

@@ -26,6 +26,17 @@ REQUIREMENTS = {
 }
 
 
+# What asks each library for the kernels of an instruction set at most.
+LOWERED = {
+    "avx2": {
+        "CONVOLUTIONS_MAX_ISA": "avx2", "OPENBLAS_CORETYPE": "Haswell",
+        "ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+    },
+}
+
+
 def say(line):
     print(f"peers: {line}", file=sys.stderr, flush=True)
 
@@ -83,15 +94,18 @@ def build():
     return os.path.join(folder, "convbench")
 
 
-def contenders_environment(keep_openblas):
-    """The variables for all: OpenBLAS picks the kernels for the CPU."""
+def contenders_environment(keep_openblas, isa=None):
+    """The variables for all: OpenBLAS picks the kernels for the CPU.
+
+    With an instruction set, of it at most.
+    """
     variables = dict(os.environ)
     # convbench would print into its answers.
     variables.pop("CONVOLUTIONS_VERBOSE", None)
     if not keep_openblas:
         variables.pop("OPENBLAS_CORETYPE", None)
         variables.pop("OPENBLAS_L2_SIZE", None)
-    return variables
+    return variables | LOWERED.get(isa, {})
 
 
 def peer_environment(kind, threads, variables):
