@@ -44,7 +44,8 @@ DEFINE_RUNS(double, f64, copy, =)
     for (int i = 0; i < n; i++) block[i] = sums[j + i];                      \
     const type *row = rows + j;                                              \
     for (ptrdiff_t k = 0; k < depth; k++, row += stride)                     \
-      for (int i = 0; i < n; i++) block[i] += factors[k] * row[i];           \
+      for (int i = 0; i < n; i++)                                            \
+        block[i] = MULTIPLY_ADD(factors[k], row[i], block[i]);               \
     for (int i = 0; i < n; i++) sums[j + i] = block[i];                      \
   }
 
@@ -71,9 +72,9 @@ DEFINE_RUNS(double, f64, copy, =)
       ptrdiff_t k = 0;                                                       \
       for (; k + 16 <= depth; k += 16)                                       \
         for (int i = 0; i < 16; i++)                                         \
-          lanes[i] += vector[k + i] * rows[k + i];                           \
+          lanes[i] = MULTIPLY_ADD(vector[k + i], rows[k + i], lanes[i]);     \
       type sum = 0;                                                          \
-      for (; k < depth; k++) sum += vector[k] * rows[k];                     \
+      for (; k < depth; k++) sum = MULTIPLY_ADD(vector[k], rows[k], sum);    \
       for (int half = 8; half > 0; half /= 2)                                \
         for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];          \
       sums[j] += sum + lanes[0];                                             \
@@ -83,7 +84,8 @@ DEFINE_RUNS(double, f64, copy, =)
   CONV_KERNEL(void, add_products_##suffix)(                                  \
       type *restrict sums, const type *restrict left,                        \
       const type *restrict right, ptrdiff_t count) {                         \
-    for (ptrdiff_t j = 0; j < count; j++) sums[j] += left[j] * right[j];     \
+    for (ptrdiff_t j = 0; j < count; j++)                                    \
+      sums[j] = MULTIPLY_ADD(left[j], right[j], sums[j]);                    \
   }
 
 DEFINE_COMBINATION(float, f32)

@@ -20,7 +20,8 @@ enum { OUTER_ROWS = 6 };
         wide vector;                                                         \
         load_##suffix(&vector, right + k * right_stride + c);                \
         UNROLLED for (int i = 0; i < rows; i++)                              \
-            block[i] += left[k * left_stride + i] * vector;                  \
+            block[i] = MULTIPLY_ADD(                                         \
+                left[k * left_stride + i], vector, block[i]);                \
       }                                                                      \
       UNROLLED for (int i = 0; i < rows; i++)                                \
           add_from_##suffix(sums + i * sums_stride + c, &block[i], j - c);   \
@@ -37,7 +38,8 @@ enum { OUTER_ROWS = 6 };
         for (ptrdiff_t j = 0; j < columns; j++) {                            \
           T sum = 0;                                                         \
           for (ptrdiff_t k = 0; k < depth; k++)                              \
-            sum += left[k * left_stride + i] * right[k * right_stride + j];  \
+            sum = MULTIPLY_ADD(                                              \
+                left[k * left_stride + i], right[k * right_stride + j], sum);\
           sums[i * sums_stride + j] += sum;                                  \
         }                                                                    \
       return;                                                                \
@@ -82,7 +84,8 @@ DEFINE_OUTER(double, f64x16, f64)
 #define MOST_SUMS(W) ((W) == 1 ? 9 : 3 * (W))
 
 #define ADD_CHANNEL(W, k)                                                    \
-  block[t * W + k] += SPREAD##W(at, k) * gradient;
+  block[t * W + k] =                                                         \
+      MULTIPLY_ADD(SPREAD##W(at, k), gradient, block[t * W + k]);
 
 // Some taps, all channels; both counts are constants where this is called.
 #define DEFINE_TAPS(W, T, wide, suffix)                                      \
@@ -132,8 +135,9 @@ DEFINE_OUTER(double, f64x16, f64)
           T sum = 0;                                                         \
           for (ptrdiff_t y = 0; y < rows; y++)                               \
             for (ptrdiff_t p = 0; p < pixels; p++)                           \
-              sum += at[y * input_row + p * input_pixel] *                   \
-                     gradients[y * gradient_row + p * gradient_pixel + c];   \
+              sum = MULTIPLY_ADD(                                            \
+                  at[y * input_row + p * input_pixel],                       \
+                  gradients[y * gradient_row + p * gradient_pixel + c], sum);\
           sums[(t * width + k) * channels + c] += sum;                       \
         }                                                                    \
   }

@@ -18,14 +18,14 @@ enum { POSITIONS = 4, LONGEST_RUN = 3 };
     vector weight =                                                          \
         *(const vector *)(weights + i * weight_step + k * channels);         \
     UNROLLED for (int p = 0; p < positions; p++)                             \
-        sums[p] += SPREAD##W(at[p + i], k) * weight;                         \
+        sums[p] = MULTIPLY_ADD(SPREAD##W(at[p + i], k), weight, sums[p]);    \
   }
 
 // One weight for all columns.
 #define MULTIPLY_COLUMNS                                                     \
   UNROLLED for (int i = 0; i < taps; i++)                                    \
       UNROLLED for (int p = 0; p < positions; p++)                           \
-          sums[p] += at[p + i] * weights[i * weight_step];
+          sums[p] = MULTIPLY_ADD(weights[i * weight_step], at[p + i], sums[p]);
 
 // Adds a run of taps to the sums of some positions; both counts are constants
 // where this is called.

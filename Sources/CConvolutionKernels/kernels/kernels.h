@@ -17,6 +17,18 @@
 #pragma clang attribute push(CONV_TARGET, apply_to = function)
 #endif
 
+// Every multiply-add that is one operation is written as one: no compiler, and
+// no option of one, has a say in the bits.
+#pragma clang fp contract(off)
+
+// a * b + c of numbers or vectors, where `a` may be a number beside vectors.
+#if CONV_HAS_FMA
+#define MULTIPLY_ADD(a, b, c) \
+  __builtin_elementwise_fma((a) - (__typeof__(c)){0}, b, c)
+#else
+#define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
+#endif
+
 #include "vectors.h"
 #include "spread.h"
 

@@ -5,12 +5,6 @@
 // stay in registers while the depth runs by: each step loads a line of every
 // panel once and one factor of every row.
 
-#if CONV_HAS_FMA
-#define MULTIPLY_ADD(a, b, c) __builtin_elementwise_fma(a, b, c)
-#else
-#define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
-#endif
-
 #define SCALAR float
 #define SUFFIX f32
 #include "panels_of.h"

@@ -5,13 +5,11 @@
 // y = B^T x: the row of a modulus has the coefficients of the product of all
 // others, that of infinity the product of all. Points come as p and -p, so that
 // products are polynomials in x^2: here from x[i] on, the last coefficient 1.
-#define SUM2(i, c0) ((c0) * x[i] + x[i + 2])
-#define SUM3(i, c0, c1) ((c0) * x[i] + (c1) * x[i + 2] + x[i + 4])
-#define SUM4(i, c0, c1, c2)                                                  \
-  ((c0) * x[i] + (c1) * x[i + 2] + (c2) * x[i + 4] + x[i + 6])
+#define SUM2(i, c0) MULTIPLY_ADD(c0, x[i], x[i + 2])
+#define SUM3(i, c0, c1) MULTIPLY_ADD(c0, x[i], SUM2(i + 2, c1))
+#define SUM4(i, c0, c1, c2) MULTIPLY_ADD(c0, x[i], SUM3(i + 2, c1, c2))
 #define SUM5(i, c0, c1, c2, c3)                                              \
-  ((c0) * x[i] + (c1) * x[i + 2] + (c2) * x[i + 4] + (c3) * x[i + 6] +       \
-   x[i + 8])
+  MULTIPLY_ADD(c0, x[i], SUM4(i + 2, c1, c2, c3))
 
 // The rows of p and -p, by the product of the others; z is 1 with the point 0.
 #define PAIR(i, z, p, SUM, ...)                                              \
@@ -141,25 +139,27 @@
   y[0] = even_a + even_b;                                                    \
   if (z) y[0] += x[0];                                                       \
   y[1] = odd_a + odd_b;                                                      \
-  if (m > 2) y[2] = aa * even_a + bb * even_b;                               \
-  if (m > 3) y[3] = aa * odd_a + bb * odd_b;                                 \
-  if (m > 4) y[4] = aa * aa * even_a + bb * bb * even_b;                     \
-  if (m > 5) y[5] = aa * aa * odd_a + bb * bb * odd_b;
+  if (m > 2) y[2] = MULTIPLY_ADD(aa, even_a, bb * even_b);                   \
+  if (m > 3) y[3] = MULTIPLY_ADD(aa, odd_a, bb * odd_b);                     \
+  if (m > 4) y[4] = MULTIPLY_ADD(aa * aa, even_a, bb * bb * even_b);         \
+  if (m > 5) y[5] = MULTIPLY_ADD(aa * aa, odd_a, bb * bb * odd_b);
 
 #define ADD_PAIR(T, m, i, c)                                                 \
   const T cc = (T)(c) * (T)(c);                                              \
   vector even_c = x[i] + x[i + 1], odd_c = (T)(c) * (x[i] - x[i + 1]);       \
   y[0] += even_c;                                                            \
   y[1] += odd_c;                                                             \
-  if (m > 2) y[2] += cc * even_c;                                            \
-  if (m > 3) y[3] += cc * odd_c;                                             \
-  if (m > 4) y[4] += cc * cc * even_c;                                       \
-  if (m > 5) y[5] += cc * cc * odd_c;                                        \
+  if (m > 2) y[2] = MULTIPLY_ADD(cc, even_c, y[2]);                          \
+  if (m > 3) y[3] = MULTIPLY_ADD(cc, odd_c, y[3]);                           \
+  if (m > 4) y[4] = MULTIPLY_ADD(cc * cc, even_c, y[4]);                     \
+  if (m > 5) y[5] = MULTIPLY_ADD(cc * cc, odd_c, y[5]);                      \
+  const T aaa = aa * aa * aa, bbb = bb * bb * bb, ccc = cc * cc * cc;        \
   if (m > 6)                                                                 \
-    y[6] = aa * aa * aa * even_a + bb * bb * bb * even_b +                   \
-           cc * cc * cc * even_c;                                            \
+    y[6] = MULTIPLY_ADD(                                                     \
+        ccc, even_c, MULTIPLY_ADD(aaa, even_a, bbb * even_b));               \
   if (m > 7)                                                                 \
-    y[7] = aa * aa * aa * odd_a + bb * bb * bb * odd_b + cc * cc * cc * odd_c;
+    y[7] = MULTIPLY_ADD(                                                     \
+        ccc, odd_c, MULTIPLY_ADD(aaa, odd_a, bbb * odd_b));
 
 #define INVERSE_PAIRS2(T, m, z, a, b)                                        \
   {                                                                          \

@@ -16,7 +16,7 @@
       for (ptrdiff_t p = 0; p < row_products; p++) {                         \
         number sum = rows[p * row_taps] * weights[0];                        \
         for (ptrdiff_t r = 1; r < row_taps; r++)                             \
-          sum += rows[p * row_taps + r] * weights[r];                        \
+          sum = MULTIPLY_ADD(rows[p * row_taps + r], weights[r], sum);       \
         half[p][q] = sum;                                                    \
       }                                                                      \
     }                                                                        \
@@ -24,7 +24,7 @@
       for (ptrdiff_t t = 0; t < column_products; t++) {                      \
         number sum = columns[t * column_taps] * half[p][0];                  \
         for (ptrdiff_t q = 1; q < column_taps; q++)                          \
-          sum += columns[t * column_taps + q] * half[p][q];                  \
+          sum = MULTIPLY_ADD(columns[t * column_taps + q], half[p][q], sum); \
         narrow rounded;                                                      \
         CONVERT_##number(rounded, sum, narrow);                              \
         STORE(d + (p * column_products + t) * product_stride + c, rounded);  \

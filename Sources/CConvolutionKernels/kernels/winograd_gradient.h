@@ -11,7 +11,8 @@
     for (ptrdiff_t i = 0; i < products; i++) {                               \
       const T *row = factors + i * taps;                                     \
       number sum = row[0] * x[0];                                            \
-      UNROLLED for (int l = 1; l < taps; l++) sum += row[l] * x[l];          \
+      UNROLLED for (int l = 1; l < taps; l++)                                \
+          sum = MULTIPLY_ADD(row[l], x[l], sum);                             \
       *(number *)(d + i * destination_stride + c) = sum;                     \
     }                                                                        \
   }
