@@ -38,6 +38,66 @@ import Testing
     }
   }
 
+  /// The forms of implicit GEMM, with vectors of channels and of pixels, whichever
+  /// a plan takes: with weights that are finite, and with one that is not.
+  @Test(arguments: layers, [ConvolutionOperation.inputGradient, .forward])
+  func bothForms(
+    _ descriptor: String, _ operation: ConvolutionOperation
+  ) throws {
+    for format in DataFormat.allCases {
+      let geometry = try problem(descriptor, format)
+      let map = try #require(ConvolutionMap(geometry, operation))
+      var (filter, source) = realOperands(Float.self, operation, geometry)
+      for value in [filter[filter.count / 2], .infinity] {
+        filter[filter.count / 2] = value
+        let expected = sumsInOrder(operation, geometry, filter, source)
+        var forms = [any TileKernel]()
+        if Implicit<Float>.objection(to: map) == nil {
+          forms.append(Implicit<Float>(map))
+        }
+        if ImplicitPlanes<Float>.objection(to: map) == nil {
+          forms.append(ImplicitPlanes<Float>(map))
+        }
+        #expect(forms.count == 2, "\(geometry.descriptor)")
+        for form in forms {
+          let computed = run(form, filter, source, count: map.resultCount)
+          #expect(
+            bits(computed) == bits(expected),
+            "\(operation) \(geometry.descriptor) \(format) \(form.summary)")
+        }
+      }
+    }
+  }
+
+  /// All tasks of a kernel, one after the other, in memory full of NaN.
+  private func run(
+    _ kernel: any TileKernel, _ filter: [Float], _ source: [Float], count: Int
+  ) -> [Float] {
+    var result = [Float](repeating: .nan, count: count)
+    func withMemory(
+      _ byteCount: Int, _ body: (UnsafeMutableRawPointer) -> Void
+    ) {
+      let memory = UnsafeMutableRawPointer.allocate(
+        byteCount: max(1, byteCount), alignment: Workspace.alignment)
+      defer { memory.deallocate() }
+      memory.initializeMemory(as: UInt8.self, repeating: 0xFF, count: byteCount)
+      body(memory)
+    }
+    withMemory(kernel.filterByteCount) { prepared in
+      for part in 0..<kernel.filterPartCount {
+        kernel.prepareFilter(part: part, from: filter, into: prepared)
+      }
+      withMemory(kernel.workspaceByteCount) { workspace in
+        for task in 0..<kernel.taskCount {
+          kernel.run(
+            task: task, filter: prepared, source: source, result: &result,
+            workspace: workspace)
+        }
+      }
+    }
+    return result
+  }
+
   /// A negative sum that underflows is -0, and a result is the sum of blocks from
   /// +0 on.
   @Test func underflow() throws {
@@ -51,9 +111,13 @@ import Testing
   }
 
   /// A weight that is not finite changes its own channel alone.
-  @Test(arguments: [ConvolutionOperation.inputGradient, .forward])
-  func weightsThatAreNotFinite(_ operation: ConvolutionOperation) throws {
-    let geometry = try problem("mb3ic20ih5iw6oc24oh5ow6kh3kw3ph1pw1", .nhwc)
+  @Test(
+    arguments: [ConvolutionOperation.inputGradient, .forward],
+    DataFormat.allCases)
+  func weightsThatAreNotFinite(
+    _ operation: ConvolutionOperation, _ format: DataFormat
+  ) throws {
+    let geometry = try problem("mb3ic20ih5iw6oc24oh5ow6kh3kw3ph1pw1", format)
     var (filter, source) = realOperands(Float.self, operation, geometry)
     func run() throws -> [Float] {
       try result(
@@ -65,7 +129,11 @@ import Testing
     filter[0] = .infinity
     let changed = try run()
     let channels = operation == .forward ? 24 : 20
-    for index in plain.indices where index % channels != 0 {
+    // The channel of a scalar: the last dimension, or planes of 5 x 6.
+    func channel(_ index: Int) -> Int {
+      (format == .nhwc ? index : index / 30) % channels
+    }
+    for index in plain.indices where channel(index) != 0 {
       #expect(plain[index].bitPattern == changed[index].bitPattern)
     }
     #expect(changed.contains { !$0.isFinite })

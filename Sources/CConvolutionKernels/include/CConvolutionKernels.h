@@ -195,24 +195,26 @@
     (width, sums, taps, tap_count, input, input_row, input_pixel, gradients, \
      gradient_row, gradient_pixel, rows, pixels, channels))
 
-// The product of some rows with a filter packed in panels, each of which has a
-// cache line of columns, C of them, for each step of the depth:
+// The product of some rows with panels, each of which has a cache line of
+// columns, C of them, for each step of the depth: a filter packed so, or planes
+// of an image.
 //
 //   results[r][column + j] = sum over t, k of sources[t*rows + r][k]
-//       * filter[j/C*panel_stride + offsets[t] + k*C + j%C]
+//       * panels[j/C*panel_stride + offsets[t] + k*line_stride + j%C]
 //
-// for j below `columns`; added to the results if `adds`. The sum of an element
+// for j below `columns`, though whole lines are read; added to the results if
+// `adds`. The sum of an element
 // is one chain of fused multiply-adds from +0, in the order of t and then k,
 // whatever the rows beside it; and it is added to +0, or to what is there.
 // There are 1 to `block_rows` rows.
 #define CONV_PANELS_OF(K, type, suffix)                                      \
   K(void, multiply_panels_##suffix,                                          \
     (ptrdiff_t rows, const type *const *sources, ptrdiff_t taps,             \
-     ptrdiff_t depth, const ptrdiff_t *offsets, const type *filter,          \
-     ptrdiff_t panel_stride, type *const *results, ptrdiff_t column,         \
-     ptrdiff_t columns, int adds),                                           \
-    (rows, sources, taps, depth, offsets, filter, panel_stride, results,     \
-     column, columns, adds))                                                 \
+     ptrdiff_t depth, const ptrdiff_t *offsets, const type *panels,          \
+     ptrdiff_t panel_stride, ptrdiff_t line_stride, type *const *results,    \
+     ptrdiff_t column, ptrdiff_t columns, int adds),                         \
+    (rows, sources, taps, depth, offsets, panels, panel_stride, line_stride, \
+     results, column, columns, adds))                                        \
   /* So many steps of enough fused multiply-adds beside each other, on the   \
      widest vectors, to run at the peak: from 12 numbers, to the same        \
      place. Returns the operations of a step. */                             \

@@ -36,8 +36,8 @@ CONV_INLINE void NAMED(block)(
     const int rows, const int panels, const SCALAR *const *restrict sources,
     ptrdiff_t taps, ptrdiff_t depth, const ptrdiff_t *restrict offsets,
     const SCALAR *restrict filter, ptrdiff_t panel_stride,
-    SCALAR *const *restrict results, ptrdiff_t first_column, int columns,
-    int adds) {
+    ptrdiff_t line_stride, SCALAR *const *restrict results,
+    ptrdiff_t first_column, int columns, int adds) {
   VECTOR sums[CONV_MOST_SUMS];
   UNROLLED for (int i = 0; i < rows * panels * PARTS; i++)
       sums[i] = (VECTOR){0};
@@ -46,7 +46,7 @@ CONV_INLINE void NAMED(block)(
     UNROLLED for (int r = 0; r < rows; r++) from[r] = sources[tap * rows + r];
     const SCALAR *line = filter + offsets[tap];
     _Pragma("clang loop unroll_count(2)")
-    for (ptrdiff_t k = 0; k < depth; k++, line += COLUMNS) {
+    for (ptrdiff_t k = 0; k < depth; k++, line += line_stride) {
       // What there is less of stays in registers.
       if (rows < panels * PARTS) {
         VECTOR factors[CONV_MOST_ROWS];
@@ -84,7 +84,8 @@ CONV_INLINE void NAMED(block)(
 #define BLOCK_PARAMETERS                                                     \
   const SCALAR *const *sources, ptrdiff_t taps, ptrdiff_t depth,             \
       const ptrdiff_t *offsets, const SCALAR *filter, ptrdiff_t panel_stride,\
-      SCALAR *const *results, ptrdiff_t first_column, int columns, int adds
+      ptrdiff_t line_stride, SCALAR *const *results, ptrdiff_t first_column, \
+      int columns, int adds
 
 #define BLOCK_NAME(rows, panels) NAMED(block_##rows##x##panels)
 #define DEFINE_BLOCK(rows, panels)                                           \
@@ -92,7 +93,7 @@ CONV_INLINE void NAMED(block)(
       BLOCK_PARAMETERS) {                                                    \
     NAMED(block)(                                                            \
         rows, panels, sources, taps, depth, offsets, filter, panel_stride,   \
-        results, first_column, columns, adds);                               \
+        line_stride, results, first_column, columns, adds);                  \
   }
 CONV_BLOCKS(DEFINE_BLOCK)
 
@@ -103,8 +104,8 @@ static void (*const NAMED(blocks)[CONV_MOST_ROWS + 1][CONV_MOST_PANELS + 1])(
 CONV_KERNEL(void, NAMED(multiply_panels))(
     ptrdiff_t rows, const SCALAR *const *sources, ptrdiff_t taps,
     ptrdiff_t depth, const ptrdiff_t *offsets, const SCALAR *filter,
-    ptrdiff_t panel_stride, SCALAR *const *results, ptrdiff_t column,
-    ptrdiff_t columns, int adds) {
+    ptrdiff_t panel_stride, ptrdiff_t line_stride, SCALAR *const *results,
+    ptrdiff_t column, ptrdiff_t columns, int adds) {
   CONV_REQUIRE(rows >= 1 && rows <= CONV_MOST_ROWS && columns >= 1);
   CONV_REQUIRE(taps >= 0 && depth >= 0);
   int most = CONV_PANELS(rows);
@@ -115,8 +116,8 @@ CONV_KERNEL(void, NAMED(multiply_panels))(
     int last =
         rest < panels * COLUMNS ? (int)rest - (panels - 1) * COLUMNS : COLUMNS;
     NAMED(blocks)[rows][panels](
-        sources, taps, depth, offsets, filter, panel_stride, results,
-        column + first, last, adds);
+        sources, taps, depth, offsets, filter, panel_stride, line_stride,
+        results, column + first, last, adds);
     filter += panels * panel_stride;
     first += panels * COLUMNS;
   }

@@ -155,8 +155,9 @@ struct ColumnBand<Scalar: StorageScalar> {
           Compute.multiplyPanels(
             rows: rows.count, sources: sources + rows.lowerBound, taps: 1,
             depth: terms.count, offsets: &offset, lines + column * depth,
-            stride: depth * line, into: results + rows.lowerBound,
-            column: column, columns: min(together, columns - column),
+            stride: depth * line, step: line,
+            into: results + rows.lowerBound, column: column,
+            columns: min(together, columns - column),
             adds: index > 0)
         }
         column += together

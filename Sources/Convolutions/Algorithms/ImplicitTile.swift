@@ -277,7 +277,7 @@ struct ImplicitTile<Scalar: StorageScalar> {
           sources: memory.sources + block.first * kernel.mostTaps,
           taps: block.taps, depth: depth,
           offsets: memory.offsets + index * kernel.mostTaps,
-          first + panel * panelStride, stride: panelStride,
+          first + panel * panelStride, stride: panelStride, step: width,
           into: memory.results + block.first, column: column,
           columns: columns, adds: adds)
         rowsAhead.next()

@@ -59,8 +59,7 @@ struct ImplicitTiling: Sendable, Hashable {
       return (
         Self.copiedRows(vertical, lines: min(lines, height), tapRows: tapRows)
           .multipliedClamped(by: images),
-        Self.reach(
-          horizontal,
+        horizontal.reach(
           positions: min(
             columns.multipliedClamped(by: horizontal.stride),
             max(1, horizontal.result)))
@@ -116,15 +115,6 @@ struct ImplicitTiling: Sendable, Hashable {
 
   /// Rows from the first to the last that lines of one image and phase need.
   private static func denseRows(_ axis: MapAxis, lines: Int) -> Int {
-    reach(axis, positions: (lines - 1).multipliedClamped(by: axis.stride) + 1)
-  }
-
-  /// Source positions, inside or not, from the first to the last that touches so
-  /// many result positions beside each other.
-  private static func reach(_ axis: MapAxis, positions: Int) -> Int {
-    let span = (positions - 1).multipliedClamped(by: axis.step)
-    let taps = (axis.kernel - 1).multipliedClamped(by: axis.dilation)
-    let (sum, overflow) = span.addingReportingOverflow(taps)
-    return overflow ? .max : min(sum, .max - 1) / axis.stride + 1
+    axis.reach(positions: (lines - 1).multipliedClamped(by: axis.stride) + 1)
   }
 }

@@ -20,6 +20,9 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
   private let bandCount: Int
   private let groupsPerTask: Int
   private let groupBlocks: Int
+  /// Groups whose planes are copied together.
+  private let groupsPerCopy: Int
+  private let copy: PlaneCopy
 
   init(_ map: ConvolutionMap) {
     self.map = map
@@ -28,24 +31,33 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
     let perGroup = max(1, map.channelsPerGroup)
     let nhwc = map.dataFormat == .nhwc
     // NHWC: channels that are transposed together.
-    let together = nhwc ? max(1, min(map.groups, 16 / perGroup)) : 1
+    var together = nhwc ? max(1, min(map.groups, 16 / perGroup)) : 1
+    while together > 1,
+      Self.copy(map, bandRows: stride, groups: together).count
+        > Self.mostCopiedScalars
+    {
+      together /= 2
+    }
     // A copy stays in the L2 cache, and so do the planes of the result that are
     // transposed; and there are some tasks where there is work for them.
+    let groups = together
     let strides = largest(upTo: ceilDivide(height, stride)) { strides in
       let rows = strides * stride
       let work = rows * map.resultWidth * perGroup
       let scalars = max(
-        Self.copiedScalars(map, bandRows: rows),
-        nhwc ? Double(work * together) : 0)
+        Self.copy(map, bandRows: rows, groups: groups).count,
+        nhwc ? work * groups : 0)
       let tasks = map.batch * map.groups * ceilDivide(height, rows)
       return scalars <= Self.mostCopiedScalars / 4
         && (tasks >= 16 || work <= 1 << 14)
     }
     bandRows = min(strides * stride, height)
     bandCount = ceilDivide(map.resultHeight, bandRows)
+    groupsPerCopy = groups
+    copy = Self.copy(map, bandRows: bandRows, groups: groups)
     let group = bandRows * map.resultWidth * perGroup
     groupsPerTask =
-      nhwc ? together : max(1, min(map.groups, (1 << 13) / max(1, group)))
+      nhwc ? groups : max(1, min(map.groups, (1 << 13) / max(1, group)))
     groupBlocks = ceilDivide(map.groups, groupsPerTask)
   }
 
@@ -57,10 +69,10 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
     let band = min(map.vertical.stride, max(1, map.resultHeight))
     let planes =
       map.dataFormat == .nhwc
-      ? Double(band * map.resultWidth) * Double(map.channelsPerGroup)
+      ? (band * map.resultWidth).multipliedClamped(by: map.channelsPerGroup)
       : 0
-    return max(copiedScalars(map, bandRows: band), planes)
-      > mostCopiedScalars
+    let copied = copy(map, bandRows: band, groups: 1).count
+    return max(copied, planes) > mostCopiedScalars
       ? "the windows that reach one row do not fit into the cache" : nil
   }
 
@@ -159,8 +171,7 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
   }
 
   private var copyByteCount: Int {
-    let scalars = Self.copiedScalars(map, bandRows: bandRows)
-    return Workspace.padded(Int(scalars) * MemoryLayout<Compute>.stride)
+    Workspace.padded(copy.count * MemoryLayout<Compute>.stride)
   }
 
   /// From the sums of one phase of columns to the next: at least a vector.
@@ -209,15 +220,16 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
     let groups = (0..<map.groups)
       .part(task / bandCount % groupBlocks, of: groupsPerTask)
     let image = task / bandCount / groupBlocks
-    let copy = workspace + runsByteCount
-    let sums = copy + copyByteCount
+    let planeCopy = workspace + runsByteCount
+    let sums = planeCopy + copyByteCount
     let band = sums + sumsByteCount
-    let planes = GroupPlanes<Scalar>(
+    var planes = GroupPlanes<Scalar>(
       map: map, image: image, rows: rows,
       source: source.assumingMemoryBound(to: Scalar.self),
-      sumsInPlace: sumsInPlace, phases: phases, phaseWidth: phaseWidth,
+      layout: copy, sumsInPlace: sumsInPlace, phases: phases,
+      phaseWidth: phaseWidth,
       runs: workspace.assumingMemoryBound(to: Int.self),
-      copy: copy.assumingMemoryBound(to: Compute.self),
+      copy: planeCopy.assumingMemoryBound(to: Compute.self),
       sums: sums.assumingMemoryBound(to: Compute.self))
     planes.listRuns()
     let perGroup = map.channelsPerGroup
@@ -226,8 +238,14 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
     let plane = map.resultHeight * width
     let count = rows.count * width
     let result = result.assumingMemoryBound(to: Scalar.self)
+    var inside: PlaneCopy.Inside?
     for group in groups {
-      planes.load(group: group)
+      let place = (group - groups.lowerBound) % groupsPerCopy
+      if place == 0 {
+        let end = min(group + groupsPerCopy, groups.upperBound)
+        planes.load(groups: group..<end, inside: &inside)
+      }
+      planes.firstPlane = place * map.depthPerGroup * copy.planeStride
       let areFinite = filter.load(
         fromByteOffset: weightByteCount + group, as: Bool.self)
       for channel in group * perGroup..<(group + 1) * perGroup {
@@ -262,25 +280,15 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
 }
 
 extension NarrowGroupPlanes {
-  fileprivate static var mostCopiedScalars: Double { 131_072 }
+  fileprivate static var mostCopiedScalars: Int { 131_072 }
 
-  /// Scalars of the copy for a band: everything that reaches it, and a vector
-  /// behind each row.
-  fileprivate static func copiedScalars(
-    _ map: ConvolutionMap, bandRows: Int
-  ) -> Double {
-    // At most, wherever the band begins; wild dilations overflow an `Int`.
-    func sources(_ axis: MapAxis, touching length: Int) -> Double {
-      let reach = Double(axis.kernel - 1) * Double(axis.dilation)
-      let length = Double(length - 1) * Double(axis.step)
-      return (reach + length) / Double(axis.stride) + 2
-    }
-    let phases = Double(map.horizontal.step)
-    let columns = sources(map.horizontal, touching: map.resultWidth)
-    return
-      (sources(map.vertical, touching: bandRows)
-      * phases * ((columns / phases).rounded(.up) + 16)
-      * Double(map.depthPerGroup)).rounded(.up)
+  /// The copy for a band.
+  fileprivate static func copy(
+    _ map: ConvolutionMap, bandRows: Int, groups: Int
+  ) -> PlaneCopy {
+    PlaneCopy(
+      map, resultRows: bandRows, resultColumns: max(1, map.resultWidth),
+      groups: groups, computeByteCount: MemoryLayout<Compute>.stride)
   }
 }
 
@@ -292,11 +300,14 @@ private struct GroupPlanes<Scalar: StorageScalar> {
   let image: Int
   let rows: Range<Int>
   let source: UnsafePointer<Scalar>
+  let layout: PlaneCopy
   let sumsInPlace: Bool
   let phases: Int
   let phaseWidth: Int
   let runs: UnsafeMutablePointer<Int>
   let copy: UnsafeMutablePointer<Compute>
+  /// Where the planes of the group begin in the copy.
+  var firstPlane = 0
   let sums: UnsafeMutablePointer<Compute>
 
   /// Windows that reach the band, inside the source or not.
@@ -304,22 +315,6 @@ private struct GroupPlanes<Scalar: StorageScalar> {
 
   private var windowColumns: Range<Int> {
     map.horizontal.touching(0..<map.resultWidth)
-  }
-
-  /// Columns of the copy lie sorted by phase, so that those that a tap needs of
-  /// windows beside each other do so too.
-  private var copyPhases: Int { map.horizontal.step }
-
-  private var copyPhaseWidth: Int {
-    ceilDivide(windowColumns.count, copyPhases) + 16
-  }
-
-  private var copyStride: Int { copyPhases * copyPhaseWidth }
-
-  /// Where a column of the source lies in a row of the copy.
-  private func place(column: Int) -> Int {
-    let offset = column - windowColumns.lowerBound
-    return offset % copyPhases * copyPhaseWidth + offset / copyPhases
   }
 
   private var rowPhases: Int { min(map.vertical.stride, rows.count) }
@@ -342,7 +337,9 @@ private struct GroupPlanes<Scalar: StorageScalar> {
   /// Lists the runs of all pairs of phases.
   func listRuns() {
     let kernelWidth = map.kernelWidth
-    let plane = windowRows.count * copyStride
+    let (firstRow, firstColumn) = (
+      windowRows.lowerBound, windowColumns.lowerBound
+    )
     var count = 0
     for rowPhase in 0..<rowPhases {
       let (tapRows, first) = taps(rowPhase: rowPhase)
@@ -351,13 +348,13 @@ private struct GroupPlanes<Scalar: StorageScalar> {
         let tapColumns = PhaseTaps(map.horizontal, phase: phase)
         for k in 0..<map.depthPerGroup {
           for j in 0..<tapColumns.count {
-            let column = place(column: tapColumns.source(j))
+            let column = tapColumns.source(j) - firstColumn
             var i = 0
             while i < tapRows.count {
-              let row =
-                first * tapRows.step + tapRows.source(i) - windowRows.lowerBound
+              let row = first * tapRows.step + tapRows.source(i) - firstRow
               let run = runs + 3 * count
-              run[0] = k * plane + row * copyStride + column
+              run[0] =
+                k * layout.planeStride + layout.place(row: row, column: column)
               run[1] =
                 k * map.taps + tapRows.tap(i) * kernelWidth
                 + tapColumns.tap(j)
@@ -374,51 +371,11 @@ private struct GroupPlanes<Scalar: StorageScalar> {
 
   // MARK: Planes
 
-  /// Copies what reaches the band from the planes of a group.
-  func load(group: Int) {
-    let (vertical, horizontal) = (map.vertical, map.horizontal)
-    let inside = windowRows.clamped(to: 0..<vertical.source)
-    let columns = windowColumns.clamped(to: 0..<horizontal.source)
-    let depth = map.depthPerGroup
-    let plane = windowRows.count * copyStride
-    copy.update(repeating: .zero, count: depth * plane)
-    guard !inside.isEmpty, !columns.isEmpty else { return }
-    let firstRow =
-      copy + (inside.lowerBound - windowRows.lowerBound) * copyStride
-    for phase in 0..<min(copyPhases, columns.count) {
-      let first = columns.lowerBound + phase
-      let count = ceilDivide(columns.count - phase, copyPhases)
-      let place = firstRow + place(column: first)
-      if map.dataFormat == .nhwc {
-        for (index, row) in inside.enumerated() {
-          let pixel =
-            (image * vertical.source + row) * horizontal.source + first
-          Scalar.widenTransposed(
-            source + pixel * map.sourceChannels + group * depth,
-            rows: count, columns: depth,
-            stride: copyPhases * map.sourceChannels,
-            to: place + index * copyStride, stride: plane)
-        }
-        continue
-      }
-      for k in 0..<depth {
-        let channel = image * map.sourceChannels + group * depth + k
-        let row = channel * vertical.source + inside.lowerBound
-        let source = source + row * horizontal.source + first
-        if copyPhases == 1 {
-          Scalar.widenRows(
-            source, stride: horizontal.source, to: place + k * plane,
-            stride: copyStride, rows: inside.count, count: count)
-          continue
-        }
-        for index in 0..<inside.count {
-          Scalar.widenTransposed(
-            source + index * horizontal.source, rows: count, columns: 1,
-            stride: copyPhases, to: place + k * plane + index * copyStride,
-            stride: count)
-        }
-      }
-    }
+  /// Copies what reaches the band from the planes of some groups.
+  func load(groups: Range<Int>, inside: inout PlaneCopy.Inside?) {
+    inside = layout.load(
+      map, source, image: image, groups: groups, rows: windowRows,
+      columns: windowColumns, after: inside, into: copy)
   }
 
   /// Computes the band of one channel, rounded to the target's type.
@@ -444,8 +401,6 @@ private struct GroupPlanes<Scalar: StorageScalar> {
     // With one row there is no next, and a wild stride or step may not fit an
     // `Int`.
     let resultStride = count > 1 ? stride * width : 0
-    let step = map.vertical.step
-    let sourceStride = step == 1 || count > 1 ? step * copyStride : 0
     let target = sumsInPlace ? Target.asCompute(result)! : sums
     let targetStride = sumsInPlace ? resultStride : phases * phaseWidth
     for phase in 0..<phases {
@@ -456,7 +411,7 @@ private struct GroupPlanes<Scalar: StorageScalar> {
       let target = target + phase * phaseWidth
       if areFinite {
         Compute.gatherPlane(
-          copy, stride: sourceStride, weights: weights,
+          copy + firstPlane, stride: layout.columns, weights: weights,
           stride: -taps(rowPhase: rowPhase).0.tapStep * map.kernelWidth,
           runs: runs + 3 * first, runCount: runCount, to: target,
           stride: targetStride, rows: count, columns: max(16, columns))
@@ -483,6 +438,7 @@ private struct GroupPlanes<Scalar: StorageScalar> {
     let (tapRows, first) = taps(rowPhase: rowPhase)
     let tapColumns = PhaseTaps(map.horizontal, phase: phase)
     let windows = map.sourceWidth
+    let step = map.horizontal.step
     for row in 0..<rows {
       let target = target + row * stride
       target.update(repeating: .zero, count: columns)
@@ -491,20 +447,21 @@ private struct GroupPlanes<Scalar: StorageScalar> {
           at: first + row, sources: map.sourceHeight)
         {
           let window = (first + row) * tapRows.step + tapRows.source(i)
-          let source =
-            copy
-            + (k * windowRows.count + window - windowRows.lowerBound)
-            * copyStride
           for j in 0..<tapColumns.count {
             let shift = tapColumns.source(j)
-            let lower = min(max(0, ceilDivide(-shift, copyPhases)), columns)
+            let lower = min(max(0, ceilDivide(-shift, step)), columns)
             let upper = min(
-              max(lower, ceilDivide(windows - shift, copyPhases)), columns)
+              max(lower, ceilDivide(windows - shift, step)), columns)
+            let source =
+              copy + firstPlane + k * layout.planeStride
+              + layout.place(
+                row: window - windowRows.lowerBound,
+                column: shift - windowColumns.lowerBound)
             let tap =
               tapRows.tap(i) * map.kernelWidth + tapColumns.tap(j)
             Compute.addRowCombination(
               weights + k * map.taps + tap,
-              source + place(column: shift) + lower,
+              source + lower,
               stride: 0, depth: 1, to: target + lower, count: upper - lower)
           }
         }

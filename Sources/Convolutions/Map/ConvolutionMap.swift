@@ -8,6 +8,7 @@
 /// input, with its taps in reverse order. At stride 1 the two are the same map
 /// but for the order of the filter.
 struct ConvolutionMap: Sendable, Hashable {
+  /// NCHW where there is a single channel.
   let dataFormat: DataFormat
   let batch: Int
   let resultChannels: Int
@@ -25,7 +26,10 @@ struct ConvolutionMap: Sendable, Hashable {
   /// The map of an operation; the gradient of the filter is none.
   init?(_ geometry: Conv2DGeometry, _ operation: ConvolutionOperation) {
     guard operation != .filterGradient else { return nil }
-    dataFormat = geometry.dataFormat
+    // One channel is one plane, whatever the order of the dimensions is called.
+    dataFormat =
+      geometry.inputChannels == 1 && geometry.outputChannels == 1
+      ? .nchw : geometry.dataFormat
     batch = geometry.batch
     groups = geometry.groups
     isForward = operation == .forward

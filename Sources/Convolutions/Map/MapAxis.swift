@@ -128,12 +128,18 @@ struct MapAxis: Sendable, Hashable {
     return lower..<min(max(lower, range.upperBound), source)
   }
 
+  /// At most so many source positions, inside or not, lie from the first to the
+  /// last that touches so many positions beside each other.
+  func reach(positions: Int) -> Int {
+    let span = (positions - 1).multipliedClamped(by: step)
+    let taps = (kernel - 1).multipliedClamped(by: dilation)
+    let (sum, overflow) = span.addingReportingOverflow(taps)
+    return overflow ? .max : min(sum, .max - 1) / stride + 1
+  }
+
   /// At most so many source positions touch `length` positions beside each other.
   func mostSources(touching length: Int) -> Int {
-    let (reach, overflow) = ((kernel - 1) * dilation)
-      .addingReportingOverflow((length - 1).multipliedClamped(by: step))
-    return overflow
-      ? source : min(source, min(reach, .max - 1) / stride + 1)
+    min(source, reach(positions: length))
   }
 
   /// The smallest range that holds every tap with which one of `sources` lands

@@ -83,7 +83,8 @@ enum Candidates {
       throw .unsupported(algorithm, reason: reason)
     }
     if algorithm == .implicit,
-      let reason = Implicit<Scalar>.objection(to: map)
+      let reason = Implicit<Scalar>.objection(to: map),
+      ImplicitPlanes<Scalar>.objection(to: map) != nil
     {
       throw .unsupported(algorithm, reason: reason)
     }
@@ -126,7 +127,7 @@ enum Candidates {
           map, core: core, computeByteCount: computeByteCount),
         core: core)
     case .implicit:
-      return Implicit<Scalar>(map)
+      return implicit(type, map)
     case .narrowGroups:
       return vectorsOfChannels(map)
         ? NarrowGroups<Scalar>(map)
@@ -138,6 +139,26 @@ enum Candidates {
     case .reference:
       return Reference<Scalar>(map)
     }
+  }
+}
+
+extension Candidates {
+  /// Implicit GEMM with vectors of channels or of pixels, whichever is cheaper,
+  /// of a map that one of them can serve: the bits are the same.
+  private static func implicit<Scalar: StorageScalar>(
+    _ type: Scalar.Type, _ map: ConvolutionMap
+  ) -> any TileKernel {
+    guard ImplicitPlanes<Scalar>.objection(to: map) == nil else {
+      return Implicit<Scalar>(map)
+    }
+    let planes = ImplicitPlanes<Scalar>(map)
+    guard Implicit<Scalar>.objection(to: map) == nil else { return planes }
+    let channels = Implicit<Scalar>(map)
+    // Planes of NHWC are transposed, which pays for few channels alone.
+    let most = PanelFilter<Scalar>.width
+    if map.dataFormat == .nhwc, map.channelsPerGroup > most { return channels }
+    return cost(planes, Scalar.scalarType, map)
+      < cost(channels, Scalar.scalarType, map) ? planes : channels
   }
 }
 

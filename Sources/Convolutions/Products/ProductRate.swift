@@ -148,8 +148,9 @@ private final class PanelProduct<Compute: ComputeScalar> {
                 rows: rows * (block + 1) / blocks - start,
                 sources: sources.baseAddress! + start, taps: 1,
                 depth: terms.count, offsets: &offset, right + first * depth,
-                stride: depth * width, into: results.baseAddress! + start,
-                column: first, columns: min(together * width, columns - first),
+                stride: depth * width, step: width,
+                into: results.baseAddress! + start, column: first,
+                columns: min(together * width, columns - first),
                 adds: index > 0)
             }
           }

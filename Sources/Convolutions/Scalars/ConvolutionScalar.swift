@@ -89,13 +89,15 @@ protocol ComputeScalar: StorageScalar, FloatingPoint where Compute == Self {
     accumulate: Bool,
     into c: UnsafeMutablePointer<Self>, stride cStride: Int)
 
-  /// The product of rows, each of which reads where `sources` says, with panels of
-  /// a filter: see `conv_multiply_panels` in the C kernels.
+  /// The product of rows, each of which reads where `sources` says, with panels,
+  /// `stride` apart, whose lines lie `step` apart: see `conv_multiply_panels` in
+  /// the C kernels.
   static func multiplyPanels(
     rows: Int, sources: UnsafePointer<UnsafePointer<Self>?>, taps: Int,
     depth: Int, offsets: UnsafePointer<Int>, _ panels: UnsafePointer<Self>,
-    stride: Int, into results: UnsafePointer<UnsafeMutablePointer<Self>?>,
-    column: Int, columns: Int, adds: Bool)
+    stride: Int, step: Int,
+    into results: UnsafePointer<UnsafeMutablePointer<Self>?>, column: Int,
+    columns: Int, adds: Bool)
 
   /// Runs fused multiply-adds at the processor's peak: see `conv_spin` in the C
   /// kernels.

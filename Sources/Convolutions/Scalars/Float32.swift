@@ -26,12 +26,13 @@ extension Float: ComputeScalar {
   static func multiplyPanels(
     rows: Int, sources: UnsafePointer<UnsafePointer<Float>?>, taps: Int,
     depth: Int, offsets: UnsafePointer<Int>, _ panels: UnsafePointer<Float>,
-    stride: Int, into results: UnsafePointer<UnsafeMutablePointer<Float>?>,
-    column: Int, columns: Int, adds: Bool
+    stride: Int, step: Int,
+    into results: UnsafePointer<UnsafeMutablePointer<Float>?>, column: Int,
+    columns: Int, adds: Bool
   ) {
     conv_multiply_panels_f32(
-      rows, sources, taps, depth, offsets, panels, stride, results, column,
-      columns, adds ? 1 : 0)
+      rows, sources, taps, depth, offsets, panels, stride, step, results,
+      column, columns, adds ? 1 : 0)
   }
 
   static func spin(_ sums: UnsafeMutablePointer<Float>, steps: Int) -> Int {

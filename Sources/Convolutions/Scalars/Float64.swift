@@ -26,12 +26,13 @@ extension Double: ComputeScalar {
   static func multiplyPanels(
     rows: Int, sources: UnsafePointer<UnsafePointer<Double>?>, taps: Int,
     depth: Int, offsets: UnsafePointer<Int>, _ panels: UnsafePointer<Double>,
-    stride: Int, into results: UnsafePointer<UnsafeMutablePointer<Double>?>,
-    column: Int, columns: Int, adds: Bool
+    stride: Int, step: Int,
+    into results: UnsafePointer<UnsafeMutablePointer<Double>?>, column: Int,
+    columns: Int, adds: Bool
   ) {
     conv_multiply_panels_f64(
-      rows, sources, taps, depth, offsets, panels, stride, results, column,
-      columns, adds ? 1 : 0)
+      rows, sources, taps, depth, offsets, panels, stride, step, results,
+      column, columns, adds ? 1 : 0)
   }
 
   static func spin(_ sums: UnsafeMutablePointer<Double>, steps: Int) -> Int {

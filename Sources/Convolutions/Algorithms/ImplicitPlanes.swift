@@ -1,0 +1,251 @@
+/// Implicit GEMM with pixels as the vectors: NCHW, and few channels of the result.
+///
+/// Each weight of a channel is a factor of 16 pixels beside each other; planes of
+/// the source take the place of the filter's panels, and channels that of pixels.
+/// Sums have the order of ``Implicit``, and so the same bits.
+///
+/// The planes that reach a tile are copied with zeros around the image; half types
+/// are widened, and NHWC is transposed. Rows of taps that are outside for a whole
+/// run of pixels are skipped. Where a weight is not finite, each pixel is a run of
+/// its own, and meets the taps that land inside alone.
+struct ImplicitPlanes<Scalar: StorageScalar>: TileKernel {
+  typealias Compute = Scalar.Compute
+
+  let map: ConvolutionMap
+  let tiling: ImplicitPlaneTiling
+  let rowPhases: [PhaseTaps]
+  let columnPhases: [PhaseTaps]
+  /// Where the weights of a group's pairs of phases begin, in scalars, and the
+  /// end of the last.
+  private let weightPlaces: [Int]
+  private let bandsPerImage: Int
+  private let columnParts: Int
+  private let channelParts: Int
+  private let bandParts: Int
+
+  /// Pixels of a vector.
+  static var lineWidth: Int { PanelFilter<Scalar>.width }
+
+  init(_ map: ConvolutionMap) {
+    self.map = map
+    rowPhases = map.vertical.phases
+    columnPhases = map.horizontal.phases
+    tiling = Self.tiling(map)
+    bandsPerImage = ceilDivide(
+      ceilDivide(map.resultHeight, map.vertical.stride), tiling.lines)
+    columnParts = ceilDivide(
+      ceilDivide(map.resultWidth, map.horizontal.stride), tiling.columns)
+    channelParts = ceilDivide(map.channelsPerGroup, tiling.channels)
+    bandParts = ceilDivide(map.batch * bandsPerImage, tiling.tilesPerTask)
+    var places = [0]
+    for rows in rowPhases {
+      for columns in columnPhases {
+        places.append(
+          places.last! + map.channelsPerGroup
+            * Self.rowStride(map, taps: rows.count * columns.count))
+      }
+    }
+    weightPlaces = places
+  }
+
+  private static func tiling(_ map: ConvolutionMap) -> ImplicitPlaneTiling {
+    ImplicitPlaneTiling(
+      map, computeByteCount: MemoryLayout<Compute>.stride)
+  }
+
+  /// Why a map cannot be served, if so.
+  static func objection(to map: ConvolutionMap) -> String? {
+    let most = 64
+    guard max(map.vertical.stride, map.horizontal.stride) <= most
+    else { return "a stride is above \(most)" }
+    guard !map.isDegenerate else { return nil }
+    return tiling(map).copy.count
+      > ImplicitTiling.mostCopyBytes / MemoryLayout<Compute>.stride
+      ? "the pixels that reach a few of the result do not fit into the cache"
+      : nil
+  }
+
+  var taskCount: Int { map.groups * columnParts * bandParts * channelParts }
+
+  var packsOperands: Bool { false }
+
+  var summary: String {
+    "tiles of \(tiling.lines)x\(tiling.columns) pixels as vectors, copied, "
+      + "\(rowPhases.count)x\(columnPhases.count) phases, "
+      + "\(tiling.channels) channels a task, \(taskCount) tasks"
+  }
+
+  func cost(_ model: CostModel) -> Double {
+    let (vertical, horizontal) = (map.vertical, map.horizontal)
+    let share =
+      vertical.hits / Double(vertical.kernel)
+      / Double(max(1, vertical.longestRun))
+    let depth = Double(map.depthPerGroup)
+    let lines = ceilDivide(map.resultHeight, vertical.stride)
+    let columns = ceilDivide(map.resultWidth, horizontal.stride)
+    let bands = Double(map.batch * bandsPerImage * columnParts)
+    let tileLines = min(tiling.lines, lines)
+    let tileColumns = min(tiling.columns, columns)
+    let shape = tiling.shape(lines: tileLines, columns: tileColumns)
+    let panels = shape.runs * ceilDivide(shape.pixels, Self.lineWidth)
+    let channels = Double(map.channelsPerGroup)
+    var products = 0.0
+    for rows in rowPhases {
+      for columns in columnPhases {
+        let taps = rows.count * columns.count
+        let sum = SumBlocks(taps: taps, depth: map.depthPerGroup)
+        products += model.panels(
+          pixels: channels, tile: min(channels, Double(tiling.channels)),
+          columns: Double(panels * Self.lineWidth), panels: panels,
+          depth: Double(taps) * depth * share, blocks: Double(sum.count))
+        // A list of where each channel reads its weights.
+        products += channels * Double(taps) * 0.3
+        // A few channels of a tap hide no step to the next.
+        products +=
+          channels / Double(InstructionSet.blockRows) * Double(taps * panels)
+          * share
+      }
+    }
+    let scalars = Double(tiling.copy.planeStride) * depth
+    var cost =
+      bands * Double(map.groups)
+      * (products + Double(channelParts)
+        * (model.load(scalars, map.dataFormat == .nchw ? .nhwc : .nchw)
+          + depth * Double(tileLines) * 5
+          * (horizontal.step > 1 ? Double(tileColumns) / 4 : 1)))
+    if !writesInPlace(shape) {
+      let results = Double(map.resultCount)
+      cost +=
+        map.dataFormat == .nhwc || horizontal.stride > 1
+        ? model.transpose(results) : model.move(2 * results)
+    }
+    return cost
+      + model.filter(map.usedWeights, times: bands, behind: cost)
+  }
+
+  /// Whether sums are taken in the result.
+  func writesInPlace(_ shape: ImplicitPlaneTiling.Shape) -> Bool {
+    Scalar.isCompute && map.dataFormat == .nchw
+      && map.horizontal.stride == 1
+      && (shape.runs == shape.lines
+        || map.vertical.stride == 1
+          && tiling.copy.columns == map.resultWidth && columnParts == 1)
+  }
+
+  // MARK: Filter
+
+  // `[groups, row phases, column phases, channels, taps, depth]`, the weights of
+  // a channel and phase padded; behind them a byte for each group and pair of
+  // phases: whether all its weights are finite.
+
+  /// From the weights of one channel to those of the next: an odd number of cache
+  /// lines, so that they do not meet in the same places of the L1 cache.
+  private static func rowStride(_ map: ConvolutionMap, taps: Int) -> Int {
+    (ceilDivide(taps * map.depthPerGroup, lineWidth) | 1) * lineWidth
+  }
+
+  func rowStride(taps: Int) -> Int { Self.rowStride(map, taps: taps) }
+
+  private var weightByteCount: Int {
+    map.groups * weightPlaces.last! * MemoryLayout<Compute>.stride
+  }
+
+  var filterByteCount: Int { weightByteCount + filterPartCount }
+
+  var filterPartCount: Int {
+    map.groups * rowPhases.count * columnPhases.count
+  }
+
+  @_specialize(where Scalar == Float16)
+  @_specialize(where Scalar == BFloat16)
+  @_specialize(where Scalar == Float)
+  @_specialize(where Scalar == Double)
+  func prepareFilter(
+    part: Int, from filter: UnsafeRawPointer,
+    into prepared: UnsafeMutableRawPointer
+  ) {
+    let phases = rowPhases.count * columnPhases.count
+    let (group, phase) = part.quotientAndRemainder(dividingBy: phases)
+    let rows = rowPhases[phase / columnPhases.count]
+    let columns = columnPhases[phase % columnPhases.count]
+    let filter = StoredFilter<Scalar>(map, filter)
+    let taps = rows.count * columns.count
+    let stride = rowStride(taps: taps)
+    let count = map.channelsPerGroup * stride
+    let weights =
+      prepared.assumingMemoryBound(to: Compute.self)
+      + group * weightPlaces.last! + weightPlaces[phase]
+    weights.update(repeating: .zero, count: count)
+    for place in 0..<taps {
+      filter.copyByChannel(
+        tap: rows.tap(place / columns.count) * map.kernelWidth
+          + columns.tap(place % columns.count),
+        group: group, channels: 0..<map.channelsPerGroup,
+        to: weights + place * map.depthPerGroup, stride: stride)
+    }
+    prepared.storeBytes(
+      of: Compute.areFinite(weights, count: count),
+      toByteOffset: weightByteCount + part, as: Bool.self)
+  }
+
+  /// The weights of a pair of phases, and whether all are finite.
+  func weights(
+    _ filter: UnsafeRawPointer, group: Int, rowPhase: Int, columnPhase: Int
+  ) -> (rows: UnsafePointer<Compute>, areFinite: Bool) {
+    let phase = rowPhase * columnPhases.count + columnPhase
+    return (
+      filter.assumingMemoryBound(to: Compute.self)
+        + group * weightPlaces.last! + weightPlaces[phase],
+      filter.load(
+        fromByteOffset: weightByteCount
+          + group * rowPhases.count * columnPhases.count + phase,
+        as: Bool.self)
+    )
+  }
+
+  // MARK: Workspace
+
+  var workspaceByteCount: Int {
+    ImplicitPlaneMemory<Compute>.byteCount(tiling)
+  }
+
+  // MARK: Execution
+
+  @_specialize(where Scalar == Float16)
+  @_specialize(where Scalar == BFloat16)
+  @_specialize(where Scalar == Float)
+  @_specialize(where Scalar == Double)
+  func run(
+    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
+    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
+  ) {
+    var rest = task
+    func next(_ count: Int) -> Int {
+      defer { rest /= count }
+      return rest % count
+    }
+    let group = next(map.groups)
+    let columnPart = next(columnParts)
+    let bandPart = next(bandParts)
+    let channels = (0..<map.channelsPerGroup)
+      .part(rest, of: tiling.channels)
+    let (vertical, horizontal) = (map.vertical, map.horizontal)
+    let lines = ceilDivide(vertical.result, vertical.stride)
+    let positions = (0..<ceilDivide(horizontal.result, horizontal.stride))
+      .part(columnPart, of: tiling.columns)
+    var inside: PlaneCopy.Inside?
+    for band in (0..<map.batch * bandsPerImage)
+      .part(bandPart, of: tiling.tilesPerTask)
+    {
+      let (image, part) = band.quotientAndRemainder(dividingBy: bandsPerImage)
+      ImplicitPlaneTile(
+        kernel: self, image: image, group: group,
+        lines: (0..<lines).part(part, of: tiling.lines), positions: positions,
+        channels: channels,
+        source: source.assumingMemoryBound(to: Scalar.self),
+        result: result.assumingMemoryBound(to: Scalar.self),
+        memory: ImplicitPlaneMemory(workspace, tiling)
+      ).run(filter: filter, inside: &inside)
+    }
+  }
+}
