@@ -1,7 +1,7 @@
-import Convolutions
 import Testing
 
 @testable import ConvolutionTestSupport
+@testable import Convolutions
 
 /// What holds of the three operations together, and the filter gradient's call.
 @Suite struct OperationTests {
@@ -83,6 +83,36 @@ import Testing
       moved[index] += 1
       #expect(try loss(input, moved) - base == dw[index])
     }
+  }
+
+  /// Narrow groups of many small images, some of which a copied box has.
+  @Test(arguments: DataFormat.allCases)
+  func boxesOfManyImages(_ format: DataFormat) throws {
+    let geometry = try problem(
+      "g16mb100ic16ih3iw4oc16oh3ow4kh3kw3ph1pw1", format)
+    func check<Scalar: TestScalar & StorageScalar>(
+      _ type: Scalar.Type
+    ) throws {
+      func integers(_ count: Int) -> [Scalar] {
+        var generator = SeededGenerator(seed: UInt64(count))
+        return (0..<count).map { _ in
+          Scalar.rounded(Double(generator.int(-2...2)))
+        }
+      }
+      let input = integers(geometry.inputCount)
+      let outBackprop = integers(geometry.outBackpropCount)
+      func gradient(_ algorithm: ConvolutionAlgorithm) throws -> [Scalar] {
+        try result(
+          of: .filterGradient, geometry, .exact(algorithm), input, outBackprop,
+          prefill: .notANumber)
+      }
+      #expect(
+        bits(try gradient(.narrowGroups)) == bits(try gradient(.reference)))
+    }
+    try check(Float.self)
+    try check(Double.self)
+    try check(Float16.self)
+    try check(BFloat16.self)
   }
 
   // MARK: The filter gradient's call

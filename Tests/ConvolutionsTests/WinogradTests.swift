@@ -56,7 +56,7 @@ import Testing
     // On other cores the least work is with others.
     let map = try #require(ConvolutionMap(geometry, .inputGradient))
     let small = try Winograd<Float>(
-      map, promise: .accuracy(layer.1), core: .small)
+      map, promise: .accuracy(layer.1), products: .blas(.small))
     #expect(small.summary.contains("with \(layer.2) products"), "\(plan)")
     let result = inputGradient(
       plan, filter: plan.prepare(filter: filter.span),

@@ -77,7 +77,8 @@ struct ImplicitPlaneTiling: Sendable, Hashable {
     self.copy = cutCopy
 
     let phases = min(horizontal.stride, max(1, horizontal.result))
-    sumStride = lines * cutCopy.columns.multipliedClamped(by: phases)
+    sumStride = lines.multipliedClamped(
+      by: cutCopy.columns.multipliedClamped(by: phases))
     var mostTaps = 1
     for rows in vertical.phases {
       for columns in horizontal.phases {

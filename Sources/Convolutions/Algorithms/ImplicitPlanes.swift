@@ -89,15 +89,20 @@ struct ImplicitPlanes<Scalar: StorageScalar>: TileKernel {
     let shape = tiling.shape(lines: tileLines, columns: tileColumns)
     let panels = shape.runs * ceilDivide(shape.pixels, Self.lineWidth)
     let channels = Double(map.channelsPerGroup)
-    var products = 0.0
+    // Lines that begin anywhere are read in two parts; few channels do not hide
+    // that.
+    let loads = channels < 4 ? 1.2 : 1
+    var products = 500.0
     for rows in rowPhases {
       for columns in columnPhases {
         let taps = rows.count * columns.count
         let sum = SumBlocks(taps: taps, depth: map.depthPerGroup)
-        products += model.panels(
-          pixels: channels, tile: min(channels, Double(tiling.channels)),
-          columns: Double(panels * Self.lineWidth), panels: panels,
-          depth: Double(taps) * depth * share, blocks: Double(sum.count))
+        products +=
+          loads
+          * model.panels(
+            pixels: channels, tile: min(channels, Double(tiling.channels)),
+            columns: Double(panels * Self.lineWidth), panels: panels,
+            depth: Double(taps) * depth * share, blocks: Double(sum.count))
         // A list of where each channel reads its weights.
         products += channels * Double(taps) * 0.3
         // A few channels of a tap hide no step to the next.
@@ -106,7 +111,9 @@ struct ImplicitPlanes<Scalar: StorageScalar>: TileKernel {
           * share
       }
     }
-    let scalars = Double(tiling.copy.planeStride) * depth
+    // Channels of one group of NHWC are moved one by one.
+    let apart = map.dataFormat == .nhwc && map.groups > 1 ? 8.0 : 1
+    let scalars = apart * Double(tiling.copy.planeStride) * depth
     var cost =
       bands * Double(map.groups)
       * (products + Double(channelParts)
@@ -117,7 +124,7 @@ struct ImplicitPlanes<Scalar: StorageScalar>: TileKernel {
       let results = Double(map.resultCount)
       cost +=
         map.dataFormat == .nhwc || horizontal.stride > 1
-        ? model.transpose(results) : model.move(2 * results)
+        ? model.transpose(apart * results) : model.move(2 * results)
     }
     return cost
       + model.filter(map.usedWeights, times: bands, behind: cost)

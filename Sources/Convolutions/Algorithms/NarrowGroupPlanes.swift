@@ -104,9 +104,7 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
     return map.dataFormat == .nchw
       ? loops
       : loops
-        + 8
-        * model.transpose(
-          Double(map.sourceCount + map.resultCount))
+        + model.transpose(Double(map.sourceCount + map.resultCount))
   }
 
   // MARK: Filter

@@ -21,7 +21,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   /// The map with step 1, of which the products are.
   let folded: ConvolutionMap
   let phases: [WinogradPhase]
-  let core: BLASCore
+  let products: WinogradProducts
   /// The filter as it is, for results that are not finite.
   let plain: FilterPanels<Scalar>
   /// Input channels of one product.
@@ -29,6 +29,9 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   private let layout: WinogradWorkspace
   private let firstTask: [Int]
   private let firstWeight: [Int]
+  /// Channels of a group in the transformed filter: in panels, with those that
+  /// fill the last one up.
+  private let weightChannels: Int
   /// Where zeros begin, in place of taps that are none, for each part of the
   /// filter.
   private let firstZero: Int
@@ -41,14 +44,15 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   static var mostChannels: Int { 256 }
 
   init(
-    _ map: ConvolutionMap, promise: WinogradPromise, core: BLASCore
+    _ map: ConvolutionMap, promise: WinogradPromise,
+    products: WinogradProducts
   ) throws(Conv2DError) {
     // First: what cannot be served may have no folded map in 64 bits.
-    channelBlock = Self.channelBlock(map, core)
-    phases = try Self.phases(map, promise, core, channelBlock)
+    channelBlock = Self.channelBlock(map, products)
+    phases = try Self.phases(map, promise, products, channelBlock)
     self.map = map
     folded = map.folded
-    self.core = core
+    self.products = products
     plain = FilterPanels(
       map, channelBlock: Self.filterBlock(map), tapsPerChunk: 1,
       byDepth: true)
@@ -56,7 +60,9 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
       phases, depth: folded.depthPerGroup,
       width: min(map.channelsPerGroup, Self.mostChannels),
       scatters: map.dataFormat == .nchw
-        && phases.contains { $0.horizontal.spacing > 1 })
+        && phases.contains { $0.horizontal.spacing > 1 },
+      listsRows: products == .panels,
+      computeByteCount: MemoryLayout<Compute>.stride)
     let groups = map.groups
     firstTask = phases.reduce(into: [0]) {
       $0.append($0.last! + groups * $1.tasks)
@@ -68,17 +74,24 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
       ? groups * plain.blocksPerGroup * map.depthPerGroup * plain.channelBlock
       : 0
     firstZero = plainCount
-    let weights = groups * folded.depthPerGroup * map.channelsPerGroup
-    firstWeight = phases.reduce(into: [plainCount + zeros]) {
+    weightChannels =
+      products == .panels
+      ? ceilDivide(map.channelsPerGroup, channelBlock) * channelBlock
+      : map.channelsPerGroup
+    let weights = groups * folded.depthPerGroup * weightChannels
+    // Panels begin at a cache line.
+    let first = ceilDivide(plainCount + zeros, 16) * 16
+    firstWeight = phases.reduce(into: [first]) {
       $0.append($0.last! + weights * $1.products)
     }
   }
 
   /// Throws if a map cannot be served.
   static func check(
-    _ map: ConvolutionMap, promise: WinogradPromise, core: BLASCore
+    _ map: ConvolutionMap, promise: WinogradPromise,
+    products: WinogradProducts
   ) throws(Conv2DError) {
-    _ = try phases(map, promise, core, channelBlock(map, core))
+    _ = try phases(map, promise, products, channelBlock(map, products))
   }
 
   /// Input channels of a part of the filter.
@@ -87,17 +100,25 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   }
 
   private static func channelBlock(
-    _ map: ConvolutionMap, _ core: BLASCore
+    _ map: ConvolutionMap, _ products: WinogradProducts
   ) -> Int {
     let block = filterBlock(map)
-    guard core != .small else { return block }
-    return min(
-      max(1, map.channelsPerGroup), mostChannels / block * block)
+    switch products {
+    case .panels: return panelWidth
+    case .blas(.small): return block
+    case .blas(.packed):
+      return min(
+        max(1, map.channelsPerGroup), mostChannels / block * block)
+    }
   }
 
+  /// Channels of a panel of the transformed filter: a vector of the kernel that
+  /// transforms it, one or two lines of the products'.
+  static var panelWidth: Int { 16 }
+
   private static func phases(
-    _ map: ConvolutionMap, _ promise: WinogradPromise, _ core: BLASCore,
-    _ channelBlock: Int
+    _ map: ConvolutionMap, _ promise: WinogradPromise,
+    _ products: WinogradProducts, _ channelBlock: Int
   ) throws(Conv2DError) -> [WinogradPhase] {
     func object(_ reason: String) throws(Conv2DError) -> Never {
       throw .unsupported(.winograd, reason: reason)
@@ -105,7 +126,9 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     // Half types round results to far fewer bits than any set leaves.
     let promise =
       promise.isAccuracy && !Scalar.isCompute ? .accuracy(.standard) : promise
-    guard BLASRuntime.isOpenBLAS || !promise.isAccuracy else {
+    guard
+      BLASRuntime.isOpenBLAS || products == .panels || !promise.isAccuracy
+    else {
       try object("its error is not known on a BLAS other than OpenBLAS")
     }
     guard
@@ -156,13 +179,15 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
         phases.append(
           try WinogradPhase(
             folded, rowPhase: row, columnPhase: column, promise: promise,
-            terms: terms, core: core, channelBlock: channelBlock,
+            terms: terms, products: products, channelBlock: channelBlock,
             computeByteCount: MemoryLayout<Compute>.stride))
       }
     }
     let workspace = WinogradWorkspace(
       phases, depth: folded.depthPerGroup,
-      width: min(map.channelsPerGroup, mostChannels), scatters: true)
+      width: min(map.channelsPerGroup, mostChannels), scatters: true,
+      listsRows: products == .panels,
+      computeByteCount: MemoryLayout<Compute>.stride)
     guard
       workspace.scalarCount * MemoryLayout<Compute>.stride <= mostWorkspace
     else { try object("a thread would need more than 32 MiB of workspace") }
@@ -171,7 +196,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
 
   var taskCount: Int { firstTask.last! }
 
-  var packsOperands: Bool { core == .packed }
+  var packsOperands: Bool { products.packsOperands }
 
   var summary: String {
     let tiles = Set(
@@ -182,8 +207,8 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
       })
     let rows = phases.map(\.tilesPerTask).max() ?? 0
     return "tiles of " + tiles.sorted().joined(separator: ", ")
-      + "; GEMM \(rows)x\(channelBlock)x\(folded.depthPerGroup), "
-      + "\(taskCount) tasks"
+      + "; GEMM \(rows)x\(channelBlock)x\(folded.depthPerGroup)"
+      + (products == .panels ? " on panels" : "") + ", \(taskCount) tasks"
   }
 
   var expectedError: Double? {
@@ -207,11 +232,17 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
       let depths = (depth / Double(phase.depthBlock)).rounded(.up)
       let units = Double(phase.units)
       let rows = units * Double(phase.tilesPerUnit) / tasks
-      let products =
-        tasks * Double(phase.products) * blocks * depths
-        * model.product(
-          rows: rows.rounded(.up), columns: width / blocks,
-          depth: depth / depths, adds: depths > 1)
+      let perTask =
+        products == .panels
+        ? model.panels(
+          pixels: rows, tile: rows.rounded(.up), columns: width,
+          panels: Int(blocks) * Self.panelWidth / PanelFilter<Scalar>.width,
+          depth: depth, blocks: depths)
+        : blocks * depths
+          * model.product(
+            rows: rows.rounded(.up), columns: width / blocks,
+            depth: depth / depths, adds: depths > 1)
+      let products = tasks * Double(phase.products) * perTask
       // Along the columns, then along the rows; and back. Runs of fewer numbers
       // than a vector has go one by one.
       let columns = Double(phase.unitInputs)
@@ -232,7 +263,9 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
       cost +=
         products
         + model.transform(units * (forward * depth + inverse * width))
-        + model.load(pixels * depth, map.dataFormat)
+        // Columns of NCHW that lie apart are loaded one by one.
+        + (map.classes > 1 && map.dataFormat == .nchw ? 8 : 1)
+        * model.load(pixels * depth, map.dataFormat)
         + (areApart ? model.runs(pixels * Double(map.classes), scalars: 0) : 0)
         + model.filter(
           Double(phase.products) * depth * width, times: tasks,
@@ -255,7 +288,8 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   // MARK: Filter
 
   // The plain panels, and zeros; then per phase, group and block of channels
-  // `[products, depth, block channels]`.
+  // `[products, depth, block channels]`, a block being a panel where products are
+  // on panels.
 
   var filterByteCount: Int {
     firstWeight.last! * MemoryLayout<Compute>.stride
@@ -269,10 +303,10 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     offset: Int, channels: Int
   ) {
     let first = channel / channelBlock * channelBlock
-    let channels = min(channelBlock, map.channelsPerGroup - first)
+    let channels = min(channelBlock, weightChannels - first)
     let block =
       phases[phase].products * folded.depthPerGroup
-      * (group * map.channelsPerGroup + first)
+      * (group * weightChannels + first)
     return (firstWeight[phase] + block + channel - first, channels)
   }
 
@@ -297,28 +331,48 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     for (index, phase) in phases.enumerated() {
       for row in 0..<map.vertical.classes {
         for column in 0..<map.horizontal.classes {
-          let weights = weights(
-            phase: index, group: group, channel: channels.lowerBound)
           let rank = row * map.horizontal.classes + column
-          transform(
-            phase, rowClass: row, columnClass: column, panels,
-            zeros: zeros - panels, channels: channels.count,
-            to: numbers + weights.offset
-              + rank * map.depthPerGroup * weights.channels,
-            stride: weights.channels)
+          let together = products == .panels ? Self.panelWidth : channels.count
+          var first = channels.lowerBound
+          while first < channels.upperBound {
+            let count = min(together, channels.upperBound - first)
+            let weights = weights(phase: index, group: group, channel: first)
+            let place =
+              numbers + weights.offset
+              + rank * map.depthPerGroup * weights.channels
+            if products == .panels, count < weights.channels {
+              clear(place, phase, stride: weights.channels)
+            }
+            transform(
+              phase, rowClass: row, columnClass: column,
+              panels + first - channels.lowerBound,
+              stride: channels.count, zeros: zeros - panels, channels: count,
+              to: place, stride: weights.channels)
+            first += count
+          }
         }
       }
+    }
+  }
+
+  /// Zeros in place of what fills the last panel up.
+  private func clear(
+    _ panel: UnsafeMutablePointer<Compute>, _ phase: WinogradPhase, stride: Int
+  ) {
+    for product in 0..<phase.products {
+      (panel + product * folded.depthPerGroup * stride)
+        .update(repeating: .zero, count: map.depthPerGroup * stride)
     }
   }
 
   /// Transforms the panels of one class of taps.
   private func transform(
     _ phase: WinogradPhase, rowClass: Int, columnClass: Int,
-    _ panels: UnsafePointer<Compute>, zeros: Int, channels: Int,
-    to destination: UnsafeMutablePointer<Compute>, stride: Int
+    _ panels: UnsafePointer<Compute>, stride panelStride: Int, zeros: Int,
+    channels: Int, to destination: UnsafeMutablePointer<Compute>, stride: Int
   ) {
     let (rows, columns) = (phase.vertical.taps, phase.horizontal.taps)
-    let panelCount = map.depthPerGroup * channels
+    let panelCount = map.depthPerGroup * panelStride
     func tap(
       _ axis: MapAxis, _ taps: PhaseTaps, _ index: Int, _ c: Int
     ) -> Int? {
@@ -339,7 +393,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
         }
       }
       Compute.winogradFilter(
-        panels, stride: channels, taps: $0.baseAddress!,
+        panels, stride: panelStride, taps: $0.baseAddress!,
         vertical: phase.vertical.transform,
         horizontal: phase.horizontal.transform, to: destination,
         stride: stride, productStride: folded.depthPerGroup * stride,
@@ -401,9 +455,15 @@ struct WinogradWorkspace: Sendable {
   let outputs: Int
   /// A row of it as planes, for columns of NCHW that lie a stride apart.
   let planes: Int
+  /// Where each row of a product on panels is read, and where its sums go.
+  private let rows: Int
+  private let rowCount: Int
   let scalarCount: Int
 
-  init(_ phases: [WinogradPhase], depth: Int, width: Int, scatters: Bool) {
+  init(
+    _ phases: [WinogradPhase], depth: Int, width: Int, scatters: Bool,
+    listsRows: Bool, computeByteCount: Int
+  ) {
     func most(_ count: (WinogradPhase) -> Int) -> Int {
       phases.map(count).max() ?? 0
     }
@@ -422,10 +482,26 @@ struct WinogradWorkspace: Sendable {
       phase.vertical.outputs * phase.unitOutputs * width
     }
     planes = after(outputs, outputCount)
+    rows = after(planes) { scatters ? $0.unitOutputs * width : 0 }
+    rowCount = listsRows ? most(\.tilesPerTask) : 0
     scalarCount =
-      scatters
-      ? planes + most { $0.unitOutputs * width }
-      : outputs + most(outputCount)
+      rows + 2 * rowCount * MemoryLayout<Int>.stride / computeByteCount
+  }
+
+  /// The lists of rows of a workspace.
+  func places<Compute>(
+    _ workspace: UnsafeMutablePointer<Compute>
+  ) -> (
+    sources: UnsafeMutablePointer<UnsafePointer<Compute>?>,
+    results: UnsafeMutablePointer<UnsafeMutablePointer<Compute>?>
+  ) {
+    let place = UnsafeMutableRawPointer(workspace + rows)
+    let word = MemoryLayout<Int>.stride
+    return (
+      place.assumingMemoryBound(to: UnsafePointer<Compute>?.self),
+      (place + rowCount * word)
+        .assumingMemoryBound(to: UnsafeMutablePointer<Compute>?.self)
+    )
   }
 
   /// From the tiles of one product to those of the next: not a multiple of a

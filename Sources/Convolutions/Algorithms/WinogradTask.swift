@@ -155,7 +155,6 @@ struct WinogradTask<Scalar: StorageScalar> {
   // MARK: GEMM
 
   private func multiply(tiles: Int, channels: Range<Int>) {
-    let width = channels.count
     let tileStride = WinogradWorkspace.stride(phase, channels: depth)
     let sumStride = WinogradWorkspace.stride(
       phase,
@@ -163,25 +162,77 @@ struct WinogradTask<Scalar: StorageScalar> {
     for p in 0..<phase.products {
       let tile = workspace + layout.tiles + p * tileStride
       let sums = workspace + layout.sums + p * sumStride
+      if kernel.products == .panels {
+        multiplyPanels(p, tile, tiles: tiles, channels: channels, into: sums)
+      } else {
+        multiply(p, tile, tiles: tiles, channels: channels, into: sums)
+      }
+    }
+  }
+
+  /// One of the products, by BLAS.
+  private func multiply(
+    _ p: Int, _ tile: UnsafePointer<Compute>, tiles: Int, channels: Range<Int>,
+    into sums: UnsafeMutablePointer<Compute>
+  ) {
+    var first = channels.lowerBound
+    while first < channels.upperBound {
+      let weights = kernel.weights(
+        phase: phaseIndex, group: group, channel: first)
+      let columns = weights.channels
+      let panel = filter + weights.offset + p * depth * columns
+      var start = 0
+      while start < depth {
+        let part = min(phase.depthBlock, depth - start)
+        Compute.multiply(
+          rows: tiles, columns: columns, depth: part,
+          tile + start, stride: depth,
+          panel + start * columns, stride: columns,
+          accumulate: start > 0,
+          into: sums + first - channels.lowerBound, stride: channels.count)
+        start += part
+      }
+      first += columns
+    }
+  }
+
+  /// One of the products, on panels.
+  private func multiplyPanels(
+    _ p: Int, _ tile: UnsafePointer<Compute>, tiles: Int, channels: Range<Int>,
+    into sums: UnsafeMutablePointer<Compute>
+  ) {
+    let width = Winograd<Scalar>.panelWidth
+    let line = PanelFilter<Scalar>.width
+    let blockStride = phase.products * depth * width
+    // Panels of a cache line each are read beside each other.
+    let isLine = line == width
+    let together = isLine ? InstructionSet.blockPanels * width : width
+    let (sources, results) = layout.places(workspace)
+    for row in 0..<tiles { results[row] = sums + row * channels.count }
+    let blocks = ceilDivide(tiles, InstructionSet.blockRows)
+    var start = 0
+    while start < depth {
+      let part = min(phase.depthBlock, depth - start)
+      for row in 0..<tiles { sources[row] = tile + row * depth + start }
       var first = channels.lowerBound
       while first < channels.upperBound {
         let weights = kernel.weights(
           phase: phaseIndex, group: group, channel: first)
-        let columns = weights.channels
-        let panel = filter + weights.offset + p * depth * columns
-        var start = 0
-        while start < depth {
-          let part = min(phase.depthBlock, depth - start)
-          Compute.multiply(
-            rows: tiles, columns: columns, depth: part,
-            tile + start, stride: depth,
-            panel + start * columns, stride: columns,
-            accumulate: start > 0,
-            into: sums + first - channels.lowerBound, stride: width)
-          start += part
+        var offset = (p * depth + start) * width
+        for block in 0..<blocks {
+          let rows = (0..<tiles).evenPart(block, of: blocks)
+          Compute.multiplyPanels(
+            rows: rows.count, sources: sources + rows.lowerBound, taps: 1,
+            depth: part, offsets: &offset, filter + weights.offset,
+            stride: isLine ? blockStride : line, step: width,
+            into: results + rows.lowerBound,
+            column: first - channels.lowerBound,
+            columns: min(together, channels.upperBound - first),
+            adds: start > 0)
         }
-        first += columns
+        first += together
       }
+      start += part
     }
   }
 
@@ -285,12 +336,14 @@ struct WinogradTask<Scalar: StorageScalar> {
             group: group, into: pixel)
           let tap = r * map.kernelWidth + c
           for block in blocks {
-            let part = kernel.plain.channels(block: block)
+            let all = kernel.plain.channels(block: block)
+            let part = all.clamped(to: run.channels)
             Compute.addRowCombination(
               pixel,
               filter + kernel.plain.offset(group: group, block: block)
-                + tap * map.depthPerGroup * part.count,
-              stride: part.count, depth: map.depthPerGroup,
+                + tap * map.depthPerGroup * all.count
+                + part.lowerBound - all.lowerBound,
+              stride: all.count, depth: map.depthPerGroup,
               to: sums + index * width + part.lowerBound
                 - run.channels.lowerBound,
               count: part.count)

@@ -130,14 +130,14 @@ struct WinogradPhase: Sendable, Hashable {
   ///   - terms: of the sums of the phase, which decide what is promised.
   init(
     _ map: ConvolutionMap, rowPhase: Int, columnPhase: Int,
-    promise: WinogradPromise, terms: Double, core: BLASCore,
+    promise: WinogradPromise, terms: Double, products: WinogradProducts,
     channelBlock: Int, computeByteCount: Int
   ) throws(Conv2DError) {
     let promised = promise.mostError(terms: terms)
     guard
       let axes = Self.axes(
         map, rowPhase: rowPhase, columnPhase: columnPhase,
-        promise: promise, promised: promised, core: core,
+        promise: promise, promised: promised, provider: products,
         computeByteCount: computeByteCount)
     else {
       throw .unsupported(
@@ -156,13 +156,13 @@ struct WinogradPhase: Sendable, Hashable {
       vertical.lattices * horizontal.lattices * vertical.tiles * unitsAcross
     units = map.batch * unitsPerImage
     unitsTogether =
-      core.rowsAreAlike(columns: map.channelsPerGroup)
+      products.rowsAreAlike(columns: map.channelsPerGroup)
       ? units : unitsPerImage
 
     let most = max(
       1,
       Self.tilesPerTask(
-        map, products: vertical.products * horizontal.products, core,
+        map, products: vertical.products * horizontal.products, products,
         computeByteCount: computeByteCount) / tilesPerUnit)
     let blocks = max(1, ceilDivide(map.channelsPerGroup, channelBlock))
     // Where there are few, tasks are cut from channels, or else from tiles.
@@ -185,9 +185,8 @@ struct WinogradPhase: Sendable, Hashable {
     let amplification = vertical.amplification * horizontal.amplification
     // Of the largest task that there could be: not a matter of the batch.
     let rows = most * tilesPerUnit
-    let mostDepth =
-      core == .small
-      ? min(256, BLASCore.smallLimit / (rows * min(64, channelBlock))) : 256
+    let mostDepth = products.mostDepth(
+      rows: rows, columns: min(64, channelBlock))
     var block = min(depth, mostDepth)
     while block > Self.leastDepthBlock,
       Self.error(amplification, depth: depth, block: block) > promised
@@ -204,7 +203,7 @@ struct WinogradPhase: Sendable, Hashable {
   /// hold of them transformed; many where the filter is large, as each task reads
   /// it.
   private static func tilesPerTask(
-    _ map: ConvolutionMap, products: Int, _ core: BLASCore,
+    _ map: ConvolutionMap, products: Int, _ provider: WinogradProducts,
     computeByteCount: Int
   ) -> Int {
     let depth = max(map.depthPerGroup, 1)
@@ -215,7 +214,7 @@ struct WinogradPhase: Sendable, Hashable {
     let limit =
       filter > 16 << 20 ? 8 << 20 : filter > 4 << 20 ? 3 << 20 : 1 << 20
     // Fewer for very many channels, to keep a workspace within bounds.
-    let (least, most) = core == .small ? (16, 64) : (48, 96)
+    let (least, most) = provider.packsOperands ? (48, 96) : (16, 64)
     return max(1, min(max(min(least, (16 << 20) / tile), limit / tile), most))
   }
 
@@ -226,7 +225,7 @@ struct WinogradPhase: Sendable, Hashable {
   /// promise and fit the workspace, or else those that come nearest to that.
   private static func axes(
     _ map: ConvolutionMap, rowPhase: Int, columnPhase: Int,
-    promise: WinogradPromise, promised: Double, core: BLASCore,
+    promise: WinogradPromise, promised: Double, provider: WinogradProducts,
     computeByteCount: Int
   ) -> (WinogradPhaseAxis, WinogradPhaseAxis)? {
     let rows = WinogradPhaseAxis.candidates(
@@ -244,7 +243,7 @@ struct WinogradPhase: Sendable, Hashable {
           row.amplification * column.amplification,
           depth: depth, block: min(depth, leastDepthBlock))
         let work = work(
-          row, column, map, core, computeByteCount: computeByteCount)
+          row, column, map, provider, computeByteCount: computeByteCount)
         // The least of a workspace: a tile, half of it and all of it transformed.
         let tile =
           (row.inputs + row.products) * column.inputs
@@ -262,7 +261,8 @@ struct WinogradPhase: Sendable, Hashable {
   /// (`convbench choose`).
   private static func work(
     _ rows: WinogradPhaseAxis, _ columns: WinogradPhaseAxis,
-    _ map: ConvolutionMap, _ core: BLASCore, computeByteCount: Int
+    _ map: ConvolutionMap, _ provider: WinogradProducts,
+    computeByteCount: Int
   ) -> Double {
     let (depth, width) = (map.depthPerGroup, map.channelsPerGroup)
     let products = rows.products * columns.products
@@ -272,17 +272,18 @@ struct WinogradPhase: Sendable, Hashable {
     let images = 8
     let tiles = images * tilesPerImage
     let most = tilesPerTask(
-      map, products: products, core, computeByteCount: computeByteCount)
+      map, products: products, provider, computeByteCount: computeByteCount)
+    let packs = provider.packsOperands
     let tasks =
-      core == .small
+      !packs
       ? ceilDivide(tiles, most) : images * ceilDivide(tilesPerImage, most)
     // Where rows go in fours, the rest is slow.
-    let rest = core == .small ? 0 : [0, 2, 3, 6][tilesPerImage % 4] * images
+    let rest = !packs ? 0 : [0, 2, 3, 6][tilesPerImage % 4] * images
     let weights = Double(products * depth * width)
     // A large filter comes from memory, for each task; on cores that pack it is
     // copied too.
     let fetch = weights * Double(computeByteCount) > 16e6 ? 32 : 0
-    let packing = core == .small ? 0 : 13
+    let packing = packs ? 13 : 0
     let multiplication =
       weights * Double(max(tiles + rest, tasks * fetch) + tasks * packing)
     // A number transformed costs as much as some products, more of them for more

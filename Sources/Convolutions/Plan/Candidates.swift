@@ -90,7 +90,8 @@ enum Candidates {
     }
     if map.isDegenerate {
       if algorithm == .winograd {
-        try Winograd<Scalar>.check(map, promise: promise, core: core)
+        try Winograd<Scalar>.check(
+          map, promise: promise, products: winogradProducts(products))
       }
       return Zeros<Scalar>(count: map.resultCount)
     }
@@ -133,7 +134,8 @@ enum Candidates {
         ? NarrowGroups<Scalar>(map)
         : NarrowGroupPlanes<Scalar>(map)
     case .winograd:
-      return try Winograd<Scalar>(map, promise: promise, core: core)
+      return try Winograd<Scalar>(
+        map, promise: promise, products: winogradProducts(products))
     case .direct, .automatic:
       return Direct<Scalar>(map)
     case .reference:
@@ -143,6 +145,18 @@ enum Candidates {
 }
 
 extension Candidates {
+  /// OpenBLAS's products where it has small ones, which are level.
+  private static func winogradProducts(
+    _ products: ProductProvider
+  ) -> WinogradProducts {
+    let core = BLASRuntime.core
+    return switch products {
+    case .panels: .panels
+    case .blas: .blas(core)
+    case .automatic: core == .packed ? .panels : .blas(core)
+    }
+  }
+
   /// Implicit GEMM with vectors of channels or of pixels, whichever is cheaper,
   /// of a map that one of them can serve: the bits are the same.
   private static func implicit<Scalar: StorageScalar>(
@@ -163,13 +177,15 @@ extension Candidates {
 }
 
 extension ConvolutionAlgorithm {
+  static let productsAreBLAS = "its products are the linked BLAS's"
+
   /// Why products of one kind cannot be asked for, if so.
   func objection(to products: ProductProvider) -> String? {
     switch (self, products) {
-    case (_, .automatic), (.column, _), (.implicit, .panels): nil
-    case (.taps, .blas), (.gather, .blas), (.winograd, .blas): nil
-    case (.taps, _), (.gather, _), (.winograd, _):
-      "its products are the linked BLAS's"
+    case (_, .automatic), (.column, _), (.winograd, _): nil
+    case (.implicit, .panels), (.taps, .blas), (.gather, .blas): nil
+    case (.taps, _), (.gather, _):
+      Self.productsAreBLAS
     case (.implicit, _): "its products are on panels"
     case (.direct, _), (.narrowGroups, _), (.reference, _), (.automatic, _): nil
     }

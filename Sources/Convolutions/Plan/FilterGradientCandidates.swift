@@ -74,7 +74,9 @@ enum FilterGradientCandidates {
   ) throws(Conv2DError) -> any TileKernel {
     let core = BLASRuntime.core
     if let reason = objection(to: geometry, algorithm, type)
-      ?? algorithm.objection(to: products)
+      ?? (algorithm == .winograd && products == .panels
+        ? ConvolutionAlgorithm.productsAreBLAS
+        : algorithm.objection(to: products))
     {
       throw .unsupported(algorithm, reason: reason)
     }

@@ -34,19 +34,18 @@ struct FilterBlock: Sendable {
   ///
   /// - Parameter tap: counted within the block.
   func store<Scalar: StorageScalar>(
-    _ sums: UnsafePointer<Scalar.Compute>, tap: Int, inputs part: Range<Int>,
+    _ sums: UnsafePointer<Scalar.Compute>, tap: Int,
     _ geometry: Conv2DGeometry, to result: UnsafeMutablePointer<Scalar>
   ) {
     let row = tapRows.lowerBound + tap / tapColumns.count
     let column = tapColumns.lowerBound + tap % tapColumns.count
     let line =
       (row * geometry.kernelWidth + column) * geometry.channelsPerGroup
-      + inputs.lowerBound + part.lowerBound
+      + inputs.lowerBound
     Scalar.narrowRows(
-      sums + tap * tapCount + part.lowerBound * outputs.count,
-      stride: outputs.count,
+      sums + tap * tapCount, stride: outputs.count,
       to: result + line * geometry.outputChannels + outputs.lowerBound,
-      stride: geometry.outputChannels, rows: part.count, count: outputs.count)
+      stride: geometry.outputChannels, rows: inputs.count, count: outputs.count)
   }
 }
 

@@ -104,7 +104,7 @@ struct FilterGradientTasks: Sendable {
     guard parts == 1 else { return }
     for tap in 0..<block.taps {
       block.store(
-        sums, tap: tap, inputs: 0..<block.inputs.count, geometry, to: result)
+        sums, tap: tap, geometry, to: result)
     }
   }
 }
@@ -116,15 +116,8 @@ struct SumOfParts<Scalar: StorageScalar>: TileKernel {
   typealias Compute = Scalar.Compute
 
   private let tasks: FilterGradientTasks
-  private let rows: Int
 
-  /// Input channels of one tap that a task adds up.
-  private static var mostRows: Int { 64 }
-
-  init(_ tasks: FilterGradientTasks) {
-    self.tasks = tasks
-    rows = ceilDivide(tasks.tiling.inputs, Self.mostRows)
-  }
+  init(_ tasks: FilterGradientTasks) { self.tasks = tasks }
 
   private var taps: Int { tasks.tiling.tapRows * tasks.tiling.tapColumns }
 
@@ -133,7 +126,7 @@ struct SumOfParts<Scalar: StorageScalar>: TileKernel {
     tasks.count * tasks.sumCount * MemoryLayout<Compute>.stride
   }
 
-  var taskCount: Int { tasks.blockCount * taps * rows }
+  var taskCount: Int { tasks.blockCount * taps }
   var workspaceByteCount: Int { 0 }
   var filterByteCount: Int { 0 }
   var filterPartCount: Int { 0 }
@@ -157,27 +150,23 @@ struct SumOfParts<Scalar: StorageScalar>: TileKernel {
     task: Int, filter: UnsafeRawPointer, source outBackprop: UnsafeRawPointer,
     result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
   ) {
-    let index = task / (taps * rows)
+    let (index, tap) = task.quotientAndRemainder(dividingBy: taps)
     let block = tasks.block(index)
-    let tap = task / rows % taps
-    guard tap < block.taps, task % rows * Self.mostRows < block.inputs.count
-    else { return }
-    let inputs = (0..<block.inputs.count)
-      .part(task % rows, of: Self.mostRows)
+    guard tap < block.taps else { return }
     // The sums are the library's own memory: the first part takes the others.
     let sums =
       UnsafeMutableRawPointer(mutating: filter)
       .assumingMemoryBound(to: Compute.self) + index * tasks.sumCount
-    let first = tap * block.tapCount + inputs.lowerBound * block.outputs.count
+    let first = tap * block.tapCount
     for part in 1..<tasks.parts {
       Compute.addRuns(
         sums + part * tasks.blockCount * tasks.sumCount + first,
         outerStride: 0, innerStride: 0, to: sums + first, outerStride: 0,
         innerStride: 0, outer: 1, inner: 1,
-        count: inputs.count * block.outputs.count)
+        count: block.inputs.count * block.outputs.count)
     }
     block.store(
-      UnsafePointer(sums), tap: tap, inputs: inputs, tasks.geometry,
+      UnsafePointer(sums), tap: tap, tasks.geometry,
       to: result.assumingMemoryBound(to: Scalar.self))
   }
 }
