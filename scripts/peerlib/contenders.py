@@ -25,10 +25,11 @@ PEERS = {
     "tf-onednn": PeerKind(
         "tensorflow_peer:TensorFlowPeer", ("tensorflow",),
         {"TF_ENABLE_ONEDNN_OPTS": "1"}),
-    "jax": PeerKind("jax_peer:JaxPeer", ("jax",)),
+    "jax": PeerKind("jax_peer:JaxPeer", ("jax",), obeys_isa=False),
     "openvino": PeerKind("openvino_peer:OpenVINOPeer", ("openvino",)),
     "onnxruntime": PeerKind(
-        "onnxruntime_peer:ONNXRuntimePeer", ("onnxruntime", "onnx")),
+        "onnxruntime_peer:ONNXRuntimePeer", ("onnxruntime", "onnx"),
+        obeys_isa=False),
     # Not compared: what the others are checked with.
     "truth": PeerKind("torch_peer:TruthPeer", ("torch",)),
 }

@@ -32,7 +32,6 @@ LOWERED = {
         "CONVOLUTIONS_MAX_ISA": "avx2", "OPENBLAS_CORETYPE": "Haswell",
         "ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2",
         "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
     },
 }
 

@@ -269,6 +269,8 @@ struct conv_kernels {
   const char *isa;
   /* Most rows of a product with panels. */
   int block_rows;
+  /* Panels that so many rows are multiplied with at a time. */
+  int block_panels[11];
 #define CONV_ENTRY(result, name, parameters, arguments)                      \
   result (*name) parameters;
   CONV_KERNELS(CONV_ENTRY)
@@ -284,6 +286,9 @@ const char *conv_isa(void);
 
 // The most rows of a product with panels.
 int conv_block_rows(void);
+
+// How many panels 1 to that many rows are multiplied with at a time.
+int conv_block_panels(int rows);
 
 // How many there are that this processor has, and their names, the best first.
 int conv_runnable_count(void);

@@ -141,7 +141,8 @@ struct ColumnBand<Scalar: StorageScalar> {
     for pixel in 0..<pixels { results[pixel] = columnTile + pixel * columns }
     let sum = SumBlocks(taps: 1, depth: depth)
     let blocks = ceilDivide(pixels, InstructionSet.blockRows)
-    let together = InstructionSet.blockPanels * line
+    let together =
+      InstructionSet.blockPanels(rows: ceilDivide(pixels, blocks)) * line
     for index in 0..<sum.count {
       let terms = sum[index].channels
       for pixel in 0..<pixels {

@@ -206,10 +206,13 @@ struct WinogradTask<Scalar: StorageScalar> {
     let blockStride = phase.products * depth * width
     // Panels of a cache line each are read beside each other.
     let isLine = line == width
-    let together = isLine ? InstructionSet.blockPanels * width : width
     let (sources, results) = layout.places(workspace)
     for row in 0..<tiles { results[row] = sums + row * channels.count }
     let blocks = ceilDivide(tiles, InstructionSet.blockRows)
+    let together =
+      isLine
+      ? InstructionSet.blockPanels(rows: ceilDivide(tiles, blocks)) * width
+      : width
     var start = 0
     while start < depth {
       let part = min(phase.depthBlock, depth - start)

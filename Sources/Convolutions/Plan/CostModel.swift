@@ -54,9 +54,9 @@ struct CostModel: Sendable {
     // A row or two have too few sums to hide what a multiply-add takes.
     let waits = rows < 2 ? 2.1 : rows < 3 ? 1.15 : rows < 5 ? 1.05 : 1
     let step = InstructionSet.current == .baseline ? 1.3 : 0.285
+    let together = InstructionSet.blockPanels(rows: Int(rows.rounded(.up)))
     let calls =
-      pixels / rows * Double(ceilDivide(panels, InstructionSet.blockPanels))
-      * blocks
+      pixels / rows * Double(ceilDivide(panels, together)) * blocks
     return pixels * Double(panels) * depth * step * waits + calls * 20
       + pixels * columns * blocks * 0.06 * scale
   }
