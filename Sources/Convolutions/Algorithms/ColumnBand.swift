@@ -142,7 +142,9 @@ struct ColumnBand<Scalar: StorageScalar> {
     let sum = SumBlocks(taps: 1, depth: depth)
     let blocks = ceilDivide(pixels, InstructionSet.blockRows)
     let together =
-      InstructionSet.blockPanels(rows: ceilDivide(pixels, blocks)) * line
+      InstructionSet.panelsTogether(
+        rows: ceilDivide(pixels, blocks), terms: ceilDivide(depth, sum.count))
+      * line
     for index in 0..<sum.count {
       let terms = sum[index].channels
       for pixel in 0..<pixels {

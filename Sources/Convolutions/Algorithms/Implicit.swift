@@ -142,10 +142,11 @@ struct Implicit<Scalar: StorageScalar>: TileKernel {
   func cost(_ model: CostModel) -> Double {
     let (vertical, horizontal) = (map.vertical, map.horizontal)
     // Of the taps of a phase, those that fall above or below the image take no
-    // part.
-    let share =
-      vertical.hits / Double(vertical.kernel)
-      / Double(max(1, vertical.longestRun))
+    // part, and of a small one those beside it.
+    let isSmall =
+      ceilDivide(horizontal.result, horizontal.stride)
+      <= ImplicitTiling.smallWidth
+    let share = vertical.usedShare * (isSmall ? horizontal.usedShare : 1)
     let depth = Double(map.depthPerGroup)
     var products = 0.0
     for (index, rows) in rowPhases.enumerated() {

@@ -77,9 +77,7 @@ struct ImplicitPlanes<Scalar: StorageScalar>: TileKernel {
 
   func cost(_ model: CostModel) -> Double {
     let (vertical, horizontal) = (map.vertical, map.horizontal)
-    let share =
-      vertical.hits / Double(vertical.kernel)
-      / Double(max(1, vertical.longestRun))
+    let share = vertical.usedShare
     let depth = Double(map.depthPerGroup)
     let lines = ceilDivide(map.resultHeight, vertical.stride)
     let columns = ceilDivide(map.resultWidth, horizontal.stride)

@@ -193,8 +193,9 @@ struct ImplicitTile<Scalar: StorageScalar> {
         part.taps.lowerBound * map.depthPerGroup + part.channels.lowerBound
       return start * width..<(start + max(0, terms)) * width
     }
-    let together = InstructionSet.blockPanels(
-      rows: ceilDivide(pixels, blocks))
+    let together = InstructionSet.panelsTogether(
+      rows: ceilDivide(pixels, blocks),
+      terms: ceilDivide(taps * map.depthPerGroup, sum.count))
     var rowsAhead = rowsAhead(
       calls: columnPhase > 0
         ? 0

@@ -211,7 +211,9 @@ struct WinogradTask<Scalar: StorageScalar> {
     let blocks = ceilDivide(tiles, InstructionSet.blockRows)
     let together =
       isLine
-      ? InstructionSet.blockPanels(rows: ceilDivide(tiles, blocks)) * width
+      ? width
+        * InstructionSet.panelsTogether(
+          rows: ceilDivide(tiles, blocks), terms: phase.depthBlock)
       : width
     var start = 0
     while start < depth {

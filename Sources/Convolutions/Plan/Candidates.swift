@@ -1,9 +1,14 @@
 /// The algorithms that a plan chooses from, in the order of preference between
 /// equals; the direct kernel is last and always can.
 enum Candidates {
-  static let order: [ConvolutionAlgorithm] = [
-    .narrowGroups, .taps, .gather, .column, .implicit, .winograd, .direct,
-  ]
+  static let order: [ConvolutionAlgorithm] =
+    switch BLASRuntime.core {
+    case .small:
+      [.narrowGroups, .taps, .gather, .column, .implicit, .winograd, .direct]
+    // Products that copy their operands come after those on panels.
+    case .packed:
+      [.narrowGroups, .implicit, .column, .taps, .gather, .winograd, .direct]
+    }
 
   /// What a candidate must be cheaper by than those before it: less is in the
   /// noise of the model.

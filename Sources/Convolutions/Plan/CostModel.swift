@@ -54,7 +54,8 @@ struct CostModel: Sendable {
     // A row or two have too few sums to hide what a multiply-add takes.
     let waits = rows < 2 ? 2.1 : rows < 3 ? 1.15 : rows < 5 ? 1.05 : 1
     let step = InstructionSet.current == .baseline ? 1.3 : 0.285
-    let together = InstructionSet.blockPanels(rows: Int(rows.rounded(.up)))
+    let together = InstructionSet.panelsTogether(
+      rows: Int(rows.rounded(.up)), terms: Int(depth / blocks))
     let calls =
       pixels / rows * Double(ceilDivide(panels, together)) * blocks
     return pixels * Double(panels) * depth * step * waits + calls * 20
@@ -133,6 +134,9 @@ extension MapAxis {
     forEachTap { sum += $0 > 0 ? $1 : 0 }
     return sum / Double(kernel)
   }
+
+  /// The share of taps of windows that land inside.
+  var usedShare: Double { hits / Double(kernel) / Double(max(1, longestRun)) }
 
   /// Pairs of a window and a tap of it that lands inside.
   var hits: Double {

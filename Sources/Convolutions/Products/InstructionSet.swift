@@ -20,15 +20,15 @@ public enum InstructionSet: String, Sendable, Hashable, CaseIterable {
   /// Most rows of a product with panels: those whose sums fit into registers.
   static let blockRows = Int(conv_block_rows())
 
-  /// Panels that so many rows are multiplied with at a time: what is called for
-  /// together, so that other rows find them in the L1 cache (1x1 on 56x56 with
-  /// AVX2: 1.14x).
-  static func blockPanels(rows: Int) -> Int {
-    Int(conv_block_panels(Int32(rows)))
+  /// Panels of sums of so many terms that one call multiplies so many rows with:
+  /// those that a register block takes, so that other rows find them in the L1
+  /// cache (1x1 on 56x56 with AVX2: 1.14x), or more that fit there as well.
+  static func panelsTogether(rows: Int, terms: Int) -> Int {
+    max(Int(conv_block_panels(Int32(rows))), min(16, 256 / max(1, terms)))
   }
 
-  /// The most of them.
-  static let mostPanels = blockPanels(rows: 1)
+  /// The most panels of a register block.
+  static let mostPanels = Int(conv_block_panels(1))
 
   /// Those that this processor has, the best first, whatever is asked for.
   package static let available = (0..<conv_runnable_count()).map {

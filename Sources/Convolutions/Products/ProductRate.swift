@@ -127,7 +127,8 @@ private final class PanelProduct<Compute: ComputeScalar> {
   private func run(blockRows: Int) {
     let sum = SumBlocks(taps: 1, depth: depth)
     let blocks = ceilDivide(rows, blockRows)
-    let together = InstructionSet.blockPanels(rows: ceilDivide(rows, blocks))
+    let together = InstructionSet.panelsTogether(
+      rows: ceilDivide(rows, blocks), terms: ceilDivide(depth, sum.count))
     withUnsafeTemporaryAllocation(
       of: UnsafePointer<Compute>?.self, capacity: rows
     ) { sources in
