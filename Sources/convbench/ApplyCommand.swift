@@ -78,7 +78,7 @@ struct ApplyCommand: ParsableCommand {
   @Option(help: "Algorithm.")
   var algorithm = ConvolutionAlgorithm.automatic
 
-  @Option(help: "Who computes the matrix products of the column algorithm.")
+  @Option(help: "Who computes the products of column and winograd.")
   var products = ProductProvider.automatic
 
   @Option(help: "Error allowed.")

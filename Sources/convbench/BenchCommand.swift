@@ -49,7 +49,7 @@ struct BenchCommand: ParsableCommand {
 
   @Option(
     name: .customLong("products"),
-    help: "Who computes the matrix products of the column algorithm.")
+    help: "Who computes the products of column and winograd.")
   var products = CommaList([ProductProvider.automatic])
 
   @Option(

@@ -28,7 +28,7 @@ struct ExplainCommand: ParsableCommand {
   @Option(help: "Error allowed.")
   var accuracy = Accuracy.standard
 
-  @Option(help: "Who computes the matrix products of the column algorithm.")
+  @Option(help: "Who computes the products of column and winograd.")
   var products = ProductProvider.automatic
 
   @Option(help: "Most bytes of workspace.")
