@@ -58,12 +58,15 @@ public struct VerificationCase: Sendable {
   package var options: ConvolutionOptions {
     var options = ConvolutionOptions(
       algorithm: algorithm, threads: threads, workspaceLimit: workspaceLimit)
-    if algorithm == .column {
-      // Both, where there are both.
-      let both: [ProductProvider] =
-        geometry.dataFormat == .nhwc ? [.blas, .panels] : [.blas]
-      options.products = both[Int(seed / 16 % UInt64(both.count))]
+    // Both kinds of products, where there are both.
+    let both: [ProductProvider]
+    switch (algorithm, operation, geometry.dataFormat) {
+    case (.winograd, .inputGradient, _), (.winograd, .forward, _),
+      (.column, _, .nhwc):
+      both = [.blas, .panels]
+    default: both = [.automatic]
     }
+    options.products = both[Int(seed / 16 % UInt64(both.count))]
     switch suite {
     case .bound: options.accuracy = seed % 2 == 0 ? .standard : .tight
     case .transforms: options.winogradSets = WinogradSetPair(seed: seed)
