@@ -180,11 +180,13 @@ private func checkPlan<Scalar: TestScalar>(
   guard problem.executes, geometry.isTiny else {
     return .legal(made.algorithm)
   }
-  let test = VerificationCase(
+  var test = VerificationCase(
     operation: operation, geometry: geometry, type: problem.type,
     algorithm: options.algorithm, threads: options.threads,
     workspaceLimit: options.workspaceLimit,
     seed: problem.seed)
+  // The other kind of products has other needs.
+  if test.options.products != options.products { test.workspaceLimit = nil }
   let exact = ExactProblem<Scalar>(operation, geometry, seed: problem.seed)
   switch exact.run(test) {
   case .passed, .within: return .executed(made.algorithm)
