@@ -31,13 +31,16 @@ CONV_INLINE void NAMED(store_row)(
   }
 }
 
-// The two counts are constants where this is called.
+// The counts, and whether lines follow each other, as those of a filter do, are
+// constants where this is called: a stride of lines takes a register more, and
+// blocks of a filter have none to spare.
 CONV_INLINE void NAMED(block)(
-    const int rows, const int panels, const SCALAR *const *restrict sources,
+    const int rows, const int panels, const int packed, const SCALAR *const *restrict sources,
     ptrdiff_t taps, ptrdiff_t depth, const ptrdiff_t *restrict offsets,
     const SCALAR *restrict filter, ptrdiff_t panel_stride,
     ptrdiff_t line_stride, SCALAR *const *restrict results,
     ptrdiff_t first_column, int columns, int adds) {
+  const ptrdiff_t step = packed ? COLUMNS : line_stride;
   VECTOR sums[CONV_MOST_SUMS];
   UNROLLED for (int i = 0; i < rows * panels * PARTS; i++)
       sums[i] = (VECTOR){0};
@@ -46,7 +49,7 @@ CONV_INLINE void NAMED(block)(
     UNROLLED for (int r = 0; r < rows; r++) from[r] = sources[tap * rows + r];
     const SCALAR *line = filter + offsets[tap];
     _Pragma("clang loop unroll_count(2)")
-    for (ptrdiff_t k = 0; k < depth; k++, line += line_stride) {
+    for (ptrdiff_t k = 0; k < depth; k++, line += step) {
       // What there is less of stays in registers.
       if (rows < panels * PARTS) {
         VECTOR factors[CONV_MOST_ROWS];
@@ -87,19 +90,25 @@ CONV_INLINE void NAMED(block)(
       ptrdiff_t line_stride, SCALAR *const *results, ptrdiff_t first_column, \
       int columns, int adds
 
-#define BLOCK_NAME(rows, panels) NAMED(block_##rows##x##panels)
-#define DEFINE_BLOCK(rows, panels)                                           \
-  static __attribute__((noinline)) void BLOCK_NAME(rows, panels)(            \
+#define DEFINE_BLOCK(name, rows, panels, packed)                             \
+  static __attribute__((noinline)) void NAMED(name##_##rows##x##panels)(     \
       BLOCK_PARAMETERS) {                                                    \
     NAMED(block)(                                                            \
-        rows, panels, sources, taps, depth, offsets, filter, panel_stride,   \
-        line_stride, results, first_column, columns, adds);                  \
+        rows, panels, packed, sources, taps, depth, offsets, filter,         \
+        panel_stride, line_stride, results, first_column, columns, adds);    \
   }
-CONV_BLOCKS(DEFINE_BLOCK)
+#define FILTER_BLOCK(rows, panels) DEFINE_BLOCK(block, rows, panels, 1)
+#define PLANE_BLOCK(rows, panels) DEFINE_BLOCK(planes, rows, panels, 0)
+CONV_BLOCKS(FILTER_BLOCK)
+CONV_BLOCKS(PLANE_BLOCK)
 
-#define BLOCK_ENTRY(rows, panels) [rows][panels] = BLOCK_NAME(rows, panels),
-static void (*const NAMED(blocks)[CONV_MOST_ROWS + 1][CONV_MOST_PANELS + 1])(
-    BLOCK_PARAMETERS) = {CONV_BLOCKS(BLOCK_ENTRY)};
+#define FILTER_ENTRY(rows, panels)                                           \
+  [1][rows][panels] = NAMED(block_##rows##x##panels),
+#define PLANE_ENTRY(rows, panels)                                            \
+  [0][rows][panels] = NAMED(planes_##rows##x##panels),
+static void (*const NAMED(
+    blocks)[2][CONV_MOST_ROWS + 1][CONV_MOST_PANELS + 1])(BLOCK_PARAMETERS) = {
+    CONV_BLOCKS(FILTER_ENTRY) CONV_BLOCKS(PLANE_ENTRY)};
 
 CONV_KERNEL(void, NAMED(multiply_panels))(
     ptrdiff_t rows, const SCALAR *const *sources, ptrdiff_t taps,
@@ -115,7 +124,7 @@ CONV_KERNEL(void, NAMED(multiply_panels))(
     int panels = there < most ? (int)there : most;
     int last =
         rest < panels * COLUMNS ? (int)rest - (panels - 1) * COLUMNS : COLUMNS;
-    NAMED(blocks)[rows][panels](
+    NAMED(blocks)[line_stride == COLUMNS][rows][panels](
         sources, taps, depth, offsets, filter, panel_stride, line_stride,
         results, column + first, last, adds);
     filter += panels * panel_stride;
@@ -143,6 +152,8 @@ CONV_KERNEL(int, NAMED(spin))(SCALAR *to, ptrdiff_t steps) {
 #undef PARTS
 #undef VECTOR
 #undef BLOCK_PARAMETERS
-#undef BLOCK_NAME
 #undef DEFINE_BLOCK
-#undef BLOCK_ENTRY
+#undef FILTER_BLOCK
+#undef PLANE_BLOCK
+#undef FILTER_ENTRY
+#undef PLANE_ENTRY
