@@ -20,7 +20,6 @@
   STAGE(a, b, 16)                                                            \
   STAGE(b, a, 16)
 
-
 // Three rows to columns beside each other, and back: from the first two, then
 // from the third.
 #define ZIP3(from, to)                                                       \

@@ -100,9 +100,7 @@ struct Implicit<Scalar: StorageScalar>: TileKernel {
 
   /// Why a map cannot be served, if so.
   static func objection(to map: ConvolutionMap) -> String? {
-    let most = 64
-    guard max(map.vertical.stride, map.horizontal.stride) <= most
-    else { return "a stride is above \(most)" }
+    if let reason = ImplicitTiling.objection(to: map) { return reason }
     guard !map.isDegenerate, copies(map) else { return nil }
     let scalars = tiling(map, rowPhases: map.vertical.phases)
       .copiedScalars(map)

@@ -55,9 +55,7 @@ struct ImplicitPlanes<Scalar: StorageScalar>: TileKernel {
 
   /// Why a map cannot be served, if so.
   static func objection(to map: ConvolutionMap) -> String? {
-    let most = 64
-    guard max(map.vertical.stride, map.horizontal.stride) <= most
-    else { return "a stride is above \(most)" }
+    if let reason = ImplicitTiling.objection(to: map) { return reason }
     guard !map.isDegenerate else { return nil }
     return tiling(map).copy.count
       > ImplicitTiling.mostCopyBytes / MemoryLayout<Compute>.stride

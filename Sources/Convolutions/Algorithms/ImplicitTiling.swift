@@ -104,6 +104,14 @@ struct ImplicitTiling: Sendable, Hashable {
     tilesPerTask = max(1, min(4, tiles / Self.tasks))
   }
 
+  /// Why neither form of implicit GEMM can serve a map, if so: each pair of phases
+  /// has a list of taps.
+  static func objection(to map: ConvolutionMap) -> String? {
+    let most = 64
+    return max(map.vertical.stride, map.horizontal.stride) > most
+      ? "a stride is above \(most)" : nil
+  }
+
   /// Scalars of a tile's copy.
   func copiedScalars(_ map: ConvolutionMap) -> Int {
     copiedRows.multipliedClamped(by: copiedColumns)
