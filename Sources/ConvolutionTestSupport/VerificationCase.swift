@@ -60,9 +60,8 @@ public struct VerificationCase: Sendable {
       algorithm: algorithm, threads: threads, workspaceLimit: workspaceLimit)
     // Both kinds of products, where there are both.
     let both: [ProductProvider]
-    switch (algorithm, operation, geometry.dataFormat) {
-    case (.winograd, .inputGradient, _), (.winograd, .forward, _),
-      (.column, _, .nhwc):
+    switch (algorithm, operation) {
+    case (.winograd, .inputGradient), (.winograd, .forward), (.column, _):
       both = [.blas, .panels]
     default: both = [.automatic]
     }

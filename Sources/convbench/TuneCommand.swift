@@ -79,7 +79,6 @@ struct TuneCommand: ParsableCommand {
     let operands = Operands<Scalar>(random: operation, geometry, seed: 1)
     let plans = try percent.values.map { percent in
       var targets = TileTargets(
-        dataFormat: layout,
         computeByteCount: Scalar.scalarType == .float64 ? 8 : 4)
       let size = vary.path
       targets[keyPath: size] = max(1, targets[keyPath: size] * percent / 100)

@@ -86,11 +86,7 @@ import Testing
     #expect(reason(.implicit, .panels) == nil)
     #expect(reason(.implicit, .blas)?.contains("on panels") == true)
     #expect(try plan(.column, .blas).summary.hasPrefix("GEMM "))
-    if format == .nchw {
-      #expect(reason(.column, .panels)?.contains("NHWC") == true)
-    } else {
-      #expect(try plan(.column, .panels).summary.hasPrefix("panels "))
-    }
+    #expect(try plan(.column, .panels).summary.hasPrefix("panels "))
     // The filter gradient's products are the linked BLAS's.
     #expect(throws: Conv2DError.self) {
       try FilterGradientPlan<Float>(

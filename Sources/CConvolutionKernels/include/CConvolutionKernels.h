@@ -53,13 +53,15 @@
      ptrdiff_t source_stride, ptrdiff_t rows, ptrdiff_t count),              \
     (destination, destination_stride, source, source_stride, rows, count))
 
-// destination[c*ds + r] = source[r*ss + c], widened or rounded: from the first
-// type to the second.
+// destination[c*ds + r] = source[r*ss + c*step], widened or rounded: from the
+// first type to the second.
 #define CONV_TRANSPOSES(K, pair)                                             \
   K(void, transpose_##pair,                                                  \
     (void *destination, ptrdiff_t destination_stride, const void *source,    \
-     ptrdiff_t source_stride, ptrdiff_t rows, ptrdiff_t columns),            \
-    (destination, destination_stride, source, source_stride, rows, columns))
+     ptrdiff_t source_stride, ptrdiff_t source_step, ptrdiff_t rows,         \
+     ptrdiff_t columns),                                                     \
+    (destination, destination_stride, source, source_stride, source_step,    \
+     rows, columns))
 
 // Pixels of the result of a convolution in groups of `width` (1, 2, 4 or 8)
 // channels in and out, each from the pixels that reach it. Taps come in runs of

@@ -1,8 +1,41 @@
 // Matrices transposed and converted on the way: NCHW to pixels of channels and
 // back, and filters.
 
-// Row i of the next stage is made of rows i/2 and i/2 + n/2 of this one: after
-// log2(n) stages n rows of 16 are transposed, and follow each other.
+// Sixteen rows, four columns of each: vector i has rows i, i + 4, i + 8 and
+// i + 12 and gets column i of all. Or four rows, sixteen columns of each: vector
+// i has row i and gets columns i, i + 4, i + 8 and i + 12. Nothing moves further
+// than four places, which is cheap on every instruction set.
+#define SHUFFLE4(a, b, i, j, k, l)                                           \
+  __builtin_shufflevector(                                                   \
+      a, b, i, j, k, l, i + 4, j + 4, k + 4, l + 4, i + 8, j + 8, k + 8,     \
+      l + 8, i + 12, j + 12, k + 12, l + 12)
+#define TRANSPOSE_SQUARES(from, to)                                          \
+  do {                                                                       \
+    __typeof__(from[0]) low01 = SHUFFLE4(from[0], from[1], 0, 16, 1, 17);    \
+    __typeof__(from[0]) high01 = SHUFFLE4(from[0], from[1], 2, 18, 3, 19);   \
+    __typeof__(from[0]) low23 = SHUFFLE4(from[2], from[3], 0, 16, 1, 17);    \
+    __typeof__(from[0]) high23 = SHUFFLE4(from[2], from[3], 2, 18, 3, 19);   \
+    to[0] = SHUFFLE4(low01, low23, 0, 1, 16, 17);                            \
+    to[1] = SHUFFLE4(low01, low23, 2, 3, 18, 19);                            \
+    to[2] = SHUFFLE4(high01, high23, 0, 1, 16, 17);                          \
+    to[3] = SHUFFLE4(high01, high23, 2, 3, 18, 19);                          \
+  } while (0)
+
+// Four numbers, `step` apart.
+#define FOUR(v, p, step)                                                     \
+  do {                                                                       \
+    if ((step) == 1)                                                         \
+      memcpy(&v, p, sizeof v);                                               \
+    else                                                                     \
+      v = (__typeof__(v)){(p)[0], (p)[step], (p)[2 * (step)], (p)[3 * (step)]};\
+  } while (0)
+
+typedef float four_f32 __attribute__((vector_size(16), aligned(4)));
+typedef double four_f64 __attribute__((vector_size(32), aligned(8)));
+typedef _Float16 four_f16 __attribute__((vector_size(8), aligned(2)));
+typedef uint16_t four_bf16 __attribute__((vector_size(8), aligned(2)));
+
+// Two rows to columns beside each other, and back; four by two such stages.
 #define LOWER(a, b)                                                          \
   __builtin_shufflevector(                                                   \
       a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
@@ -14,11 +47,6 @@
     to[2 * i] = LOWER(from[i], from[i + n / 2]);                             \
     to[2 * i + 1] = UPPER(from[i], from[i + n / 2]);                         \
   }
-#define TRANSPOSE_BLOCK(a, b)                                                \
-  STAGE(a, b, 16)                                                            \
-  STAGE(b, a, 16)                                                            \
-  STAGE(a, b, 16)                                                            \
-  STAGE(b, a, 16)
 
 // Three rows to columns beside each other, and back: from the first two, then
 // from the third.
@@ -77,132 +105,159 @@
       store_##suffix(destination + i * destination_stride + r, &last[i]);
 
 #define DEFINE_TRANSPOSE(source_type, source_suffix, type, suffix, wide)     \
-  CONV_INLINE void block_##source_suffix##_##suffix(                         \
-      type *restrict destination, ptrdiff_t destination_stride,              \
-      const source_type *restrict source, ptrdiff_t source_stride) {         \
-    wide a[16], b[16];                                                       \
-    UNROLLED for (int i = 0; i < 16; i++)                                    \
-        load_##source_suffix(&a[i], source + i * source_stride);             \
-    TRANSPOSE_BLOCK(a, b)                                                    \
-    UNROLLED for (int i = 0; i < 16; i++)                                    \
-        store_##suffix(destination + i * destination_stride, &a[i]);         \
+  CONV_INLINE void rows16_##source_suffix##_##suffix(                        \
+      type *destination, ptrdiff_t destination_stride,                       \
+      const source_type *source, ptrdiff_t source_stride,                    \
+      const ptrdiff_t source_step) {                                         \
+    wide a[4], b[4];                                                         \
+    UNROLLED for (int i = 0; i < 4; i++) {                                   \
+      four_##source_suffix q[4];                                             \
+      UNROLLED for (int l = 0; l < 4; l++)                                   \
+          FOUR(q[l], source + (i + 4 * l) * source_stride, source_step);     \
+      load_##source_suffix(&a[i], (const source_type *)q);                   \
+    }                                                                        \
+    TRANSPOSE_SQUARES(a, b);                                                 \
+    UNROLLED for (int i = 0; i < 4; i++)                                     \
+        store_##suffix(destination + i * destination_stride, &b[i]);         \
   }                                                                          \
                                                                              \
-  /* Fewer rows than a vector has numbers, to rows that follow each other:   \
-     what a store writes too much, the next one mends. */                    \
-  CONV_INLINE void few_##source_suffix##_##suffix(                           \
-      type *restrict destination, const source_type *restrict source,        \
-      ptrdiff_t source_stride, ptrdiff_t rows, ptrdiff_t columns) {          \
-    const type *end = destination + rows * columns;                          \
-    for (ptrdiff_t j = 0; j < columns; j += 16) {                            \
-      ptrdiff_t c = j < columns - 16 ? j : columns - 16;                     \
-      type *to = destination + c * rows;                                     \
-      wide a[16], b[16];                                                     \
-      if (rows == 2) {                                                       \
-        ZIP(2, source_suffix, suffix, STAGE(a, b, 2), b)                     \
-        continue;                                                            \
-      }                                                                      \
-      if (rows == 3) {                                                       \
-        ZIP(3, source_suffix, suffix, ZIP3(a, b), b)                         \
-        continue;                                                            \
-      }                                                                      \
-      if (rows == 4) {                                                       \
-        ZIP(4, source_suffix, suffix, STAGE(a, b, 4) STAGE(b, a, 4), a)      \
-        continue;                                                            \
-      }                                                                      \
-      UNROLLED for (int i = 0; i < 16; i++) {                                \
-        ptrdiff_t row = i < rows ? i : 0;                                    \
-        load_##source_suffix(&a[i], source + row * source_stride + c);       \
-      }                                                                      \
-      TRANSPOSE_BLOCK(a, b)                                                  \
-      UNROLLED for (int i = 0; i < 16; i++) {                                \
-        type *place = to + i * rows;                                         \
-        if (end - place >= 16) {                                             \
-          store_##suffix(place, &a[i]);                                      \
-        } else {                                                             \
-          type last[16];                                                     \
-          store_##suffix(last, &a[i]);                                       \
-          memcpy(place, last, (size_t)rows * sizeof *last);                  \
+  CONV_INLINE void columns16_##source_suffix##_##suffix(                     \
+      type *destination, ptrdiff_t destination_stride,                       \
+      const source_type *source, ptrdiff_t source_stride,                    \
+      const ptrdiff_t source_step) {                                         \
+    wide a[4], b[4];                                                         \
+    UNROLLED for (int i = 0; i < 4; i++) {                                   \
+      four_##source_suffix q[4];                                             \
+      UNROLLED for (int l = 0; l < 4; l++)                                   \
+          FOUR(                                                              \
+              q[l], source + i * source_stride + 4 * l * source_step,        \
+              source_step);                                                  \
+      load_##source_suffix(&a[i], (const source_type *)q);                   \
+    }                                                                        \
+    TRANSPOSE_SQUARES(a, b);                                                 \
+    UNROLLED for (int i = 0; i < 4; i++) {                                   \
+      type column[16];                                                       \
+      store_##suffix(column, &b[i]);                                         \
+      UNROLLED for (int l = 0; l < 4; l++)                                   \
+          memcpy(                                                            \
+              destination + (4 * l + i) * destination_stride, column + 4 * l,\
+              4 * sizeof *column);                                           \
+    }                                                                        \
+  }                                                                          \
+                                                                             \
+  /* The last block of rows or columns may do some work twice. */            \
+  CONV_INLINE void blocks_##source_suffix##_##suffix(                        \
+      type *restrict destination, ptrdiff_t destination_stride,              \
+      const source_type *restrict source, ptrdiff_t source_stride,           \
+      const ptrdiff_t source_step, ptrdiff_t rows, ptrdiff_t columns,        \
+      const ptrdiff_t block_rows, const ptrdiff_t block_columns) {           \
+    /* Where either side's lines lie far apart, a few at a time. */          \
+    ptrdiff_t together =                                                     \
+        destination_stride > source_stride ? 16 : columns;                   \
+    for (ptrdiff_t first = 0; first < columns; first += together) {          \
+      ptrdiff_t end = first + together < columns ? first + together : columns;\
+      for (ptrdiff_t i = 0; i < rows; i += block_rows) {                     \
+        ptrdiff_t r = i < rows - block_rows ? i : rows - block_rows;         \
+        for (ptrdiff_t j = first; j < end; j += block_columns) {             \
+          ptrdiff_t c =                                                      \
+              j < columns - block_columns ? j : columns - block_columns;     \
+          type *to = destination + c * destination_stride + r;               \
+          const source_type *from =                                          \
+              source + r * source_stride + c * source_step;                  \
+          if (block_rows == 16)                                              \
+            rows16_##source_suffix##_##suffix(                               \
+                to, destination_stride, from, source_stride, source_step);   \
+          else                                                               \
+            columns16_##source_suffix##_##suffix(                            \
+                to, destination_stride, from, source_stride, source_step);   \
         }                                                                    \
       }                                                                      \
     }                                                                        \
   }                                                                          \
                                                                              \
-  /* The other way round: from rows that are shorter than a vector. */       \
-  CONV_INLINE void narrow_##source_suffix##_##suffix(                        \
+  /* Two to four rows that become rows beside each other. */                 \
+  CONV_INLINE void zip_##source_suffix##_##suffix(                           \
+      type *restrict destination, const source_type *restrict source,        \
+      ptrdiff_t source_stride, ptrdiff_t rows, ptrdiff_t columns) {          \
+    for (ptrdiff_t j = 0; j < columns; j += 16) {                            \
+      ptrdiff_t c = j < columns - 16 ? j : columns - 16;                     \
+      type *to = destination + c * rows;                                     \
+      wide a[4], b[4];                                                       \
+      if (rows == 2) {                                                       \
+        ZIP(2, source_suffix, suffix, STAGE(a, b, 2), b)                     \
+      } else if (rows == 3) {                                                \
+        ZIP(3, source_suffix, suffix, ZIP3(a, b), b)                         \
+      } else {                                                               \
+        ZIP(4, source_suffix, suffix, STAGE(a, b, 4) STAGE(b, a, 4), a)      \
+      }                                                                      \
+    }                                                                        \
+  }                                                                          \
+                                                                             \
+  /* The other way round. */                                                 \
+  CONV_INLINE void unzip_##source_suffix##_##suffix(                         \
       type *restrict destination, ptrdiff_t destination_stride,              \
-      const source_type *restrict source, ptrdiff_t source_stride,           \
-      ptrdiff_t rows, ptrdiff_t columns) {                                   \
-    const source_type *end = source + (rows - 1) * source_stride + columns;  \
+      const source_type *restrict source, ptrdiff_t rows,                    \
+      ptrdiff_t columns) {                                                   \
     for (ptrdiff_t i = 0; i < rows; i += 16) {                               \
       ptrdiff_t r = i < rows - 16 ? i : rows - 16;                           \
-      const source_type *from = source + r * source_stride;                  \
-      wide a[16], b[16];                                                     \
-      if (source_stride == 2 && columns == 2) {                              \
+      const source_type *from = source + r * columns;                        \
+      wide a[4], b[4];                                                       \
+      if (columns == 2) {                                                    \
         UNZIP(2, source_suffix, suffix, UNSTAGE(a, b, 2), b)                 \
-        continue;                                                            \
-      }                                                                      \
-      if (source_stride == 3 && columns == 3) {                              \
+      } else if (columns == 3) {                                             \
         UNZIP(3, source_suffix, suffix, UNZIP3(a, b), b)                     \
-        continue;                                                            \
-      }                                                                      \
-      if (source_stride == 4 && columns == 4) {                              \
+      } else {                                                               \
         UNZIP(4, source_suffix, suffix, UNSTAGE(a, b, 4) UNSTAGE(b, a, 4), a)\
-        continue;                                                            \
       }                                                                      \
-      UNROLLED for (int l = 0; l < 16; l++) {                                \
-        const source_type *place = from + l * source_stride;                 \
-        if (end - place >= 16) {                                             \
-          load_##source_suffix(&a[l], place);                                \
-        } else {                                                             \
-          source_type last[16] = {0};                                        \
-          memcpy(last, place, (size_t)columns * sizeof *last);               \
-          load_##source_suffix(&a[l], last);                                 \
-        }                                                                    \
-      }                                                                      \
-      TRANSPOSE_BLOCK(a, b)                                                  \
-      UNROLLED for (int l = 0; l < 16; l++)                                  \
-          if (l < columns)                                                   \
-              store_##suffix(destination + l * destination_stride + r, &a[l]);\
     }                                                                        \
   }                                                                          \
                                                                              \
   CONV_KERNEL(void, transpose_##source_suffix##_##suffix)(                   \
       void *restrict to, ptrdiff_t destination_stride,                       \
-      const void *restrict from, ptrdiff_t source_stride, ptrdiff_t rows,    \
-      ptrdiff_t columns) {                                                   \
-    CONV_REQUIRE(rows >= 0 && columns >= 0);                                 \
+      const void *restrict from, ptrdiff_t source_stride,                    \
+      ptrdiff_t source_step, ptrdiff_t rows, ptrdiff_t columns) {            \
+    CONV_REQUIRE(rows >= 0 && columns >= 0 && source_step >= 1);             \
     type *destination = to;                                                  \
     const source_type *source = from;                                        \
-    if (rows >= 16 && columns >= 16) {                                       \
-      /* The last block of a row or column may do some work twice. */        \
-      for (ptrdiff_t i = 0; i < rows; i += 16) {                             \
-        ptrdiff_t r = i < rows - 16 ? i : rows - 16;                         \
-        for (ptrdiff_t j = 0; j < columns; j += 16) {                        \
-          ptrdiff_t c = j < columns - 16 ? j : columns - 16;                 \
-          block_##source_suffix##_##suffix(                                  \
-              destination + c * destination_stride + r, destination_stride,  \
-              source + r * source_stride + c, source_stride);                \
-        }                                                                    \
-      }                                                                      \
+    ptrdiff_t few = rows < columns ? rows : columns;                         \
+    ptrdiff_t many = rows < columns ? columns : rows;                        \
+    int follow = source_step == 1                                            \
+        && (rows < columns ? destination_stride == rows                      \
+                           : source_stride == columns);                      \
+    if (many >= 16 && few >= 2 && few <= 4 && follow) {                      \
+      if (rows < columns)                                                    \
+        zip_##source_suffix##_##suffix(                                      \
+            destination, source, source_stride, rows, columns);              \
+      else                                                                   \
+        unzip_##source_suffix##_##suffix(                                    \
+            destination, destination_stride, source, rows, columns);         \
       return;                                                                \
     }                                                                        \
-    if (rows > 1 && columns >= 16 && destination_stride == rows) {           \
-      few_##source_suffix##_##suffix(                                        \
-          destination, source, source_stride, rows, columns);                \
-      return;                                                                \
-    }                                                                        \
-    if (columns > 1 && rows >= 16 && source_stride >= columns) {             \
-      narrow_##source_suffix##_##suffix(                                     \
-          destination, destination_stride, source, source_stride, rows,      \
-          columns);                                                          \
+    if (many >= 16 && few >= 4) {                                            \
+      ptrdiff_t block = rows >= 16 ? 16 : 4;                                 \
+      if (block == 16 && source_step == 1)                                   \
+        blocks_##source_suffix##_##suffix(                                   \
+            destination, destination_stride, source, source_stride, 1, rows, \
+            columns, 16, 4);                                                 \
+      else if (block == 16)                                                  \
+        blocks_##source_suffix##_##suffix(                                   \
+            destination, destination_stride, source, source_stride,          \
+            source_step, rows, columns, 16, 4);                              \
+      else if (source_step == 1)                                             \
+        blocks_##source_suffix##_##suffix(                                   \
+            destination, destination_stride, source, source_stride, 1, rows, \
+            columns, 4, 16);                                                 \
+      else                                                                   \
+        blocks_##source_suffix##_##suffix(                                   \
+            destination, destination_stride, source, source_stride,          \
+            source_step, rows, columns, 4, 16);                              \
       return;                                                                \
     }                                                                        \
     for (ptrdiff_t r = 0; r < rows; r++)                                     \
       for (ptrdiff_t c = 0; c < columns; c++)                                \
         put_##suffix(                                                        \
             destination + c * destination_stride + r,                        \
-            one_##source_suffix(source + r * source_stride + c));            \
+            one_##source_suffix(source + r * source_stride + c * source_step));\
   }
 
 DEFINE_TRANSPOSE(float, f32, float, f32, f32x16)

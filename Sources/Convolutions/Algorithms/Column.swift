@@ -18,9 +18,6 @@ struct Column<Scalar: StorageScalar>: TileKernel {
   let panels: FilterPanels<Scalar>
   private let bandRowCount: Int
   private let bandColumnCount: Int
-  /// NCHW keeps the columns of a band sorted by phase, so that the windows of
-  /// one tap, `stride` columns apart, add to contiguous memory.
-  let phases: Int
   private let largestTile: ColumnTiles<Scalar>.Size
   private let core: BLASCore
   /// Whether products are our own.
@@ -34,13 +31,11 @@ struct Column<Scalar: StorageScalar>: TileKernel {
     self.tiling = tiling
     self.core = core
     self.onPanels = onPanels
-    let nchw = map.dataFormat == .nchw
     panels = FilterPanels(
       map, channelBlock: tiling.channelBlock,
-      tapsPerChunk: tiling.tapsPerChunk, byDepth: !nchw)
+      tapsPerChunk: tiling.tapsPerChunk, byDepth: true)
     bandRowCount = ceilDivide(map.resultHeight, tiling.bandRows)
     bandColumnCount = ceilDivide(map.resultWidth, tiling.bandColumns)
-    phases = nchw ? min(map.horizontal.stride, tiling.bandColumns) : 1
     largestTile = ColumnTiles.largest(map, tiling, panels)
   }
 
@@ -92,14 +87,12 @@ struct Column<Scalar: StorageScalar>: TileKernel {
     let pixels = (run / parts).rounded()
     let columns = Double(tiling.tapsPerChunk * tiling.channelBlock)
     let chunks = Double(map.taps) / Double(tiling.tapsPerChunk)
-    let nchw = map.dataFormat == .nchw
     let depths = Double(
       ceilDivide(map.depthPerGroup, tiling.depthBlock))
     let products =
       tiles * chunks * depths
       * model.product(
-        rows: nchw ? columns : pixels, columns: nchw ? pixels : columns,
-        depth: Double(tiling.depthBlock))
+        rows: pixels, columns: columns, depth: Double(tiling.depthBlock))
     let ownProducts =
       tiles * chunks
       * model.panels(
@@ -111,11 +104,8 @@ struct Column<Scalar: StorageScalar>: TileKernel {
     let added =
       rows * perRow * Double(horizontal.kernel) * Double(tiling.channelBlock)
     let runs =
-      nchw
-      ? rows * Double(horizontal.kernel) * Double(tiling.channelBlock)
-        * (perRow / min(perRow, pixels))
-      : rows * perRow
-        * (horizontal.dilation == 1 ? 1 : Double(horizontal.kernel))
+      rows * perRow
+      * (horizontal.dilation == 1 ? 1 : Double(horizontal.kernel))
     let blocks = Double(map.groups * panels.blocksPerGroup)
     let results = Double(map.resultCount)
     let loads =
@@ -127,8 +117,8 @@ struct Column<Scalar: StorageScalar>: TileKernel {
       1.09 * Double(map.batch) * blocks
       * ((onPanels ? ownProducts : products)
         + model.runs(runs, scalars: added))
-    return Double(taskCount) * 400 + work + model.move(4 * results + loads)
-      + (phases > 1 ? model.runs(0, scalars: results) : 0)
+    return Double(taskCount) * 400 + work + model.move(3 * results)
+      + model.load(results + loads, map.dataFormat)
       + model.filter(map.usedWeights, times: 1, behind: work)
   }
 
@@ -156,8 +146,7 @@ struct Column<Scalar: StorageScalar>: TileKernel {
   // pixel of a tile is read and its products are written.
 
   private var sumsByteCount: Int {
-    let width = phases * ceilDivide(tiling.bandColumns, phases)
-    return byteCount(tiling.bandRows * width * tiling.channelBlock)
+    byteCount(tiling.bandRows * tiling.bandColumns * tiling.channelBlock)
   }
 
   private var columnTileByteCount: Int {

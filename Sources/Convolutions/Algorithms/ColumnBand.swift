@@ -10,8 +10,7 @@ struct ColumnBand<Scalar: StorageScalar> {
   let tiles: Tiles
   let panels: UnsafePointer<Compute>
   let source: UnsafePointer<Scalar>
-  /// NHWC `[rows, columns, channels]`,
-  /// NCHW `[channels, rows, phases, columns / phases]`.
+  /// `[rows, columns, channels]`.
   let sums: UnsafeMutablePointer<Compute>
   let columnTile: UnsafeMutablePointer<Compute>
   let tile: UnsafeMutablePointer<Compute>
@@ -20,26 +19,17 @@ struct ColumnBand<Scalar: StorageScalar> {
 
   private var map: ConvolutionMap { kernel.map }
   private var tiling: ColumnTiling { kernel.tiling }
-  private var phases: Int { kernel.phases }
-  private var nchw: Bool { map.dataFormat == .nchw }
   private var rows: Range<Int> { tiles.rows }
   private var columns: Range<Int> { tiles.columns }
 
-  /// Columns of one phase.
-  private var phaseWidth: Int { ceilDivide(columns.count, phases) }
-
   /// From one row of the sums to the next.
-  private var rowStride: Int {
-    nchw ? phases * phaseWidth : columns.count * channels.count
-  }
+  private var rowStride: Int { columns.count * channels.count }
 
   // MARK: Tiles
 
   /// Adds up everything that reaches the band.
   func accumulate() {
-    let count =
-      rows.count * rowStride * (nchw ? channels.count : 1)
-    sums.update(repeating: Compute.zero, count: count)
+    sums.update(repeating: Compute.zero, count: rows.count * rowStride)
     var row = tiles.sourceRows.lowerBound
     while row < tiles.sourceRows.upperBound {
       let run = tiles.run(from: row)
@@ -77,8 +67,7 @@ struct ColumnBand<Scalar: StorageScalar> {
 
   // MARK: GEMM
 
-  /// The column tile of a piece: NHWC `[pixels, taps, channels]`, NCHW
-  /// `[taps, channels, pixels]`.
+  /// The column tile of a piece: `[pixels, taps, channels]`.
   private func multiply(
     _ piece: Tiles.Piece, _ operand: UnsafePointer<Compute>, stride: Int,
     pixels: Int
@@ -88,31 +77,24 @@ struct ColumnBand<Scalar: StorageScalar> {
     let firstTap =
       piece.rows.lowerBound * map.kernelWidth + piece.columns.lowerBound
     let columns = piece.count * width
-    let panel = panels + depth * piece.chunk.lowerBound * width
-    let skipped = (firstTap - piece.chunk.lowerBound) * width
+    let panel =
+      panels + depth * piece.chunk.lowerBound * width
+      + (firstTap - piece.chunk.lowerBound) * width
+    let panelStride = piece.chunk.count * width
     var start = 0
     while start < depth {
       let part = min(tiling.depthBlock, depth - start)
-      if nchw {
-        Compute.multiply(
-          rows: columns, columns: pixels, depth: part,
-          panel + skipped * depth + start, stride: depth,
-          operand + start * stride, stride: stride, accumulate: start > 0,
-          into: columnTile, stride: pixels)
-      } else {
-        let panelStride = piece.chunk.count * width
-        Compute.multiply(
-          rows: pixels, columns: columns, depth: part,
-          operand + start, stride: stride,
-          panel + start * panelStride + skipped, stride: panelStride,
-          accumulate: start > 0, into: columnTile, stride: columns)
-      }
+      Compute.multiply(
+        rows: pixels, columns: columns, depth: part,
+        operand + start, stride: stride,
+        panel + start * panelStride, stride: panelStride,
+        accumulate: start > 0, into: columnTile, stride: columns)
       start += part
     }
     return ColumnTile(start: columnTile, stride: columns)
   }
 
-  /// A column tile: its first product, and in NHWC from one pixel to the next.
+  /// A column tile: its first product, and from one pixel to the next.
   private struct ColumnTile {
     let start: UnsafePointer<Compute>
     let stride: Int
@@ -183,11 +165,7 @@ struct ColumnBand<Scalar: StorageScalar> {
       let run = PixelRun(
         row: row, columns: pixels.columns(row: row), pixels: pixels,
         tapRows: tapRows, y: y)
-      if nchw {
-        scatterPlanes(piece, run)
-      } else {
-        scatterPixels(piece, run, tile)
-      }
+      scatter(piece, run, tile)
     }
   }
 
@@ -206,43 +184,15 @@ struct ColumnBand<Scalar: StorageScalar> {
     }
   }
 
-  /// NCHW: per tap column, one run of pixels a channel and tap row.
-  private func scatterPlanes(_ piece: Tiles.Piece, _ run: PixelRun) {
-    let width = channels.count
-    let pixels = run.pixels.count
-    for tap in piece.columns {
-      let hits = map.horizontal
-        .sources(landingIn: columns, tap: tap)
-        .clamped(to: run.columns)
-      guard !hits.isEmpty else { continue }
-      let x =
-        map.horizontal.position(source: hits.lowerBound, tap: tap)
-        - columns.lowerBound
-      let firstTap =
-        (run.tapRows.lowerBound - piece.rows.lowerBound) * piece.columns.count
-        + tap - piece.columns.lowerBound
-      Compute.addRuns(
-        columnTile + firstTap * width * pixels
-          + run.index(column: hits.lowerBound),
-        outerStride: pixels,
-        innerStride: piece.columns.count * width * pixels,
-        to: sums + run.y * rowStride + x % phases * phaseWidth + x / phases,
-        outerStride: rows.count * rowStride,
-        innerStride: spacing(
-          run.tapRows.count, map.vertical.dilation, rowStride),
-        outer: width, inner: run.tapRows.count, count: hits.count)
-    }
-  }
-
-  /// NHWC: per pixel and tap row, one run over the tap columns and channels
+  /// Per pixel and tap row, one run over the tap columns and channels
   /// where the kernel is dense; else one run a tap.
-  private func scatterPixels(
+  private func scatter(
     _ piece: Tiles.Piece, _ run: PixelRun, _ tile: ColumnTile
   ) {
     let axis = map.horizontal
     if axis.dilation > 1 {
       for tap in piece.columns {
-        scatterPixels(
+        scatter(
           piece, run, tile, taps: tap..<tap + 1,
           pixels: axis.sources(landingIn: columns, tap: tap)
             .clamped(to: run.columns))
@@ -259,13 +209,13 @@ struct ColumnBand<Scalar: StorageScalar> {
     for column in run.columns where !whole.contains(column) {
       let taps = axis.taps(landingIn: columns, sources: column..<column + 1)
         .clamped(to: piece.columns)
-      scatterPixels(
+      scatter(
         piece, run, tile, taps: taps, pixels: column..<column + 1)
     }
-    scatterPixels(piece, run, tile, taps: piece.columns, pixels: whole)
+    scatter(piece, run, tile, taps: piece.columns, pixels: whole)
   }
 
-  private func scatterPixels(
+  private func scatter(
     _ piece: Tiles.Piece, _ run: PixelRun, _ tile: ColumnTile,
     taps: Range<Int>, pixels: Range<Int>
   ) {
@@ -300,34 +250,11 @@ struct ColumnBand<Scalar: StorageScalar> {
 
   /// Writes the band, rounded once.
   func store(into result: UnsafeMutablePointer<Scalar>) {
-    if nchw {
-      storePlanes(into: result)
-    } else {
-      let firstChannel = group * map.channelsPerGroup
-      ResultTile(map, result).store(
-        sums, image: image,
-        channels: firstChannel + channels.lowerBound..<firstChannel
-          + channels.upperBound,
-        rows: rows, columns: columns)
-    }
-  }
-
-  private func storePlanes(into result: UnsafeMutablePointer<Scalar>) {
-    let firstChannel =
-      image * map.resultChannels + group * map.channelsPerGroup
-    for channel in 0..<channels.count {
-      for y in rows {
-        let destination =
-          result
-          + ((firstChannel + channels.lowerBound + channel)
-            * map.resultHeight + y) * map.resultWidth
-          + columns.lowerBound
-        let source =
-          sums + (channel * rows.count + y - rows.lowerBound) * rowStride
-        Scalar.interleave(
-          source, phases: phases, phaseStride: phaseWidth, to: destination,
-          count: columns.count)
-      }
-    }
+    let firstChannel = group * map.channelsPerGroup
+    ResultTile(map, result).store(
+      sums, image: image,
+      channels: firstChannel + channels.lowerBound..<firstChannel
+        + channels.upperBound,
+      rows: rows, columns: columns)
   }
 }

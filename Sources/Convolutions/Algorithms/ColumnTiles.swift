@@ -72,16 +72,9 @@ struct ColumnTiles<Scalar: StorageScalar> {
 
   /// One tile of a run.
   func pixels(part: Int, of run: Run) -> Pixels {
-    // NHWC: tiles of equal size. NCHW: pixels are the vector dimension, so full
-    // tiles and a rest.
-    let nchw = map.dataFormat == .nchw
-    let first = nchw ? part * tiling.pixels : run.count * part / run.parts
-    let last =
-      nchw
-      ? min(first + tiling.pixels, run.count)
-      : run.count * (part + 1) / run.parts
+    let pixels = (0..<run.count).evenPart(part, of: run.parts)
     return Pixels(
-      first: run.first + first, count: last - first,
+      first: run.first + pixels.lowerBound, count: pixels.count,
       width: map.sourceWidth)
   }
 
@@ -183,9 +176,7 @@ struct ColumnTiles<Scalar: StorageScalar> {
   private func grow(_ most: inout Size, with run: Run, steps: inout Int) {
     steps -= run.rows.count
     guard run.parts > 0 else { return }
-    let pixels =
-      map.dataFormat == .nchw
-      ? min(run.count, tiling.pixels) : ceilDivide(run.count, run.parts)
+    let pixels = ceilDivide(run.count, run.parts)
     let tapRows = map.vertical.taps(landingIn: rows, sources: run.rows)
     let products =
       pixels * min(tapRows.count * map.kernelWidth, tiling.tapsPerChunk)

@@ -35,15 +35,13 @@ package struct ColumnTargets: Sendable, Hashable {
   /// Bytes of a column tile, and of a tile of the source.
   package var tileBytes: Int
 
-  /// The sizes for a layout and the bytes of the compute type, on the core
-  /// that OpenBLAS runs for.
-  package init(dataFormat: DataFormat, computeByteCount: Int) {
-    self.init(
-      dataFormat: dataFormat, computeByteCount: computeByteCount,
-      core: BLASRuntime.core)
+  /// The sizes for the bytes of the compute type, on the core that OpenBLAS runs
+  /// for.
+  package init(computeByteCount: Int) {
+    self.init(computeByteCount: computeByteCount, core: BLASRuntime.core)
   }
 
-  init(dataFormat: DataFormat, computeByteCount: Int, core: BLASCore) {
+  init(computeByteCount: Int, core: BLASCore) {
     // Shares of an L2 of 1 MiB; measured on Zen 4 with OpenBLAS 0.3.21. All are
     // broad optima: half or twice of any costs a few percent.
     filterBytes = 640 << 10
@@ -51,9 +49,8 @@ package struct ColumnTargets: Sendable, Hashable {
     tileBytes = 256 << 10
     switch core {
     case .small:
-      // Few pixels will do; with more columns a tile is read less often. In
-      // NCHW pixels are the vector dimension: six vectors of 16.
-      pixels = dataFormat == .nhwc ? 24 : 96
+      // Few pixels will do; with more columns a tile is read less often.
+      pixels = 24
       columns = 16 << 10
       depth = 512
     case .packed:
@@ -91,15 +88,10 @@ extension ColumnTiling {
     tapsPerChunk = Self.tapsPerChunk(
       map, wanted: wantedColumns / channelBlock)
 
-    let mostPixels =
-      core == .small && map.dataFormat == .nhwc ? 64 : wantedPixels
     let room = min(
       productLimit / (tapsPerChunk * channelBlock), tileLimit / depth,
-      mostPixels)
-    let vector = 16
-    pixels =
-      map.dataFormat == .nchw && room > vector && room < plane
-      ? room / vector * vector : min(plane, max(1, room))
+      core == .small ? 64 : wantedPixels)
+    pixels = min(plane, max(1, room))
 
     let sums = targets.sumBytes / computeByteCount / channelBlock
     bandColumns = Self.bandColumns(map, limit: max(1, sums))

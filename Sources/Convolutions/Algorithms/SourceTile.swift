@@ -1,7 +1,6 @@
 internal import CConvolutionKernels
 
-/// Pixels of the source as a matrix operand: `[pixels, depth]` in NHWC and
-/// `[depth, pixels]` in NCHW.
+/// Pixels of the source as a matrix operand, `[pixels, depth]`.
 struct SourceTile<Scalar: StorageScalar> {
   typealias Compute = Scalar.Compute
 
@@ -14,8 +13,7 @@ struct SourceTile<Scalar: StorageScalar> {
   }
 
   /// Whether ``load(first:count:image:group:into:)`` copies: half types, to
-  /// widen them, and NCHW, whose rows of one big plane lie a power of two apart
-  /// as likely as not, so that one evicts the next from the cache.
+  /// widen them, and NCHW, to have channels beside each other.
   static func copies(_ map: ConvolutionMap) -> Bool {
     !Scalar.isCompute || map.dataFormat == .nchw
   }
@@ -26,19 +24,12 @@ struct SourceTile<Scalar: StorageScalar> {
     into copy: UnsafeMutablePointer<Compute>
   ) -> (UnsafePointer<Compute>, Int) {
     let depth = map.depthPerGroup
-    let channels = map.sourceChannels
-    let plane = map.sourceHeight * map.sourceWidth
-    if map.dataFormat == .nchw {
-      let source =
-        scalars + (image * channels + group * depth) * plane + first
-      Scalar.widenRows(
-        source, stride: plane, to: copy, stride: count, rows: depth,
-        count: count)
-      return (UnsafePointer(copy), count)
+    if !Self.copies(map) {
+      let channels = map.sourceChannels
+      let pixel = image * map.sourceHeight * map.sourceWidth + first
+      let source = scalars + pixel * channels + group * depth
+      return (Scalar.asCompute(source)!, channels)
     }
-    let source =
-      scalars + (image * plane + first) * channels + group * depth
-    if let direct = Scalar.asCompute(source) { return (direct, channels) }
     loadPixels(
       first: first, count: count, image: image, group: group, into: copy)
     return (UnsafePointer(copy), depth)
@@ -57,17 +48,9 @@ struct SourceTile<Scalar: StorageScalar> {
     if map.dataFormat == .nchw {
       let source =
         scalars + (image * channels + group * depth) * plane + first
-      if step == 1 {
-        Scalar.widenTransposed(
-          source, rows: depth, columns: count, stride: plane, to: copy,
-          stride: stride)
-        return
-      }
-      for pixel in 0..<count {
-        Scalar.widenTransposed(
-          source + pixel * step, rows: depth, columns: 1, stride: plane,
-          to: copy + pixel * stride, stride: stride)
-      }
+      Scalar.widenTransposed(
+        source, rows: depth, columns: count, stride: plane, step: step,
+        to: copy, stride: stride)
       return
     }
     let source =

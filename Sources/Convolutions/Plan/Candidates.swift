@@ -59,8 +59,6 @@ enum Candidates {
     return switch algorithm {
     case .column:
       Column<Float>.objection(to: map)
-        ?? (products == .panels && map.dataFormat == .nchw
-          ? "its products on panels are of NHWC" : nil)
     case .taps: Taps<Float>.objection(to: map)
     case .gather: Gather<Float>.objection(to: map)
     case .narrowGroups:
@@ -104,9 +102,7 @@ enum Candidates {
     case .column:
       // OpenBLAS's packed products fall behind; its small ones are level.
       let onPanels =
-        products == .panels
-        || products == .automatic && core == .packed
-          && map.dataFormat == .nhwc
+        products == .panels || products == .automatic && core == .packed
       // Products on panels pack nothing either.
       let tilingCore = onPanels ? .small : core
       return Column<Scalar>(
@@ -115,8 +111,7 @@ enum Candidates {
           map, core: tilingCore, computeByteCount: computeByteCount,
           targets: targets?.column
             ?? ColumnTargets(
-              dataFormat: map.dataFormat, computeByteCount: computeByteCount,
-              core: tilingCore)),
+              computeByteCount: computeByteCount, core: tilingCore)),
         core: core, onPanels: onPanels)
     case .taps:
       return Taps<Scalar>(

@@ -5,11 +5,10 @@ package struct TileTargets: Sendable, Hashable {
   package var column: ColumnTargets
   package var taps: TapTargets
 
-  /// The sizes for a layout and the bytes of the compute type, on the core
-  /// that OpenBLAS runs for.
-  package init(dataFormat: DataFormat, computeByteCount: Int) {
-    column = ColumnTargets(
-      dataFormat: dataFormat, computeByteCount: computeByteCount)
+  /// The sizes for the bytes of the compute type, on the core that OpenBLAS runs
+  /// for.
+  package init(computeByteCount: Int) {
+    column = ColumnTargets(computeByteCount: computeByteCount)
     taps = TapTargets()
   }
 }

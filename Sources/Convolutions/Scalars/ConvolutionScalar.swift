@@ -38,9 +38,10 @@ public protocol ConvolutionScalar: BitwiseCopyable, Sendable {
 protocol StorageScalar: ConvolutionScalar {
   associatedtype Compute: ComputeScalar
 
-  /// The transpose of a row-major matrix, exactly.
+  /// The transpose of a matrix whose columns lie `step` apart, exactly.
   static func widenTransposed(
     _ source: UnsafePointer<Self>, rows: Int, columns: Int, stride: Int,
+    step: Int,
     to destination: UnsafeMutablePointer<Compute>,
     stride destinationStride: Int)
 
@@ -225,6 +226,17 @@ extension StorageScalar {
         source + whole, rows: rest, columns: 1, stride: phaseStride,
         to: destination + whole * phases, stride: phases)
     }
+  }
+
+  /// The transpose of a row-major matrix, exactly.
+  static func widenTransposed(
+    _ source: UnsafePointer<Self>, rows: Int, columns: Int, stride: Int,
+    to destination: UnsafeMutablePointer<Compute>,
+    stride destinationStride: Int
+  ) {
+    widenTransposed(
+      source, rows: rows, columns: columns, stride: stride, step: 1,
+      to: destination, stride: destinationStride)
   }
 
   /// `destination[p * phaseStride + q] = source[q * phases + p]`, exactly: the

@@ -16,11 +16,12 @@ extension Float: ComputeScalar {
 
   static func widenTransposed(
     _ source: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int,
+    step: Int,
     to destination: UnsafeMutablePointer<Float>,
     stride destinationStride: Int
   ) {
     conv_transpose_f32_f32(
-      destination, destinationStride, source, stride, rows, columns)
+      destination, destinationStride, source, stride, step, rows, columns)
   }
 
   static func multiplyPanels(

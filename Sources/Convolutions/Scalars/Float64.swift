@@ -16,11 +16,12 @@ extension Double: ComputeScalar {
 
   static func widenTransposed(
     _ source: UnsafePointer<Double>, rows: Int, columns: Int, stride: Int,
+    step: Int,
     to destination: UnsafeMutablePointer<Double>,
     stride destinationStride: Int
   ) {
     conv_transpose_f64_f64(
-      destination, destinationStride, source, stride, rows, columns)
+      destination, destinationStride, source, stride, step, rows, columns)
   }
 
   static func multiplyPanels(

@@ -31,11 +31,12 @@ extension Float16: StorageScalar {
 
   static func widenTransposed(
     _ source: UnsafePointer<Float16>, rows: Int, columns: Int, stride: Int,
+    step: Int,
     to destination: UnsafeMutablePointer<Float>,
     stride destinationStride: Int
   ) {
     conv_transpose_f16_f32(
-      destination, destinationStride, source, stride, rows, columns)
+      destination, destinationStride, source, stride, step, rows, columns)
   }
 
   static func narrowTransposed(
@@ -44,7 +45,7 @@ extension Float16: StorageScalar {
     stride destinationStride: Int
   ) {
     conv_transpose_f32_f16(
-      destination, destinationStride, source, stride, rows, columns)
+      destination, destinationStride, source, stride, 1, rows, columns)
   }
 
   var double: Double { Double(self) }
@@ -95,11 +96,12 @@ extension BFloat16: StorageScalar {
 
   static func widenTransposed(
     _ source: UnsafePointer<BFloat16>, rows: Int, columns: Int, stride: Int,
+    step: Int,
     to destination: UnsafeMutablePointer<Float>,
     stride destinationStride: Int
   ) {
     conv_transpose_bf16_f32(
-      destination, destinationStride, source, stride, rows, columns)
+      destination, destinationStride, source, stride, step, rows, columns)
   }
 
   static func narrowTransposed(
@@ -108,7 +110,7 @@ extension BFloat16: StorageScalar {
     stride destinationStride: Int
   ) {
     conv_transpose_f32_bf16(
-      destination, destinationStride, source, stride, rows, columns)
+      destination, destinationStride, source, stride, 1, rows, columns)
   }
 
   var double: Double { Double(Float(self)) }

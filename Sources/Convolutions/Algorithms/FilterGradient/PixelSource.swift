@@ -28,7 +28,7 @@ struct PixelSource<Scalar: StorageScalar> {
   ///
   /// - Parameters:
   ///   - channels: counted over all groups.
-  ///   - step: columns from one pixel to the next; slow beyond 1 in NCHW.
+  ///   - step: columns from one pixel to the next.
   ///   - stride: scalars from one pixel of the copy to the next.
   func load(
     image: Int, row: Int, column: Int, step: Int = 1, count: Int,
@@ -36,16 +36,12 @@ struct PixelSource<Scalar: StorageScalar> {
     stride: Int
   ) {
     if format == .nchw {
-      let rows = part.count
       let source =
         pixels + ((image * channels + part.lowerBound) * height + row) * width
         + column
-      // Columns that lie apart are transposed one by one.
-      for part in 0..<(step == 1 ? 1 : count) {
-        Scalar.widenTransposed(
-          source + part * step, rows: rows, columns: step == 1 ? count : 1,
-          stride: height * width, to: copy + part * stride, stride: stride)
-      }
+      Scalar.widenTransposed(
+        source, rows: part.count, columns: count, stride: height * width,
+        step: step, to: copy, stride: stride)
       return
     }
     let source =
