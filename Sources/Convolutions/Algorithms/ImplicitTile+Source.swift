@@ -8,8 +8,11 @@ extension ImplicitTile {
   struct Copy {
     /// From one row to the next, in scalars.
     let rowStride: Int
-    /// The column of the source that rows begin with; may be outside.
-    let firstColumn: Int
+    /// From one position to the next, in pixels.
+    let step: Int
+    /// The pixel that rows begin with: a column of the source, which may be
+    /// outside, or where columns are not dense, the first tap of a position.
+    let first: Int
   }
 
   /// From the source rows of one line to those of the next.
@@ -17,10 +20,17 @@ extension ImplicitTile {
 
   /// Copies the rows that the lines need, with zeros in place of what is outside.
   func load() -> Copy {
-    let touched = map.horizontal.touching(columns)
+    // Without a step all phases read the same columns; with one there is but
+    // one phase.
+    let taps = map.kernelWidth
+    let touched =
+      tiling.hasDenseColumns
+      ? map.horizontal.touching(columns)
+      : positions.lowerBound * taps..<positions.upperBound * taps
     let copy = Copy(
       rowStride: touched.count * map.depthPerGroup,
-      firstColumn: touched.lowerBound)
+      step: tiling.hasDenseColumns ? map.horizontal.step : taps,
+      first: touched.lowerBound)
     guard rowTaps.count > 0 else { return copy }
     var place = memory.copy
     forEachImage { image, lines in
@@ -67,6 +77,10 @@ extension ImplicitTile {
       place.update(repeating: .zero, count: columns.count * depth)
       return
     }
+    if !tiling.hasDenseColumns {
+      loadTaps(row: row, image: image, into: place)
+      return
+    }
     let inside = columns.clamped(to: 0..<map.sourceWidth)
     guard !inside.isEmpty else {
       place.update(repeating: .zero, count: columns.count * depth)
@@ -80,6 +94,36 @@ extension ImplicitTile {
       image: image, group: group, into: place + before)
     (place + before + inside.count * depth)
       .update(repeating: .zero, count: behind)
+  }
+
+  /// Of one row the columns of the taps of each position.
+  private func loadTaps(
+    row: Int, image: Int, into place: UnsafeMutablePointer<Compute>
+  ) {
+    let depth = map.depthPerGroup
+    let taps = kernel.columnPhases[0]
+    let stride = taps.count * depth
+    let first = positions.lowerBound
+    for tap in 0..<taps.count {
+      let inside = taps.positions(tap: tap, sources: map.sourceWidth)
+        .clamped(to: positions)
+      let to = place + tap * depth
+      for q in positions where !inside.contains(q) {
+        (to + (q - first) * stride)
+          .update(repeating: .zero, count: depth)
+      }
+      guard !inside.isEmpty else { continue }
+      SourceTile(map, source).loadPixels(
+        first: row * map.sourceWidth + inside.lowerBound * taps.step
+          + taps.source(tap),
+        count: inside.count, step: taps.step, image: image, group: group,
+        into: to + (inside.lowerBound - first) * stride, stride: stride)
+    }
+  }
+
+  /// How far from a position's first pixel a column of taps is, in pixels.
+  func columnOffset(of tap: Int, _ taps: PhaseTaps) -> Int {
+    tiling.copies && !tiling.hasDenseColumns ? tap : taps.source(tap)
   }
 
   /// From one row of taps to the next, and from one column, in scalars.

@@ -110,6 +110,7 @@ struct ImplicitTile<Scalar: StorageScalar> {
     let step = kernel.columnPhases[columnPhase].step
     let firstRow = rowTaps.count > 0 ? rowTaps.source(0) : 0
     let (pixelStride, base, allChannels, firstChannel) = resultPlaces
+    let pixelStep = (copy?.step ?? step) &* pixelStride
     var count = first
     var copied = 0
     forEachImage { image, lines in
@@ -119,8 +120,7 @@ struct ImplicitTile<Scalar: StorageScalar> {
         let rowPlace: Int
         if let copy {
           rowPlace =
-            copied &* copy.rowStride
-            &- copy.firstColumn &* map.depthPerGroup
+            copied &* copy.rowStride &- copy.first &* map.depthPerGroup
           copied +=
             tiling.isDense
             ? (line == lines.upperBound - 1
@@ -137,9 +137,8 @@ struct ImplicitTile<Scalar: StorageScalar> {
           ? (image * map.resultHeight + y) * map.resultWidth
           : (lineIndex(image, line)) * columns.count - columns.lowerBound
         for q in positions {
-          let column = q &* step
           memory.pixels[count] = ImplicitPixel(
-            place: rowPlace &+ column &* pixelStride, row: row, column: column)
+            place: rowPlace &+ q &* pixelStep, row: row, column: q &* step)
           let x = columnPhase + q * horizontal.stride
           memory.results[count] =
             base + (resultRow + x) * allChannels + firstChannel
@@ -239,7 +238,8 @@ struct ImplicitTile<Scalar: StorageScalar> {
     let copies = tiling.copies
     // Taps of a row whose pixels follow each other in the copy.
     let merges =
-      copies && !exactly && perRow > 1 && columnTaps.sourceStep == 1
+      copies && !exactly && perRow > 1
+      && (columnTaps.sourceStep == 1 || !tiling.hasDenseColumns)
       && channels.count == depth && taps.lowerBound % perRow == 0
       && taps.upperBound % perRow == 0
     let together = merges ? perRow : 1
@@ -265,7 +265,9 @@ struct ImplicitTile<Scalar: StorageScalar> {
         let down = row &* rowTaps.sourceStep
         let right = columnTaps.source(column)
         let shift =
-          row &* steps.row &+ right &* steps.column &+ channels.lowerBound
+          row &* steps.row &+ columnOffset(of: column, columnTaps)
+          &* steps.column
+          &+ channels.lowerBound
         var reaches = false
         for r in 0..<rows {
           let pixel = pixels[r]

@@ -15,6 +15,9 @@ struct ImplicitTiling: Sendable, Hashable {
   /// Whether a copy has all rows from the first to the last that lines of an
   /// image need, or for each line those of its own taps, which are fewer.
   let isDense: Bool
+  /// The same of columns: all from the first to the last, or for each position
+  /// those of its own taps.
+  let hasDenseColumns: Bool
   /// Rows and columns of the source that are copied for a tile, at most.
   let copiedRows: Int
   let copiedColumns: Int
@@ -63,10 +66,9 @@ struct ImplicitTiling: Sendable, Hashable {
       return (
         Self.copiedRows(vertical, lines: min(lines, height), tapRows: tapRows)
           .multipliedClamped(by: images),
-        horizontal.reach(
-          positions: min(
-            columns.multipliedClamped(by: horizontal.stride),
-            max(1, horizontal.result)))
+        min(
+          Self.denseColumns(horizontal, positions: columns),
+          Self.sparseColumns(horizontal, positions: columns))
       )
     }
     func bytes(_ lines: Int, _ columns: Int) -> Int {
@@ -92,6 +94,9 @@ struct ImplicitTiling: Sendable, Hashable {
     (copiedRows, copiedColumns) = copied(lines, columns)
     isDense = Self.isDense(
       vertical, lines: min(lines, height), tapRows: tapRows)
+    hasDenseColumns =
+      Self.denseColumns(horizontal, positions: columns)
+      <= Self.sparseColumns(horizontal, positions: columns)
 
     let tiles =
       map.groups * min(vertical.stride, max(1, vertical.result))
@@ -129,6 +134,18 @@ struct ImplicitTiling: Sendable, Hashable {
     _ axis: MapAxis, lines: Int, tapRows: Int
   ) -> Bool {
     denseRows(axis, lines: lines) <= lines.multipliedClamped(by: tapRows)
+  }
+
+  /// Columns from the first to the last that positions of all phases need.
+  private static func denseColumns(_ axis: MapAxis, positions: Int) -> Int {
+    axis.reach(
+      positions: min(
+        positions.multipliedClamped(by: axis.stride), max(1, axis.result)))
+  }
+
+  /// Those of the taps of each position alone; only a step leaves some out.
+  private static func sparseColumns(_ axis: MapAxis, positions: Int) -> Int {
+    axis.step == 1 ? .max : positions.multipliedClamped(by: axis.kernel)
   }
 
   /// Rows from the first to the last that lines of one image and phase need.

@@ -52,6 +52,13 @@ struct PhaseTaps: Sendable, Hashable {
     return lower..<upper
   }
 
+  /// The positions of the phase for which the source position of a tap is one of
+  /// `sources`.
+  func positions(tap: Int, sources: Int) -> Range<Int> {
+    let lower = max(0, ceilDivide(-source(tap), step))
+    return lower..<max(lower, ceilDivide(sources - source(tap), step))
+  }
+
   /// The positions, of so many of the phase, that all taps reach that reach
   /// any; the others are at the border.
   func inner(positions: Int, sources: Int) -> Range<Int> {
