@@ -205,8 +205,8 @@
 //       * panels[j/C*panel_stride + offsets[t] + k*line_stride + j%C]
 //
 // for j below `columns`, though whole lines are read; added to the results if
-// `adds`. The sum of an element
-// is one chain of fused multiply-adds from +0, in the order of t and then k,
+// `adds`. The sum of an element is
+// one chain of fused multiply-adds from +0, in the order of t and then k,
 // whatever the rows beside it; and it is added to +0, or to what is there.
 // There are 1 to `block_rows` rows.
 #define CONV_PANELS_OF(K, type, suffix)                                      \

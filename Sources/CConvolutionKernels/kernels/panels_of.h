@@ -12,22 +12,33 @@
 typedef SCALAR VECTOR
     __attribute__((vector_size(CONV_VECTOR_BYTES), aligned(sizeof(SCALAR))));
 
+// The first numbers of a vector, fewer than it has, by halves of it.
+CONV_INLINE void NAMED(copy_some)(SCALAR *to, const SCALAR *from, int count) {
+  int j = 0;
+  UNROLLED for (int half = LANES / 2; half > 0; half /= 2) {
+    if (!(count & half)) continue;
+    memcpy(to + j, from + j, half * sizeof *to);
+    j += half;
+  }
+}
+
 // Writes sums, of which the last panel has `columns`, or adds them to what is
 // there. A block of a sum begins at +0, and so does the sum of blocks: a sum
 // that is zero is +0, whatever zeros were or were not added to it.
 CONV_INLINE void NAMED(store_row)(
     SCALAR *to, const VECTOR *sums, const int panels, int columns, int adds) {
   UNROLLED for (int i = 0; i < panels * PARTS; i++) {
-    if (i < (panels - 1) * PARTS || columns == COLUMNS) {
-      VECTOR *place = (VECTOR *)(to + i * LANES);
-      *place = (adds ? *place : (VECTOR){0}) + sums[i];
-      continue;
+    SCALAR *place = to + i * LANES;
+    int count = columns - (i - (panels - 1) * PARTS) * LANES;
+    if (i < (panels - 1) * PARTS || count >= LANES) {
+      *(VECTOR *)place =
+          (adds ? *(const VECTOR *)place : (VECTOR){0}) + sums[i];
+    } else if (count > 0) {
+      SCALAR some[LANES] = {0};
+      if (adds) NAMED(copy_some)(some, place, count);
+      *(VECTOR *)some = *(const VECTOR *)some + sums[i];
+      NAMED(copy_some)(place, some, count);
     }
-    SCALAR last[LANES];
-    *(VECTOR *)last = sums[i];
-    int first = (i - (panels - 1) * PARTS) * LANES;
-    for (int j = 0; j < LANES && first + j < columns; j++)
-      to[i * LANES + j] = (adds ? to[i * LANES + j] : 0) + last[j];
   }
 }
 

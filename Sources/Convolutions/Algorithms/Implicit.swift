@@ -63,7 +63,13 @@ struct Implicit<Scalar: StorageScalar>: TileKernel {
         mostTaps = max(mostTaps, blocks.mostTaps)
       }
     }
-    sumsInResult = Scalar.isCompute && map.dataFormat == .nhwc
+    // Not where tiles of whole pixels are written past the caches, which short
+    // sums would wait for (one channel to 256, 1x5 with a stride of 2: 1.5x).
+    let streams =
+      ResultTile<Scalar>.streams(map) && map.groups == 1
+      && panels.panelCount <= tiling.panels
+      && map.flops / 2 < Self.shortSum * Double(map.resultCount)
+    sumsInResult = Scalar.isCompute && map.dataFormat == .nhwc && !streams
     let sums =
       tiling.lines
       * min(map.resultWidth, tiling.columns * map.horizontal.stride)
@@ -80,6 +86,9 @@ struct Implicit<Scalar: StorageScalar>: TileKernel {
       zeroByteCount: tiling.copies
         ? 0 : min(map.depthPerGroup, SumBlocks.length) * size)
   }
+
+  /// Terms of a sum that take less time than to read its place in memory.
+  private static var shortSum: Double { 64 }
 
   private static func tiling(
     _ map: ConvolutionMap, rowPhases: [PhaseTaps]
@@ -177,9 +186,13 @@ struct Implicit<Scalar: StorageScalar>: TileKernel {
       cost += model.load(Double(map.resultCount), map.dataFormat)
     }
     if map.dataFormat == .nchw {
-      // Short runs of many planes wait for memory (`convbench choose`).
+      // Short runs of many large planes wait for memory (`convbench choose`).
+      func waits(_ count: Int, plane: Int) -> Double {
+        Double(count) * min(2.5, Double(plane) / 1200)
+      }
       cost += model.transpose(
-        2.5 * (Double(map.sourceCount) + Double(map.resultCount)))
+        waits(map.sourceCount, plane: map.sourceHeight * map.sourceWidth)
+          + waits(map.resultCount, plane: map.resultHeight * map.resultWidth))
     }
     return cost
       + model.filter(

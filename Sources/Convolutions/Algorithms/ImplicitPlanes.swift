@@ -86,8 +86,8 @@ struct ImplicitPlanes<Scalar: StorageScalar>: TileKernel {
     let panels = shape.runs * ceilDivide(shape.pixels, Self.lineWidth)
     let channels = Double(map.channelsPerGroup)
     // Lines that begin anywhere are read in two parts; few channels do not hide
-    // that.
-    let loads = channels < 4 ? 1.2 : 1
+    // that (`convbench choose`).
+    let loads = channels < 4 ? 1.2 : 1.06
     var products = 500.0
     for rows in rowPhases {
       for columns in columnPhases {
@@ -110,17 +110,32 @@ struct ImplicitPlanes<Scalar: StorageScalar>: TileKernel {
     // Channels of one group of NHWC are moved one by one.
     let apart = map.dataFormat == .nhwc && map.groups > 1 ? 8.0 : 1
     let scalars = apart * Double(tiling.copy.planeStride) * depth
+    let rows = Double(
+      min(
+        vertical.reach(
+          positions: tileLines.multipliedClamped(by: vertical.stride)),
+        vertical.source))
+    let perRow = Double(
+      min(
+        horizontal.reach(
+          positions: tileColumns.multipliedClamped(by: horizontal.stride)),
+        horizontal.source))
+    let load =
+      map.dataFormat == .nchw
+      ? model.load(scalars, .nhwc)
+        + model.sort(
+          rows: rows * depth, of: perRow, phases: horizontal.step)
+      : model.load(scalars, .nchw) + rows * 20 * Double(horizontal.step)
     var cost =
-      bands * Double(map.groups)
-      * (products + Double(channelParts)
-        * (model.load(scalars, map.dataFormat == .nchw ? .nhwc : .nchw)
-          + depth * Double(tileLines) * 5
-          * (horizontal.step > 1 ? Double(tileColumns) / 4 : 1)))
+      bands * Double(map.groups) * (products + Double(channelParts) * load)
     if !writesInPlace(shape) {
       let results = Double(map.resultCount)
       cost +=
-        map.dataFormat == .nhwc || horizontal.stride > 1
+        map.dataFormat == .nhwc
         ? model.transpose(apart * results) : model.move(2 * results)
+      let perRow = Double(tileColumns) * Double(horizontal.stride)
+      cost += model.sort(
+        rows: results / perRow, of: perRow, phases: horizontal.stride)
     }
     return cost
       + model.filter(map.usedWeights, times: bands, behind: cost)

@@ -55,6 +55,13 @@ struct ImplicitTile<Scalar: StorageScalar> {
     for columnPhase in kernel.columnPhases.indices {
       let count = findPixels(columnPhase: columnPhase, copy: copy)
       guard count > 0 else { continue }
+      if rowTaps.count * kernel.columnPhases[columnPhase].count == 0 {
+        for pixel in 0..<count {
+          memory.results[pixel]!
+            .update(repeating: .zero, count: channels.count)
+        }
+        continue
+      }
       multiply(count, columnPhase: columnPhase, copy: copy, filter: filter)
     }
     if !kernel.sumsInResult { store() }

@@ -83,7 +83,7 @@ struct ImplicitTiling: Sendable, Hashable {
     let isLarge =
       map.filterCount / map.groups * computeByteCount > Self.largeFilter
     var pixels =
-      Self.pixels * (width > Self.smallWidth ? 1 : isLarge ? 4 : 2)
+      Self.pixels * (isLarge ? 4 : width > Self.smallWidth ? 1 : 2)
     while pixels > 1 {
       let (lines, columns) = cut(pixels)
       let most = pixels > 8 ? Self.copyBytes : Self.mostCopyBytes

@@ -70,14 +70,27 @@ struct PlaneCopy: Sendable, Hashable {
       copy.update(repeating: .zero, count: count)
     }
     guard !insideColumns.isEmpty else { return inside }
-    // Whole rows without zeros beside them are one.
-    let isOne =
-      rowClasses * columnClasses == 1 && self.columns == map.sourceWidth
-      && insideColumns.count == map.sourceWidth
-    let together = isOne ? max(1, insideRows.count) : 1
     let channels = map.depthPerGroup
-    var row = insideRows.lowerBound
-    while row < insideRows.upperBound {
+    if rowClasses * columnClasses == 1 {
+      // Whole rows without zeros beside them are one.
+      let isOne =
+        self.columns == map.sourceWidth
+        && insideColumns.count == map.sourceWidth
+      let together = isOne ? max(1, insideRows.count) : 1
+      for row in stride(
+        from: insideRows.lowerBound, to: insideRows.upperBound, by: together)
+      {
+        load(
+          map, source, image: image,
+          channels: groups.lowerBound * channels..<groups.upperBound * channels,
+          pixel: row * map.sourceWidth + insideColumns.lowerBound,
+          rounds: insideColumns.count * together, classes: 1,
+          into: copy + (row - firstRow) * self.columns
+            + insideColumns.lowerBound - firstColumn)
+      }
+      return inside
+    }
+    for row in insideRows {
       var column = insideColumns.lowerBound
       while column < insideColumns.upperBound {
         let rest = insideColumns.upperBound - column
@@ -90,11 +103,10 @@ struct PlaneCopy: Sendable, Hashable {
           map, source, image: image,
           channels: groups.lowerBound * channels..<groups.upperBound * channels,
           pixel: row * map.sourceWidth + column,
-          rounds: max(1, rounds) * together,
+          rounds: max(1, rounds),
           classes: rounds > 0 ? columnClasses : 1, into: copy + place)
         column += max(1, rounds * columnClasses)
       }
-      row += together
     }
     return inside
   }

@@ -264,7 +264,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
         products
         + model.transform(units * (forward * depth + inverse * width))
         // Columns of NCHW that lie apart are loaded one by one.
-        + (map.classes > 1 && map.dataFormat == .nchw ? 8 : 1)
+        + (map.horizontal.classes > 1 && map.dataFormat == .nchw ? 3 : 1)
         * model.load(pixels * depth, map.dataFormat)
         + (areApart ? model.runs(pixels * Double(map.classes), scalars: 0) : 0)
         + model.filter(

@@ -82,6 +82,13 @@ struct CostModel: Sendable {
     scalars * 0.12 * Double(computeByteCount) / 4
   }
 
+  /// Sorting rows of so many scalars by phase, or putting them in order again.
+  func sort(rows: Double, of count: Double, phases: Int) -> Double {
+    guard phases > 1 else { return 0 }
+    let isFast = phases <= 4 && count >= Double(16 * phases)
+    return rows * (isFast ? 40 + 0.3 * count : 20 + 1.5 * count)
+  }
+
   /// Reading and writing scalars of a transform in the cache.
   func transform(_ scalars: Double) -> Double {
     scalars * 0.05 * Double(computeByteCount) / 4
