@@ -90,15 +90,12 @@ input-gradient panels mb2ic64ih14oc64oh14kh3ph1
 input-gradient panels mb2ic24ih20oc40oh10kh3sh2ph1
 input-gradient taps mb2ic64ih14oc64oh14kh3ph1
 input-gradient taps mb2ic24ih20oc40oh10kh3sh2ph1
-input-gradient gather mb2ic64ih14oc3oh14kh3ph1
-input-gradient gather mb2ic24ih20oc10oh10kh3sh2ph1
 input-gradient taps mb2ic48ih14oc40oh14kh1ph0
 input-gradient groups g32mb2ic32ih14oc32oh14kh3ph1
 input-gradient winograd mb2ic64ih14oc64oh14kh3ph1
 input-gradient winograd mb2ic64ih14oc128oh14kh5ph2
 input-gradient direct mb2ic24ih20oc40oh10kh3sh2ph1
 forward taps mb2ic24ih20oc40oh10kh3sh2ph1
-forward gather mb2ic24ih20oc40oh10kh3sh2ph1
 input-gradient implicit mb2ic24ih20oc40oh10kh3sh2ph1
 forward implicit mb2ic3ih30oc24oh15kh7sh2ph3
 forward groups g32mb2ic32ih14oc32oh7kh3sh2ph1

@@ -45,7 +45,7 @@ OPERANDS = {
 RESULT = {"input-gradient": "input", "forward": "out_backprop",
           "filter-gradient": "filter"}
 
-ALGORITHMS = ["taps", "gather", "column", "groups", "winograd", "direct"]
+ALGORITHMS = ["taps", "implicit", "column", "groups", "winograd", "direct"]
 KINDS = ["uniform", "wide", "cancelling", "positive", "outlier"]
 PRIMES = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37]
 MOST_WORK = 3_000_000

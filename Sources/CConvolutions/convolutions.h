@@ -125,13 +125,12 @@ typedef int32_t conv_algorithm;
 enum {
   CONV_AUTOMATIC = 0,  // the plan chooses
   CONV_TAPS = 1,
-  CONV_GATHER = 2,
-  CONV_COLUMN = 3,
-  CONV_GROUPS = 4,
-  CONV_WINOGRAD = 5,
-  CONV_DIRECT = 6,
-  CONV_REFERENCE = 7,
-  CONV_IMPLICIT = 8
+  CONV_COLUMN = 2,
+  CONV_GROUPS = 3,
+  CONV_WINOGRAD = 4,
+  CONV_DIRECT = 5,
+  CONV_REFERENCE = 6,
+  CONV_IMPLICIT = 7
 };
 
 // What is promised: the relative Frobenius error on independent random data in

@@ -84,8 +84,8 @@ extension conv_list {
 extension conv_options {
   /// In the order of the header's numbers.
   static let algorithms: [ConvolutionAlgorithm] = [
-    .automatic, .taps, .gather, .column, .narrowGroups, .winograd, .direct,
-    .reference, .implicit,
+    .automatic, .taps, .column, .narrowGroups, .winograd, .direct, .reference,
+    .implicit,
   ]
 
   func options() throws(Failure) -> ConvolutionOptions {

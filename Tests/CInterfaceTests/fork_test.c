@@ -36,7 +36,7 @@ static const struct {
   conv_algorithm algorithm;
 } kinds[PLANS] = {
     {CONV_INPUT_GRADIENT, CONV_COLUMN}, {CONV_INPUT_GRADIENT, CONV_TAPS},
-    {CONV_FORWARD, CONV_GATHER},        {CONV_FORWARD, CONV_WINOGRAD},
+    {CONV_FORWARD, CONV_IMPLICIT},       {CONV_FORWARD, CONV_WINOGRAD},
     {CONV_FILTER_GRADIENT, CONV_TAPS},  {CONV_INPUT_GRADIENT, CONV_DIRECT}};
 
 static float filter[TAPS], tensor[TENSOR], other[TENSOR];

@@ -106,7 +106,7 @@ import Testing
   private static let names: Set<String> = [
     "f16", "f32", "f64", "bf16", "float", "float16", "float32", "float64",
     "half", "double", "bfloat16", "FLOAT32", "int8", "nhwc", "nchw", "NHWC",
-    "NCHW", "nwhc", "auto", "automatic", "Winograd", "taps", "gather",
+    "NCHW", "nwhc", "auto", "automatic", "Winograd", "taps", "implicit",
     "column", "groups", "direct", "reference", "BWD_D", "bwd_d", "FWD_D",
     "BWD_W", "BWD_B", "forward", "input-gradient", "filter-gradient",
     "backward", "standard", "tight", "Tight", "table", "JSON", "csv", "md",

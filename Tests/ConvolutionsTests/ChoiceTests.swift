@@ -68,7 +68,7 @@ import Testing
     _ expected: ConvolutionAlgorithm, isOpen: Bool = false
   ) throws {
     let products: Set<ConvolutionAlgorithm> = [
-      .taps, .implicit, .gather, .column,
+      .taps, .implicit, .column,
     ]
     for format in DataFormat.allCases {
       let plan = try operation.plan(

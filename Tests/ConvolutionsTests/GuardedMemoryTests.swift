@@ -135,7 +135,7 @@ import Testing
     // What is asked for is used, to the last cache line. The groups ask for the
     // largest tile that their tiling allows, which need not occur.
     let mostSurplus: [String: Double] = [
-      "column": 1.1, "direct": 1.3, "gather": 1.8, "groups": 4,
+      "column": 1.1, "direct": 1.3, "groups": 4,
       "implicit": 1.8, "taps": 1.2, "winograd": 1.1,
     ]
     // None declines what it can do: of 33 problems in two layouts and four types.
@@ -145,7 +145,7 @@ import Testing
           uses["\(operation.rawValue) \(algorithm.rawValue)"]?.count ?? 0
         let isNone =
           operation == .filterGradient
-          && [.implicit, .gather, .column].contains(algorithm)
+          && [.implicit, .column].contains(algorithm)
         #expect(
           isNone ? count == 0 : count >= 40, "\(operation) \(algorithm)")
       }

@@ -28,7 +28,7 @@ import Testing
   ]
 
   static let algorithms: [ConvolutionAlgorithm] = [
-    .taps, .implicit, .gather, .column, .narrowGroups, .winograd, .direct,
+    .taps, .implicit, .column, .narrowGroups, .winograd, .direct,
     .automatic,
   ]
 
@@ -48,7 +48,7 @@ import Testing
       try? operation.plan(Float.self, problem($0.1), options: options)
     }
     if operation == .filterGradient,
-      [.implicit, .gather, .column].contains(algorithm)
+      [.implicit, .column].contains(algorithm)
     {
       #expect(plans.isEmpty)
     } else {
@@ -145,7 +145,7 @@ import Testing
     _ operation: ConvolutionOperation, _ algorithm: ConvolutionAlgorithm
   ) throws {
     if operation == .filterGradient,
-      [.implicit, .gather, .column].contains(algorithm)
+      [.implicit, .column].contains(algorithm)
     {
       // There are none.
       return

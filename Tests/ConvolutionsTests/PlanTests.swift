@@ -14,7 +14,6 @@ import Testing
         "mb1ic1ih1iw900000oc1oh1ow900000kh1kw1", .narrowGroups,
         "the cache"
       ),
-      ("mb1ic4ih65iw65oc4oh1ow1kh1kw1sh65sw65", .gather, "above 64"),
       ("mb1ic4ih65iw65oc4oh1ow1kh1kw1sh65sw65", .implicit, "above 64"),
       ("mb2ic4ih9iw9oc4oh3ow3kh3kw3ph3pw3dh5dw5", .winograd, "dilation"),
       ("mb2ic4ih9iw9oc4oh4ow4kh3kw3sh2sw2dh1dw1", .winograd, "without taps"),
@@ -22,7 +21,6 @@ import Testing
       ("mb2ic4ih12iw12oc4oh4ow4kh9kw9", .winograd, "8 taps"),
       ("mb2ic4ih9iw9oc4oh3ow3kh2kw2sh3sw3", .winograd, "above the kernel"),
       ("mb2ic4ih21iw21oc4oh4ow4kh6kw6sh5sw5", .winograd, "above 4"),
-      ("mb1ic4ih9iw9oc90000oh9ow9kh3kw3ph1pw1", .gather, "cache"),
     ]
     try check(.inputGradient, cases)
   }
@@ -44,7 +42,6 @@ import Testing
         ("g2mb2ic18ih6oc4oh4kh3", .narrowGroups, "more than 8 channels"),
         ("mb1ic1iw900000oc1ow900000kw1", .narrowGroups, "the cache"),
         ("mb2ic4ih9oc4oh4kh3sh2ph0", .column, "a stride apart"),
-        ("mb1ic90000ih9oc4oh9kh3ph1", .gather, "cache"),
         ("mb2ic1ih99oc4oh1kh99dh9999ph489950", .implicit, "cache"),
         ("mb2ic4ih9oc4oh4kh3sh2dh1", .winograd, "dilated"),
         ("mb2ic4ih9oc4oh9kh1", .winograd, "1 tap"),
@@ -78,11 +75,8 @@ import Testing
     #expect(reason(.winograd, .blas) == nil)
     #expect(try plan(.winograd, .panels).summary.contains(" on panels"))
     #expect(try !plan(.winograd, .blas).summary.contains(" on panels"))
-    for algorithm in [ConvolutionAlgorithm.taps, .gather] {
-      #expect(reason(algorithm, .blas) == nil)
-      #expect(
-        reason(algorithm, .panels)?.contains("linked BLAS") == true)
-    }
+    #expect(reason(.taps, .blas) == nil)
+    #expect(reason(.taps, .panels)?.contains("linked BLAS") == true)
     #expect(reason(.implicit, .panels) == nil)
     #expect(reason(.implicit, .blas)?.contains("on panels") == true)
     #expect(try plan(.column, .blas).summary.hasPrefix("GEMM "))
@@ -97,9 +91,7 @@ import Testing
         geometry, options: .init(products: .panels)
       ).algorithm == .direct)
     // What is chosen has them.
-    #expect(
-      ![.taps, .gather].contains(
-        try plan(.automatic, .panels).algorithm))
+    #expect(try plan(.automatic, .panels).algorithm != .taps)
     #expect(try plan(.automatic, .blas).algorithm != .implicit)
   }
 
@@ -129,7 +121,6 @@ import Testing
       .filterGradient,
       [
         ("mb2ic4ih6oc4oh4kh3", .column, "none for the filter gradient"),
-        ("mb2ic4ih6oc4oh4kh3", .gather, "none for the filter gradient"),
         ("mb2ic4ih6oc4oh4kh3", .implicit, "none for the filter gradient"),
         ("mb2ic3ih6oc3oh4kh3", .narrowGroups, "1, 2, 4 or 8 channels"),
         ("g2mb2ic4ih6oc8oh4kh3", .narrowGroups, "1, 2, 4 or 8 channels"),

@@ -87,20 +87,20 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
 
   func cost(_ model: CostModel) -> Double {
     let planes = Double(map.batch * map.resultChannels * bandCount)
-    // Rows of less than a vector a phase are put in order one by one.
-    let narrow = phases > 2 && map.resultWidth / phases < 16
-    let rows =
-      Double(map.batch * map.resultChannels)
-      * Double(map.resultHeight)
-    let interleave =
-      rows * 20 + model.transpose(Double(map.resultCount))
-      * (narrow ? 16 : 2)
+    // Columns of the source are sorted by class, those of the result by phase.
+    let perChannel = Double(map.batch * map.resultChannels)
+    let results = model.sort(
+      rows: perChannel * Double(map.resultHeight), of: Double(map.resultWidth),
+      phases: phases)
+    let sources = model.sort(
+      rows: Double(map.batch * map.sourceChannels * map.sourceHeight),
+      of: Double(map.sourceWidth), phases: map.horizontal.step)
     let loops =
       model.loops(
         map.flops / 2,
         over: Double(map.resultWidth / max(1, phases)))
-      + Double(taskCount) * 300 + planes * 50
-      + (phases > 1 ? interleave : 0)
+      + Double(taskCount) * 300 + planes * 50 + results
+      + (map.dataFormat == .nchw ? sources : 0)
     return map.dataFormat == .nchw
       ? loops
       : loops

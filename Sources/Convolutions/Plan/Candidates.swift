@@ -4,10 +4,10 @@ enum Candidates {
   static let order: [ConvolutionAlgorithm] =
     switch BLASRuntime.core {
     case .small:
-      [.narrowGroups, .taps, .gather, .column, .implicit, .winograd, .direct]
+      [.narrowGroups, .taps, .column, .implicit, .winograd, .direct]
     // Products that copy their operands come after those on panels.
     case .packed:
-      [.narrowGroups, .implicit, .column, .taps, .gather, .winograd, .direct]
+      [.narrowGroups, .implicit, .column, .taps, .winograd, .direct]
     }
 
   /// What a candidate must be cheaper by than those before it: less is in the
@@ -60,7 +60,6 @@ enum Candidates {
     case .column:
       Column<Float>.objection(to: map)
     case .taps: Taps<Float>.objection(to: map)
-    case .gather: Gather<Float>.objection(to: map)
     case .narrowGroups:
       vectorsOfChannels(map)
         ? nil : NarrowGroupPlanes<Float>.objection(to: map)
@@ -121,12 +120,6 @@ enum Candidates {
           copies: SourceTile<Scalar>.copies(map),
           targets: targets?.taps ?? TapTargets()),
         core: core)
-    case .gather:
-      return Gather<Scalar>(
-        map,
-        tiling: GatherTiling(
-          map, core: core, computeByteCount: computeByteCount),
-        core: core)
     case .implicit:
       return implicit(type, map)
     case .narrowGroups:
@@ -183,9 +176,8 @@ extension ConvolutionAlgorithm {
   func objection(to products: ProductProvider) -> String? {
     switch (self, products) {
     case (_, .automatic), (.column, _), (.winograd, _): nil
-    case (.implicit, .panels), (.taps, .blas), (.gather, .blas): nil
-    case (.taps, _), (.gather, _):
-      Self.productsAreBLAS
+    case (.implicit, .panels), (.taps, .blas): nil
+    case (.taps, _): Self.productsAreBLAS
     case (.implicit, _): "its products are on panels"
     case (.direct, _), (.narrowGroups, _), (.reference, _), (.automatic, _): nil
     }

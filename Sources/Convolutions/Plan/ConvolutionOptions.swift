@@ -10,10 +10,6 @@ public enum ConvolutionAlgorithm: String, Sendable, Hashable, CaseIterable {
   /// Products on packed panels over taps and channels at once, without a column
   /// buffer; strides of input gradients up to 64. Not for the filter gradient.
   case implicit
-  /// One matrix product over taps and channels of gathered pixels; strides of
-  /// input gradients up to 64, and windows that fit into the cache. Not for the
-  /// filter gradient.
-  case gather
   /// Blocked matrix products and col2im; input gradients, and convolutions with
   /// stride 1.
   case column

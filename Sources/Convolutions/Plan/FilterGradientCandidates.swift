@@ -42,7 +42,7 @@ enum FilterGradientCandidates {
   ) -> String? {
     switch algorithm {
     case .automatic, .direct, .reference: return nil
-    case .column, .gather, .implicit:
+    case .column, .implicit:
       return "it is none for the filter gradient"
     case .taps, .narrowGroups, .winograd: break
     }
@@ -84,7 +84,7 @@ enum FilterGradientCandidates {
       return Zeros<Scalar>(count: geometry.filterCount)
     }
     switch algorithm {
-    case .taps, .column, .gather, .implicit:
+    case .taps, .column, .implicit:
       return FilterGradientProducts<Scalar>(geometry, core: core)
     case .narrowGroups: return FilterGradientNarrow<Scalar>(geometry)
     case .winograd:

@@ -10,8 +10,8 @@ TYPES = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 3}
 DATA_FORMATS = {"NHWC": 0, "NCHW": 1}
 PADDINGS = {"VALID": 0, "SAME": 1, "EXPLICIT": 2}
 ALGORITHMS = {
-    "auto": 0, "taps": 1, "gather": 2, "column": 3, "groups": 4, "winograd": 5,
-    "direct": 6, "reference": 7, "implicit": 8}
+    "auto": 0, "taps": 1, "column": 2, "groups": 3, "winograd": 4,
+    "direct": 5, "reference": 6, "implicit": 7}
 ACCURACIES = {"standard": 0, "tight": 1}
 TUNINGS = {"estimate": 0, "measure": 1}
 PRODUCTS = {"auto": 0, "blas": 1, "panels": 2}

@@ -101,7 +101,7 @@ class _Plan(_Shared):
         input_sizes, out_backprop_sizes, strides, dilations: four integers in
         the order of data_format. filter_sizes: [kh, kw, Cin / groups, Cout].
         padding: "SAME", "VALID" or four pairs. dtype: the type of all tensors,
-        or its name. algorithm: "auto", "taps", "implicit", "gather",
+        or its name. algorithm: "auto", "taps", "implicit",
         "column", "groups", "winograd", "direct", "reference". accuracy:
         "standard" or "tight". threads: None for the processors there are.
         workspace_limit: bytes. tuning: "estimate" or "measure". products:
