@@ -71,12 +71,14 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
         map.flops / 2 / Double(run)
         / (narrow ? 1 : Double(map.depthPerGroup))
     }
-    // Columns of NCHW a step apart are read one by one; and windows over operands
-    // that no cache keeps wait for memory (`convbench choose --random 60`).
+    // Columns of NCHW a step or a stride apart are read or written one by one;
+    // and windows over operands that no cache keeps wait for memory
+    // (`convbench choose --random 60`).
     let bytes = (map.sourceCount + map.resultCount) * model.computeByteCount
+    let isLarge = map.taps > 1 && bytes > 4 << 20
     let waits =
       nchw && map.horizontal.step > 1
-      ? 6 : map.taps > 1 && bytes > 4 << 20 ? 2.5 : 1
+      ? 6 : nchw && map.horizontal.stride > 1 || isLarge ? 2.5 : 1
     return calls * 10
       + waits * 2 * model.loops(map.flops / 2, over: Double(run))
       + model.move(2 * Double(map.resultCount))

@@ -86,7 +86,7 @@ struct CostModel: Sendable {
   func sort(rows: Double, of count: Double, phases: Int) -> Double {
     guard phases > 1 else { return 0 }
     let isFast = phases <= 4 && count >= Double(16 * phases)
-    return rows * (isFast ? 40 + 0.3 * count : 20 + 1.5 * count)
+    return rows * (20 + (isFast ? 0.15 : 1.5) * count)
   }
 
   /// Reading and writing scalars of a transform in the cache.
