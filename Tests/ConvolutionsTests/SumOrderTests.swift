@@ -20,7 +20,8 @@ import Testing
     "mb1ic5ih31iw29oc4oh11ow10kh2kw2sh3sw3",
     "mb1ic1030ih3iw3oc1025oh3ow3kh1kw1",
     // Tiles over many images, of which one phase has fewer rows than the other.
-    "mb80ic64ih3iw3oc64oh2ow2kh3kw3sh2sw2ph1pw1",
+    "mb32ic64ih3iw3oc64oh2ow2kh3kw3sh2sw2ph1pw1",
+    "mb80ic8ih3iw3oc64oh1ow1kh4kw4sh2sw2ph1pw1",
     "mb9ic3ih3iw7oc5oh2ow4kh3kw3sh2sw2ph1pw1",
     "mb6ic2ih5iw7oc3oh1ow2kh5kw5sh2sw2dh1dw1ph2pw2",
     // Forward, vectors of pixels: two bands of an image in one task.
