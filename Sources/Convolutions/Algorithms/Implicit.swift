@@ -188,7 +188,7 @@ struct Implicit<Scalar: StorageScalar>: TileKernel {
     if map.dataFormat == .nchw {
       // Short runs of many large planes wait for memory (`convbench choose`).
       func waits(_ count: Int, plane: Int) -> Double {
-        Double(count) * min(2.5, Double(plane) / 1200)
+        2.5 * Double(count) * min(1, Double(plane) / 3000)
       }
       cost += model.transpose(
         waits(map.sourceCount, plane: map.sourceHeight * map.sourceWidth)

@@ -28,6 +28,10 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   let channelBlock: Int
   private let layout: WinogradWorkspace
   private let firstTask: [Int]
+  /// Tasks, counted phase by phase, in the order that they run in: those of all
+  /// phases that read and write the same rows after each other, while these are
+  /// in the cache. Empty with one phase.
+  private let taskOrder: [Int]
   private let firstWeight: [Int]
   /// Channels of a group in the transformed filter: in panels, with those that
   /// fill the last one up.
@@ -67,6 +71,8 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     firstTask = phases.reduce(into: [0]) {
       $0.append($0.last! + groups * $1.tasks)
     }
+    taskOrder =
+      phases.count == 1 ? [] : Self.inTurn(phases.map { groups * $0.tasks })
     let plainCount =
       groups * map.depthPerGroup * map.channelsPerGroup * map.taps
     let zeros =
@@ -83,6 +89,21 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     let first = ceilDivide(plainCount + zeros, 16) * 16
     firstWeight = phases.reduce(into: [first]) {
       $0.append($0.last! + weights * $1.products)
+    }
+  }
+
+  /// Members of some lists of so many, counted list by list, in an order in which
+  /// all lists are as far as each other.
+  private static func inTurn(_ counts: [Int]) -> [Int] {
+    let firsts = counts.reduce(into: [0]) { $0.append($0.last! + $1) }
+    let lists = counts.indices.filter { counts[$0] > 0 }
+    var done = [Int](repeating: 0, count: counts.count)
+    return (0..<firsts.last!).map { _ in
+      let least = lists.min {
+        done[$0] * counts[$1] < done[$1] * counts[$0]
+      }!
+      defer { done[least] += 1 }
+      return firsts[least] + done[least]
     }
   }
 
@@ -421,6 +442,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
     result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
   ) {
+    let task = taskOrder.isEmpty ? task : taskOrder[task]
     let index = firstTask.lastIndex { $0 <= task }!
     let phase = phases[index]
     let (rest, group) = (task - firstTask[index])
