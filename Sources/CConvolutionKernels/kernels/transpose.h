@@ -105,37 +105,26 @@ typedef uint16_t four_bf16 __attribute__((vector_size(8), aligned(2)));
       store_##suffix(destination + i * destination_stride + r, &last[i]);
 
 #define DEFINE_TRANSPOSE(source_type, source_suffix, type, suffix, wide)     \
-  CONV_INLINE void rows16_##source_suffix##_##suffix(                        \
+  /* Sixteen rows and four columns, or four and sixteen. */                  \
+  CONV_INLINE void block_##source_suffix##_##suffix(                         \
       type *destination, ptrdiff_t destination_stride,                       \
       const source_type *source, ptrdiff_t source_stride,                    \
-      const ptrdiff_t source_step) {                                         \
+      const ptrdiff_t source_step, const int is_tall) {                      \
     wide a[4], b[4];                                                         \
-    UNROLLED for (int i = 0; i < 4; i++) {                                   \
-      four_##source_suffix q[4];                                             \
-      UNROLLED for (int l = 0; l < 4; l++)                                   \
-          FOUR(q[l], source + (i + 4 * l) * source_stride, source_step);     \
-      load_##source_suffix(&a[i], (const source_type *)q);                   \
-    }                                                                        \
-    TRANSPOSE_SQUARES(a, b);                                                 \
-    UNROLLED for (int i = 0; i < 4; i++)                                     \
-        store_##suffix(destination + i * destination_stride, &b[i]);         \
-  }                                                                          \
-                                                                             \
-  CONV_INLINE void columns16_##source_suffix##_##suffix(                     \
-      type *destination, ptrdiff_t destination_stride,                       \
-      const source_type *source, ptrdiff_t source_stride,                    \
-      const ptrdiff_t source_step) {                                         \
-    wide a[4], b[4];                                                         \
+    ptrdiff_t square = 4 * (is_tall ? source_stride : source_step);          \
     UNROLLED for (int i = 0; i < 4; i++) {                                   \
       four_##source_suffix q[4];                                             \
       UNROLLED for (int l = 0; l < 4; l++)                                   \
           FOUR(                                                              \
-              q[l], source + i * source_stride + 4 * l * source_step,        \
-              source_step);                                                  \
+              q[l], source + i * source_stride + l * square, source_step);   \
       load_##source_suffix(&a[i], (const source_type *)q);                   \
     }                                                                        \
     TRANSPOSE_SQUARES(a, b);                                                 \
     UNROLLED for (int i = 0; i < 4; i++) {                                   \
+      if (is_tall) {                                                         \
+        store_##suffix(destination + i * destination_stride, &b[i]);         \
+        continue;                                                            \
+      }                                                                      \
       type column[16];                                                       \
       store_##suffix(column, &b[i]);                                         \
       UNROLLED for (int l = 0; l < 4; l++)                                   \
@@ -164,12 +153,9 @@ typedef uint16_t four_bf16 __attribute__((vector_size(8), aligned(2)));
           type *to = destination + c * destination_stride + r;               \
           const source_type *from =                                          \
               source + r * source_stride + c * source_step;                  \
-          if (block_rows == 16)                                              \
-            rows16_##source_suffix##_##suffix(                               \
-                to, destination_stride, from, source_stride, source_step);   \
-          else                                                               \
-            columns16_##source_suffix##_##suffix(                            \
-                to, destination_stride, from, source_stride, source_step);   \
+          block_##source_suffix##_##suffix(                                  \
+              to, destination_stride, from, source_stride, source_step,      \
+              block_rows == 16);                                             \
         }                                                                    \
       }                                                                      \
     }                                                                        \

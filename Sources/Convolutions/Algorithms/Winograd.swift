@@ -28,10 +28,10 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   let channelBlock: Int
   private let layout: WinogradWorkspace
   private let firstTask: [Int]
-  /// Tasks, counted phase by phase, in the order that they run in: those of all
-  /// phases that read and write the same rows after each other, while these are
-  /// in the cache. Empty with one phase.
-  private let taskOrder: [Int]
+  /// Parts that the tasks of each phase are cut into: part after part runs, of
+  /// all phases, so that those of the same rows follow each other while what they
+  /// read and write is in the cache.
+  private let rounds: Int
   private let firstWeight: [Int]
   /// Channels of a group in the transformed filter: in panels, with those that
   /// fill the last one up.
@@ -71,8 +71,9 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     firstTask = phases.reduce(into: [0]) {
       $0.append($0.last! + groups * $1.tasks)
     }
-    taskOrder =
-      phases.count == 1 ? [] : Self.inTurn(phases.map { groups * $0.tasks })
+    // More would not matter, and might leave 64 bits below.
+    let least = phases.map { groups * $0.tasks }.min() ?? 1
+    rounds = max(1, min(least, 1 << 20))
     let plainCount =
       groups * map.depthPerGroup * map.channelsPerGroup * map.taps
     let zeros =
@@ -89,21 +90,6 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     let first = ceilDivide(plainCount + zeros, 16) * 16
     firstWeight = phases.reduce(into: [first]) {
       $0.append($0.last! + weights * $1.products)
-    }
-  }
-
-  /// Members of some lists of so many, counted list by list, in an order in which
-  /// all lists are as far as each other.
-  private static func inTurn(_ counts: [Int]) -> [Int] {
-    let firsts = counts.reduce(into: [0]) { $0.append($0.last! + $1) }
-    let lists = counts.indices.filter { counts[$0] > 0 }
-    var done = [Int](repeating: 0, count: counts.count)
-    return (0..<firsts.last!).map { _ in
-      let least = lists.min {
-        done[$0] * counts[$1] < done[$1] * counts[$0]
-      }!
-      defer { done[least] += 1 }
-      return firsts[least] + done[least]
     }
   }
 
@@ -284,7 +270,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
       cost +=
         products
         + model.transform(units * (forward * depth + inverse * width))
-        // Columns of NCHW that lie apart are loaded one by one.
+        // Columns of NCHW that lie apart are loaded number by number.
         + (map.horizontal.classes > 1 && map.dataFormat == .nchw ? 3 : 1)
         * model.load(pixels * depth, map.dataFormat)
         + (areApart ? model.runs(pixels * Double(map.classes), scalars: 0) : 0)
@@ -434,6 +420,32 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
 
   // MARK: Execution
 
+  /// The tasks of a phase.
+  private func tasks(_ phase: Int) -> Range<Int> {
+    0..<firstTask[phase + 1] - firstTask[phase]
+  }
+
+  /// The phase of a task, and its place among those of the phase.
+  private func place(of task: Int) -> (phase: Int, task: Int) {
+    /// Tasks of all phases before a round.
+    func before(_ round: Int) -> Int {
+      phases.indices.reduce(0) { $0 + tasks($1).count * round / rounds }
+    }
+    // The last round that begins at the task or before it.
+    var (round, end) = (0, rounds)
+    while end - round > 1 {
+      let middle = (round + end) / 2
+      if before(middle) <= task { round = middle } else { end = middle }
+    }
+    var rest = task - before(round)
+    for phase in phases.indices {
+      let part = tasks(phase).evenPart(round, of: rounds)
+      if rest < part.count { return (phase, part.lowerBound + rest) }
+      rest -= part.count
+    }
+    preconditionFailure("there is no task \(task)")
+  }
+
   @_specialize(where Scalar == Float16)
   @_specialize(where Scalar == BFloat16)
   @_specialize(where Scalar == Float)
@@ -442,11 +454,9 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
     result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
   ) {
-    let task = taskOrder.isEmpty ? task : taskOrder[task]
-    let index = firstTask.lastIndex { $0 <= task }!
+    let (index, task) = place(of: task)
     let phase = phases[index]
-    let (rest, group) = (task - firstTask[index])
-      .quotientAndRemainder(dividingBy: map.groups)
+    let (rest, group) = task.quotientAndRemainder(dividingBy: map.groups)
     let (block, part) = rest.quotientAndRemainder(
       dividingBy: phase.channelParts)
     WinogradTask(
