@@ -82,21 +82,36 @@
     (width, result, result_stride, source, source_stride, weights,           \
      weight_step, runs, run_count, pixels, channels, ahead))
 
-// The same of one channel's plane, with one weight a tap; runs are down the
-// rows:
+// Numbers of a run of taps of a plane.
+#define CONV_PLANE_RUN 6
+
+// The same of one channel's plane, with one weight a tap. A run of taps goes down
+// the rows; it begins with `run = runs + 6t`. Where `rows` is null:
 //
-//   result[y*rs + x] = sum over runs t, i < runs[3t+2] of
-//       source[runs[3t] + (y + i)*ss + x] * weights[runs[3t+1] + i*weight_step]
+//   result[y*rs + x] = sum over runs t, i < run[3] of
+//       source[run[5] + (y + i)*stride + x] * weights[run[2] + i*weight_step]
 //
-// `columns` is at least 16.
+// Otherwise rows lie anywhere, and in place of that of source stands
+//
+//       rows[run[0] + y*row_step + i][run[1] + x*load_step]
+//
+// where the byte `inside[run[4] + x]` is -1, which is so for all runs from `inner`
+// to before `inner_end`; where it is 0, a zero. With `is_exact`, taps that are not
+// inside are left out, and so are those of rows that are null. Runs are of 1 to 3
+// taps, of 1 where `row_step` is not 1; `load_step` is 1 or 2. Vectors of 16
+// numbers (32 for a `load_step` of 2) and bytes are read, also where there are
+// fewer columns.
 #define CONV_PLANE(K, compute, suffix)                                       \
   K(void, gather_plane_##suffix,                                             \
-    (compute *result, ptrdiff_t result_stride, const compute *source,        \
-     ptrdiff_t source_stride, const compute *weights, ptrdiff_t weight_step, \
-     const ptrdiff_t *runs, ptrdiff_t run_count, ptrdiff_t rows,             \
-     ptrdiff_t columns),                                                     \
-    (result, result_stride, source, source_stride, weights, weight_step,     \
-     runs, run_count, rows, columns))
+    (void *result, ptrdiff_t result_stride, const void *const *rows,         \
+     ptrdiff_t row_step, const void *source, ptrdiff_t stride,               \
+     const compute *weights, ptrdiff_t weight_step, const ptrdiff_t *runs,   \
+     ptrdiff_t run_count, ptrdiff_t row_count, ptrdiff_t columns,            \
+     int load_step, const signed char *inside, ptrdiff_t inner,              \
+     ptrdiff_t inner_end, int is_exact),                                     \
+    (result, result_stride, rows, row_step, source, stride, weights,         \
+     weight_step, runs, run_count, row_count, columns, load_step, inside,    \
+     inner, inner_end, is_exact))
 
 // Winograd's transforms along one axis, of `runs` runs of `count` numbers:
 //
@@ -249,6 +264,8 @@
   CONV_PIXELS(K, float, bf16)                                                \
   CONV_PLANE(K, float, f32)                                                  \
   CONV_PLANE(K, double, f64)                                                 \
+  CONV_PLANE(K, float, f16)                                                  \
+  CONV_PLANE(K, float, bf16)                                                 \
   CONV_TRANSFORMS(K, float, f32)                                             \
   CONV_TRANSFORMS(K, double, f64)                                            \
   CONV_WINOGRAD_FILTER(K, float, f32)                                        \

@@ -1,6 +1,5 @@
-// Depthwise layers and narrow groups: positions of the result from the
-// positions of out_backprop that reach them. NHWC has channels as the vector
-// dimension, NCHW image columns.
+// Depthwise layers and narrow groups in NHWC: pixels of the result from the
+// pixels of out_backprop that reach them, with channels as the vector dimension.
 //
 // Four positions are done together, and up to three taps whose positions of
 // out_backprop lie beside each other: six vectors are read, and in groups
@@ -21,16 +20,15 @@ enum { POSITIONS = 4, LONGEST_RUN = 3 };
         sums[p] = MULTIPLY_ADD(SPREAD##W(at[p + i], k), weight, sums[p]);    \
   }
 
-// One weight for all columns.
-#define MULTIPLY_COLUMNS                                                     \
-  UNROLLED for (int i = 0; i < taps; i++)                                    \
-      UNROLLED for (int p = 0; p < positions; p++)                           \
-          sums[p] = MULTIPLY_ADD(weights[i * weight_step], at[p + i], sums[p]);
+#define ADD_RUN(suffix, W, positions, taps)                                  \
+  add_run_##suffix##_##W(                                                    \
+      sums, positions, taps, source + run[0], source_stride,                 \
+      weights + run[1], weight_step, channels)
 
-// Adds a run of taps to the sums of some positions; both counts are constants
-// where this is called.
-#define DEFINE_ADD_RUN(name, storage, compute, wide, suffix, MULTIPLY)       \
-  CONV_INLINE void name(                                                     \
+#define DEFINE_WIDTH(W, storage, compute, wide, suffix)                      \
+  /* Adds a run of taps to the sums of some positions; both counts are       \
+     constants where this is called. */                                      \
+  CONV_INLINE void add_run_##suffix##_##W(                                   \
       wide *sums, const int positions, const int taps,                       \
       const storage *source, ptrdiff_t source_stride,                        \
       const compute *weights, ptrdiff_t weight_step, ptrdiff_t channels) {   \
@@ -39,17 +37,10 @@ enum { POSITIONS = 4, LONGEST_RUN = 3 };
     (void)channels;                                                          \
     UNROLLED for (int i = 0; i < positions + taps - 1; i++)                  \
         load_##suffix(&at[i], source + i * source_stride);                   \
-    MULTIPLY                                                                 \
-  }
-
-#define ADD_RUN(name, positions, taps)                                       \
-  name(                                                                      \
-      sums, positions, taps, source + run[0], source_stride,                 \
-      weights + run[1], weight_step, channels)
-
-#define DEFINE_ADD_RUNS(name, storage, compute, wide, suffix, MULTIPLY)      \
-  DEFINE_ADD_RUN(name##_run, storage, compute, wide, suffix, MULTIPLY)       \
-  CONV_INLINE void name(                                                     \
+    EACH##W(MULTIPLY_CHANNELS, W)                                            \
+  }                                                                          \
+                                                                             \
+  CONV_INLINE void add_##suffix##_##W(                                       \
       wide *sums, const int positions, const storage *source,                \
       ptrdiff_t source_stride, const compute *weights,                       \
       ptrdiff_t weight_step, const ptrdiff_t *runs, ptrdiff_t run_count,     \
@@ -57,19 +48,14 @@ enum { POSITIONS = 4, LONGEST_RUN = 3 };
     for (ptrdiff_t t = 0; t < run_count; t++) {                              \
       const ptrdiff_t *run = runs + 3 * t;                                   \
       if (run[2] == 3) {                                                     \
-        ADD_RUN(name##_run, positions, 3);                                   \
+        ADD_RUN(suffix, W, positions, 3);                                    \
       } else if (run[2] == 2) {                                              \
-        ADD_RUN(name##_run, positions, 2);                                   \
+        ADD_RUN(suffix, W, positions, 2);                                    \
       } else {                                                               \
-        ADD_RUN(name##_run, positions, 1);                                   \
+        ADD_RUN(suffix, W, positions, 1);                                    \
       }                                                                      \
     }                                                                        \
-  }
-
-#define DEFINE_WIDTH(W, storage, compute, wide, suffix)                      \
-  DEFINE_ADD_RUNS(                                                           \
-      add_##suffix##_##W, storage, compute, wide, suffix,                    \
-      EACH##W(MULTIPLY_CHANNELS, W))                                         \
+  }                                                                          \
                                                                              \
   /* Some pixels, all channels. */                                           \
   CONV_INLINE void block_##suffix##_##W(                                     \
@@ -153,53 +139,3 @@ DEFINE_PIXELS(float, float, f32x16, f32)
 DEFINE_PIXELS(double, double, f64x16, f64)
 DEFINE_PIXELS(_Float16, float, f32x16, f16)
 DEFINE_PIXELS(uint16_t, float, f32x16, bf16)
-
-#define DEFINE_PLANE(compute, wide, suffix)                                  \
-  DEFINE_ADD_RUNS(                                                           \
-      add_plane_##suffix, compute, compute, wide, suffix, MULTIPLY_COLUMNS)  \
-                                                                             \
-  /* Some rows, all columns. */                                              \
-  CONV_INLINE void plane_block_##suffix(                                     \
-      const int positions, compute *restrict result,                         \
-      ptrdiff_t result_stride, const compute *restrict source,               \
-      ptrdiff_t source_stride, const compute *restrict weights,              \
-      ptrdiff_t weight_step, const ptrdiff_t *restrict runs,                 \
-      ptrdiff_t run_count, ptrdiff_t columns) {                              \
-    /* The last vector may do some columns twice. */                         \
-    for (ptrdiff_t j = 0; j < columns; j += 16) {                            \
-      ptrdiff_t x = j < columns - 16 ? j : columns - 16;                     \
-      wide sums[POSITIONS] = {{0}};                                          \
-      add_plane_##suffix(                                                    \
-          sums, positions, source + x, source_stride, weights, weight_step,  \
-          runs, run_count, 0);                                               \
-      UNROLLED for (int p = 0; p < positions; p++)                           \
-          store_##suffix(result + p * result_stride + x, &sums[p]);          \
-    }                                                                        \
-  }                                                                          \
-                                                                             \
-  CONV_KERNEL(void, gather_plane_##suffix)(                                  \
-      compute *result, ptrdiff_t result_stride, const compute *source,       \
-      ptrdiff_t source_stride, const compute *weights,                       \
-      ptrdiff_t weight_step, const ptrdiff_t *runs, ptrdiff_t run_count,     \
-      ptrdiff_t rows, ptrdiff_t columns) {                                   \
-    CONV_REQUIRE(columns >= 16 && rows >= 0 && run_count >= 0);              \
-    if (rows < POSITIONS) {                                                  \
-      for (ptrdiff_t y = 0; y < rows; y++)                                   \
-        plane_block_##suffix(                                                \
-            1, result + y * result_stride, result_stride,                    \
-            source + y * source_stride, source_stride, weights, weight_step, \
-            runs, run_count, columns);                                       \
-      return;                                                                \
-    }                                                                        \
-    /* The last block may do some rows twice. */                             \
-    for (ptrdiff_t q = 0; q < rows; q += POSITIONS) {                        \
-      ptrdiff_t y = q < rows - POSITIONS ? q : rows - POSITIONS;             \
-      plane_block_##suffix(                                                  \
-          POSITIONS, result + y * result_stride, result_stride,              \
-          source + y * source_stride, source_stride, weights, weight_step,   \
-          runs, run_count, columns);                                         \
-    }                                                                        \
-  }
-
-DEFINE_PLANE(float, f32x16, f32)
-DEFINE_PLANE(double, f64x16, f64)

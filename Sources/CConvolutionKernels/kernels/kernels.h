@@ -37,6 +37,7 @@
 #include "filter_gradient.h"
 #include "groups.h"
 #include "panels.h"
+#include "planes.h"
 #include "stream.h"
 #include "transpose.h"
 #include "winograd.h"

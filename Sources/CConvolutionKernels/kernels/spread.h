@@ -1,4 +1,5 @@
-// Vectors of 16 channels in groups of 1, 2, 4 or 8.
+// Numbers of vectors of 16 in other places: channels in groups of 1, 2, 4 or 8,
+// and every other number.
 #ifndef CONVOLUTIONS_SPREAD_H
 #define CONVOLUTIONS_SPREAD_H
 
@@ -22,4 +23,11 @@
 #define EACH8(STEP, W)                                                       \
   EACH4(STEP, W) STEP(W, 4) STEP(W, 5) STEP(W, 6) STEP(W, 7)
 
+// The even and the odd numbers of two vectors.
+#define EVEN(a, b)                                                           \
+  __builtin_shufflevector(                                                   \
+      a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+#define ODD(a, b)                                                            \
+  __builtin_shufflevector(                                                   \
+      a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
 #endif

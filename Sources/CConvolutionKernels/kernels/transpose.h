@@ -77,13 +77,6 @@ typedef uint16_t four_bf16 __attribute__((vector_size(8), aligned(2)));
       23, 26, 29, 0, 0, 0, 0, 0, 0), from[2], 0, 1, 2, 3, 4, 5, 6, 7, 8,     \
       9, 16, 19, 22, 25, 28, 31);
 
-// The even and the odd numbers of two vectors.
-#define EVEN(a, b)                                                           \
-  __builtin_shufflevector(                                                   \
-      a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
-#define ODD(a, b)                                                            \
-  __builtin_shufflevector(                                                   \
-      a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
 // Takes a stage back.
 #define UNSTAGE(from, to, n)                                                 \
   UNROLLED for (int i = 0; i < n / 2; i++) {                                 \

@@ -11,6 +11,10 @@ typedef double f64x16 __attribute__((vector_size(128), aligned(8)));
 typedef _Float16 f16x16 __attribute__((vector_size(32), aligned(2)));
 typedef uint16_t u16x16 __attribute__((vector_size(32), aligned(2)));
 typedef uint32_t u32x16 __attribute__((vector_size(64), aligned(4)));
+typedef uint64_t u64x16 __attribute__((vector_size(128), aligned(8)));
+typedef int32_t signed_u32x16 __attribute__((vector_size(64), aligned(4)));
+typedef int64_t signed_u64x16 __attribute__((vector_size(128), aligned(8)));
+typedef signed char i8x16 __attribute__((vector_size(16), aligned(1)));
 
 // Through pointers: vectors as parameters depend on the instruction set.
 CONV_INLINE void load_f32(f32x16 *v, const float *p) {

@@ -3,13 +3,13 @@
 /// channels a group, which may be the only one.
 ///
 /// Gathers the plane of a result channel from the planes of the source that
-/// reach it, with the columns as the vector dimension. The planes of a group are
-/// copied, transposed from NHWC, with zeros around them, so that the border
-/// needs no care. Rows and columns a stride apart are reached by the same taps:
+/// reach it, with the columns as the vector dimension. Rows of NCHW are read where
+/// they lie; otherwise the planes of a group are copied, transposed from NHWC, with
+/// zeros around them. Rows and columns a stride apart are reached by the same taps:
 /// each pair of phases is gathered in one call.
 ///
-/// Zeros change nothing unless they meet a weight that is not finite: then each
-/// tap is added to the positions that it reaches, and to no other.
+/// Zeros in place of what is outside change nothing unless they meet a weight that
+/// is not finite: then taps are left out where they are outside.
 ///
 /// A task owns a band of rows of a few groups of one image.
 struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
@@ -22,6 +22,7 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
   private let groupBlocks: Int
   /// Groups whose planes are copied together.
   private let groupsPerCopy: Int
+  private let inPlace: RowsInPlace?
   private let copy: PlaneCopy
 
   init(_ map: ConvolutionMap) {
@@ -38,15 +39,20 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
     {
       together /= 2
     }
+    let inPlace = RowsInPlace(map)
     // A copy stays in the L2 cache, and so do the planes of the result that are
     // transposed; and there are some tasks where there is work for them.
     let groups = together
     let strides = largest(upTo: ceilDivide(height, stride)) { strides in
       let rows = strides * stride
       let work = rows * map.resultWidth * perGroup
-      let scalars = max(
-        Self.copy(map, bandRows: rows, groups: groups).count,
-        nhwc ? work * groups : 0)
+      let scalars =
+        inPlace != nil
+        ? map.vertical.reach(positions: rows)
+          .multipliedClamped(by: map.depthPerGroup)
+        : max(
+          Self.copy(map, bandRows: rows, groups: groups).count,
+          nhwc ? work * groups : 0)
       let tasks = map.batch * map.groups * ceilDivide(height, rows)
       return scalars <= Self.mostCopiedScalars / 4
         && (tasks >= 16 || work <= 1 << 14)
@@ -54,6 +60,7 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
     bandRows = min(strides * stride, height)
     bandCount = ceilDivide(map.resultHeight, bandRows)
     groupsPerCopy = groups
+    self.inPlace = inPlace
     copy = Self.copy(map, bandRows: bandRows, groups: groups)
     let group = bandRows * map.resultWidth * perGroup
     groupsPerTask =
@@ -66,13 +73,15 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
     guard map.depthPerGroup <= 8 else {
       return "the sums of a group go over more than 8 channels"
     }
+    if RowsInPlace(map) != nil { return nil }
     let band = min(map.vertical.stride, max(1, map.resultHeight))
     let planes =
       map.dataFormat == .nhwc
       ? (band * map.resultWidth).multipliedClamped(by: map.channelsPerGroup)
       : 0
     let copied = copy(map, bandRows: band, groups: 1).count
-    return max(copied, planes) > mostCopiedScalars
+    return max(copied, planes, GroupTaps.insideByteCount(map))
+      > mostCopiedScalars
       ? "the windows that reach one row do not fit into the cache" : nil
   }
 
@@ -100,7 +109,7 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
         map.flops / 2,
         over: Double(map.resultWidth / max(1, phases)))
       + Double(taskCount) * 300 + planes * 50 + results
-      + (map.dataFormat == .nchw ? sources : 0)
+      + (map.dataFormat == .nchw && inPlace == nil ? sources : 0)
     return map.dataFormat == .nchw
       ? loops
       : loops
@@ -150,11 +159,12 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
 
   // MARK: Workspace
 
-  // Four parts, each padded to a cache line: the runs of taps of all phases, and
-  // where those of each pair of phases end; the copy of a group's planes; the
-  // sums of one phase of rows, columns sorted by phase, where they are not taken
-  // in their place; in NHWC the planes of the result, and in NCHW the band of a
-  // channel that is streamed to it.
+  // Five parts, each padded to a cache line: the taps; where the rows of a group
+  // lie; the
+  // copy of its planes, or of the rows that cannot be read in place; the sums of
+  // one phase of rows, columns sorted by phase, where they are not taken in their
+  // place; in NHWC the planes of the result, and in NCHW the band of a channel
+  // that is streamed to it.
 
   private var phases: Int {
     min(map.horizontal.stride, map.resultWidth)
@@ -162,24 +172,31 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
 
   private var rowPhases: Int { min(map.vertical.stride, bandRows) }
 
-  private var runsByteCount: Int {
+  private var tapsByteCount: Int {
     Workspace.padded(
-      (3 * map.taps * map.depthPerGroup + rowPhases * phases)
-        * MemoryLayout<Int>.stride)
+      GroupTaps.byteCount(map, rowPhases: rowPhases, phases: phases))
+  }
+
+  private var rowsByteCount: Int {
+    Workspace.padded(
+      map.vertical.reach(positions: bandRows) * map.depthPerGroup
+        * MemoryLayout<UnsafeRawPointer?>.stride)
   }
 
   private var copyByteCount: Int {
-    Workspace.padded(copy.count * MemoryLayout<Compute>.stride)
+    Workspace.padded(
+      inPlace.map { $0.scalarCount * MemoryLayout<Scalar>.stride }
+        ?? copy.count * MemoryLayout<Compute>.stride)
   }
 
-  /// From the sums of one phase of columns to the next: at least a vector.
+  /// Columns of the largest phase, at least a vector.
   private var phaseWidth: Int {
     max(16, ceilDivide(map.resultWidth, phases))
   }
 
   private var sumsInPlace: Bool {
-    (Scalar.isCompute || map.dataFormat == .nhwc) && phases == 1
-      && map.resultWidth >= 16
+    phases == 1
+      && (Scalar.isCompute || map.dataFormat == .nhwc || inPlace != nil)
   }
 
   private var sumsByteCount: Int {
@@ -200,7 +217,8 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
   }
 
   var workspaceByteCount: Int {
-    runsByteCount + copyByteCount + sumsByteCount + bandByteCount
+    tapsByteCount + rowsByteCount + copyByteCount + sumsByteCount
+      + bandByteCount
   }
 
   // MARK: Execution
@@ -218,18 +236,29 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
     let groups = (0..<map.groups)
       .part(task / bandCount % groupBlocks, of: groupsPerTask)
     let image = task / bandCount / groupBlocks
-    let planeCopy = workspace + runsByteCount
-    let sums = planeCopy + copyByteCount
+    let table = (workspace + tapsByteCount)
+      .assumingMemoryBound(to: UnsafeRawPointer?.self)
+    let copied = UnsafeMutableRawPointer(table) + rowsByteCount
+    let sums = copied + copyByteCount
     let band = sums + sumsByteCount
-    var planes = GroupPlanes<Scalar>(
-      map: map, image: image, rows: rows,
-      source: source.assumingMemoryBound(to: Scalar.self),
-      layout: copy, sumsInPlace: sumsInPlace, phases: phases,
+    let windowRows = map.vertical.touching(rows)
+    let windowColumns = map.horizontal.touching(0..<map.resultWidth)
+    let (inPlace, copy) = (inPlace, copy)
+    let planes = GroupPlanes<Compute>(
+      parts: GroupTaps(
+        map, rows: rows, phases: phases, phaseWidth: phaseWidth,
+        memory: workspace
+      ).list(inPlace == nil ? copy : nil),
+      table: table, step: map.vertical.step, copiedRow: copy.columns,
+      loadStep: inPlace?.step ?? 1,
+      weightStride: -map.vertical.tapsApart * map.kernelWidth, phases: phases,
       phaseWidth: phaseWidth,
-      runs: workspace.assumingMemoryBound(to: Int.self),
-      copy: planeCopy.assumingMemoryBound(to: Compute.self),
-      sums: sums.assumingMemoryBound(to: Compute.self))
-    planes.listRuns()
+      sums: sumsInPlace ? nil : sums.assumingMemoryBound(to: Compute.self),
+      stride: map.vertical.stride, width: map.resultWidth)
+    inPlace?.clear(copied.assumingMemoryBound(to: Scalar.self))
+    let source = source.assumingMemoryBound(to: Scalar.self)
+    let depth = map.depthPerGroup
+    let streams = bandByteCount > 0
     let perGroup = map.channelsPerGroup
     let weights = filter.assumingMemoryBound(to: Compute.self)
     let width = map.resultWidth
@@ -239,13 +268,33 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
     var inside: PlaneCopy.Inside?
     for group in groups {
       let place = (group - groups.lowerBound) % groupsPerCopy
-      if place == 0 {
-        let end = min(group + groupsPerCopy, groups.upperBound)
-        planes.load(groups: group..<end, inside: &inside)
-      }
-      planes.firstPlane = place * map.depthPerGroup * copy.planeStride
       let areFinite = filter.load(
         fromByteOffset: weightByteCount + group, as: Bool.self)
+      var planesOfGroup: UnsafePointer<Compute>?
+      if let inPlace {
+        let first = image * map.sourceChannels + group * depth
+        inPlace.list(
+          rows: windowRows, planes: first..<first + depth, of: source,
+          usingZeros: areFinite,
+          copies: copied.assumingMemoryBound(to: Scalar.self), into: table)
+      } else {
+        let copies = copied.assumingMemoryBound(to: Compute.self)
+        if place == 0 {
+          let end = min(group + groupsPerCopy, groups.upperBound)
+          inside = copy.load(
+            map, source, image: image, groups: group..<end, rows: windowRows,
+            columns: windowColumns, after: inside, into: copies)
+        }
+        if areFinite {
+          planesOfGroup =
+            UnsafePointer(copies) + place * depth * copy.planeStride
+        } else {
+          copy.list(
+            rows: windowRows, inside: 0..<map.sourceHeight,
+            planes: place * depth..<(place + 1) * depth, of: copies,
+            into: table)
+        }
+      }
       for channel in group * perGroup..<(group + 1) * perGroup {
         let weights =
           weights + channel * map.depthPerGroup * map.taps
@@ -256,13 +305,16 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
           let plane =
             band.assumingMemoryBound(to: Compute.self)
             + (channel - groups.lowerBound * perGroup) * count
-          planes.gather(weights: weights, areFinite: areFinite, to: plane)
-        } else if bandByteCount > 0 {
+          planes.gather(
+            planesOfGroup, weights: weights, areFinite: areFinite, to: plane)
+        } else if streams {
           let band = band.assumingMemoryBound(to: Scalar.self)
-          planes.gather(weights: weights, areFinite: areFinite, to: band)
+          planes.gather(
+            planesOfGroup, weights: weights, areFinite: areFinite, to: band)
           ResultTile.stream(band, to: place, count: count)
         } else {
-          planes.gather(weights: weights, areFinite: areFinite, to: place)
+          planes.gather(
+            planesOfGroup, weights: weights, areFinite: areFinite, to: place)
         }
       }
     }
@@ -287,183 +339,5 @@ extension NarrowGroupPlanes {
     PlaneCopy(
       map, resultRows: bandRows, resultColumns: max(1, map.resultWidth),
       groups: groups, computeByteCount: MemoryLayout<Compute>.stride)
-  }
-}
-
-/// A band of rows of some groups of one image.
-private struct GroupPlanes<Scalar: StorageScalar> {
-  typealias Compute = Scalar.Compute
-
-  let map: ConvolutionMap
-  let image: Int
-  let rows: Range<Int>
-  let source: UnsafePointer<Scalar>
-  let layout: PlaneCopy
-  let sumsInPlace: Bool
-  let phases: Int
-  let phaseWidth: Int
-  let runs: UnsafeMutablePointer<Int>
-  let copy: UnsafeMutablePointer<Compute>
-  /// Where the planes of the group begin in the copy.
-  var firstPlane = 0
-  let sums: UnsafeMutablePointer<Compute>
-
-  /// Windows that reach the band, inside the source or not.
-  private var windowRows: Range<Int> { map.vertical.touching(rows) }
-
-  private var windowColumns: Range<Int> {
-    map.horizontal.touching(0..<map.resultWidth)
-  }
-
-  private var rowPhases: Int { min(map.vertical.stride, rows.count) }
-
-  private var runEnds: UnsafeMutablePointer<Int> {
-    runs + 3 * map.taps * map.depthPerGroup
-  }
-
-  // MARK: Taps
-
-  /// The taps of a phase of rows, and where its first row lies among the rows
-  /// of that phase; the band starts at a whole stride.
-  private func taps(rowPhase: Int) -> (PhaseTaps, first: Int) {
-    (
-      PhaseTaps(map.vertical, phase: rowPhase),
-      rows.lowerBound / map.vertical.stride
-    )
-  }
-
-  /// Lists the runs of all pairs of phases.
-  func listRuns() {
-    let kernelWidth = map.kernelWidth
-    let (firstRow, firstColumn) = (
-      windowRows.lowerBound, windowColumns.lowerBound
-    )
-    var count = 0
-    for rowPhase in 0..<rowPhases {
-      let (tapRows, first) = taps(rowPhase: rowPhase)
-      let longest = tapRows.sourceStep == 1 && tapRows.step == 1 ? 3 : 1
-      for phase in 0..<phases {
-        let tapColumns = PhaseTaps(map.horizontal, phase: phase)
-        for k in 0..<map.depthPerGroup {
-          for j in 0..<tapColumns.count {
-            let column = tapColumns.source(j) - firstColumn
-            var i = 0
-            while i < tapRows.count {
-              let row = first * tapRows.step + tapRows.source(i) - firstRow
-              let run = runs + 3 * count
-              run[0] =
-                k * layout.planeStride + layout.place(row: row, column: column)
-              run[1] =
-                k * map.taps + tapRows.tap(i) * kernelWidth
-                + tapColumns.tap(j)
-              run[2] = min(longest, tapRows.count - i)
-              i += run[2]
-              count += 1
-            }
-          }
-        }
-        runEnds[rowPhase * phases + phase] = count
-      }
-    }
-  }
-
-  // MARK: Planes
-
-  /// Copies what reaches the band from the planes of some groups.
-  func load(groups: Range<Int>, inside: inout PlaneCopy.Inside?) {
-    inside = layout.load(
-      map, source, image: image, groups: groups, rows: windowRows,
-      columns: windowColumns, after: inside, into: copy)
-  }
-
-  /// Computes the band of one channel, rounded to the target's type.
-  func gather<Target: StorageScalar>(
-    weights: UnsafePointer<Compute>, areFinite: Bool,
-    to target: UnsafeMutablePointer<Target>
-  ) where Target.Compute == Compute {
-    for rowPhase in 0..<rowPhases {
-      gather(
-        rowPhase, weights: weights, areFinite: areFinite,
-        to: target + rowPhase * map.resultWidth)
-    }
-  }
-
-  /// Rows of one phase of one channel.
-  private func gather<Target: StorageScalar>(
-    _ rowPhase: Int, weights: UnsafePointer<Compute>, areFinite: Bool,
-    to result: UnsafeMutablePointer<Target>
-  ) where Target.Compute == Compute {
-    let width = map.resultWidth
-    let stride = map.vertical.stride
-    let count = (rows.count - 1 - rowPhase) / stride + 1
-    // With one row there is no next, and a wild stride or step may not fit an
-    // `Int`.
-    let resultStride = count > 1 ? stride * width : 0
-    let target = sumsInPlace ? Target.asCompute(result)! : sums
-    let targetStride = sumsInPlace ? resultStride : phases * phaseWidth
-    for phase in 0..<phases {
-      let columns = (width - 1 - phase) / map.horizontal.stride + 1
-      let first =
-        rowPhase + phase == 0 ? 0 : runEnds[rowPhase * phases + phase - 1]
-      let runCount = runEnds[rowPhase * phases + phase] - first
-      let target = target + phase * phaseWidth
-      if areFinite {
-        Compute.gatherPlane(
-          copy + firstPlane, stride: layout.columns, weights: weights,
-          stride: -taps(rowPhase: rowPhase).0.tapStep * map.kernelWidth,
-          runs: runs + 3 * first, runCount: runCount, to: target,
-          stride: targetStride, rows: count, columns: max(16, columns))
-      } else {
-        addTaps(
-          rowPhase, phase, weights: weights, to: target, stride: targetStride,
-          rows: count, columns: columns)
-      }
-    }
-    if sumsInPlace { return }
-    for row in 0..<count {
-      Target.interleave(
-        sums + row * targetStride, phases: phases, phaseStride: phaseWidth,
-        to: result + row * resultStride, count: width)
-    }
-  }
-
-  /// The same, without a product of a weight and a zero around the planes.
-  private func addTaps(
-    _ rowPhase: Int, _ phase: Int, weights: UnsafePointer<Compute>,
-    to target: UnsafeMutablePointer<Compute>, stride: Int, rows: Int,
-    columns: Int
-  ) {
-    let (tapRows, first) = taps(rowPhase: rowPhase)
-    let tapColumns = PhaseTaps(map.horizontal, phase: phase)
-    let windows = map.sourceWidth
-    let step = map.horizontal.step
-    for row in 0..<rows {
-      let target = target + row * stride
-      target.update(repeating: .zero, count: columns)
-      for k in 0..<map.depthPerGroup {
-        for i in tapRows.indices(
-          at: first + row, sources: map.sourceHeight)
-        {
-          let window = (first + row) * tapRows.step + tapRows.source(i)
-          for j in 0..<tapColumns.count {
-            let shift = tapColumns.source(j)
-            let lower = min(max(0, ceilDivide(-shift, step)), columns)
-            let upper = min(
-              max(lower, ceilDivide(windows - shift, step)), columns)
-            let source =
-              copy + firstPlane + k * layout.planeStride
-              + layout.place(
-                row: window - windowRows.lowerBound,
-                column: shift - windowColumns.lowerBound)
-            let tap =
-              tapRows.tap(i) * map.kernelWidth + tapColumns.tap(j)
-            Compute.addRowCombination(
-              weights + k * map.taps + tap,
-              source + lower,
-              stride: 0, depth: 1, to: target + lower, count: upper - lower)
-          }
-        }
-      }
-    }
   }
 }

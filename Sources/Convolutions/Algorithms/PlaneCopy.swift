@@ -41,6 +41,22 @@ struct PlaneCopy: Sendable, Hashable {
     return (part * rows + row / rowClasses) * columns + column / columnClasses
   }
 
+  /// Lists where rows of some planes lie, null where they are outside of the image.
+  func list<Compute: ComputeScalar>(
+    rows: Range<Int>, inside: Range<Int>, planes: Range<Int>,
+    of copy: UnsafePointer<Compute>,
+    into table: UnsafeMutablePointer<UnsafeRawPointer?>
+  ) {
+    for plane in planes {
+      let table = table + (plane - planes.lowerBound) * rows.count
+      for row in 0..<rows.count {
+        let isThere = inside.contains(rows.lowerBound + row)
+        let place = plane * planeStride + self.place(row: row, column: 0)
+        table[row] = isThere ? UnsafeRawPointer(copy + place) : nil
+      }
+    }
+  }
+
   /// What of a copy is inside the image: what is not stays zero from one tile to
   /// the next where this is the same.
   struct Inside: Equatable {

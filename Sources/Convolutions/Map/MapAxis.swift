@@ -51,6 +51,12 @@ struct MapAxis: Sendable, Hashable {
     pad = (axis.kernel - 1) * axis.dilation - axis.padBefore
   }
 
+  /// From one tap of a phase to the next; 0 where no phase has two.
+  var tapsApart: Int {
+    let apart = stride / greatestCommonDivisor(stride, dilation)
+    return apart < kernel ? apart : 0
+  }
+
   /// At most so many positions a tap takes to the result.
   var longestRun: Int { step == 1 ? source : result }
 

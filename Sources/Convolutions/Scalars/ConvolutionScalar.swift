@@ -72,6 +72,14 @@ protocol StorageScalar: ConvolutionScalar {
     to result: UnsafeMutablePointer<Self>, stride resultStride: Int,
     pixels: Int, channels: Int, ahead: Int)
 
+  /// A part of a channel's plane from rows of the same type, which the table of
+  /// the planes lists if there is no copy: see `conv_gather_plane` in the C kernels.
+  static func gatherPlane(
+    _ planes: GroupPlanes<Compute>, _ part: PlanePart, columns: Int,
+    source copy: UnsafePointer<Compute>?, weights: UnsafePointer<Compute>,
+    isExact: Bool,
+    to result: UnsafeMutablePointer<Self>, stride: Int)
+
   /// The value in double precision, exactly.
   var double: Double { get }
 
@@ -125,13 +133,6 @@ protocol ComputeScalar: StorageScalar, FloatingPoint where Compute == Self {
   static func addDots(
     _ vector: UnsafePointer<Self>, _ rows: UnsafePointer<Self>, stride: Int,
     depth: Int, to sums: UnsafeMutablePointer<Self>, count: Int)
-
-  /// A plane of a convolution: see `conv_gather_plane` in the C kernels.
-  static func gatherPlane(
-    _ source: UnsafePointer<Self>, stride: Int, weights: UnsafePointer<Self>,
-    stride weightStride: Int, runs: UnsafePointer<Int>, runCount: Int,
-    to result: UnsafeMutablePointer<Self>, stride resultStride: Int, rows: Int,
-    columns: Int)
 
   /// Winograd's transform of what is read, along one axis: see
   /// `conv_winograd_forward` in the C kernels.

@@ -96,14 +96,16 @@ extension Float: ComputeScalar {
   }
 
   static func gatherPlane(
-    _ source: UnsafePointer<Float>, stride: Int, weights: UnsafePointer<Float>,
-    stride weightStride: Int, runs: UnsafePointer<Int>, runCount: Int,
-    to result: UnsafeMutablePointer<Float>, stride resultStride: Int, rows: Int,
-    columns: Int
+    _ planes: GroupPlanes<Float>, _ part: PlanePart, columns: Int,
+    source: UnsafePointer<Float>?, weights: UnsafePointer<Float>, isExact: Bool,
+    to result: UnsafeMutablePointer<Float>, stride: Int
   ) {
     conv_gather_plane_f32(
-      result, resultStride, source, stride, weights, weightStride, runs,
-      runCount, rows, columns)
+      result, stride, source == nil ? planes.table : nil, planes.step, source,
+      planes.copiedRow, weights, planes.weightStride,
+      part.runs, part.runCount, part.rows, columns, CInt(planes.loadStep),
+      part.inside, part.inner.lowerBound, part.inner.upperBound,
+      isExact ? 1 : 0)
   }
 
   package static func winogradForward(

@@ -99,16 +99,17 @@ extension Double: ComputeScalar {
   }
 
   static func gatherPlane(
-    _ source: UnsafePointer<Double>, stride: Int,
-    weights: UnsafePointer<Double>,
-    stride weightStride: Int, runs: UnsafePointer<Int>, runCount: Int,
-    to result: UnsafeMutablePointer<Double>, stride resultStride: Int,
-    rows: Int,
-    columns: Int
+    _ planes: GroupPlanes<Double>, _ part: PlanePart, columns: Int,
+    source: UnsafePointer<Double>?, weights: UnsafePointer<Double>,
+    isExact: Bool,
+    to result: UnsafeMutablePointer<Double>, stride: Int
   ) {
     conv_gather_plane_f64(
-      result, resultStride, source, stride, weights, weightStride, runs,
-      runCount, rows, columns)
+      result, stride, source == nil ? planes.table : nil, planes.step, source,
+      planes.copiedRow, weights, planes.weightStride,
+      part.runs, part.runCount, part.rows, columns, CInt(planes.loadStep),
+      part.inside, part.inner.lowerBound, part.inner.upperBound,
+      isExact ? 1 : 0)
   }
 
   package static func winogradForward(

@@ -63,6 +63,19 @@ extension Float16: StorageScalar {
       width, result, resultStride, source, stride, weights, weightStride, runs,
       runCount, pixels, channels, ahead)
   }
+
+  static func gatherPlane(
+    _ planes: GroupPlanes<Float>, _ part: PlanePart, columns: Int,
+    source: UnsafePointer<Float>?, weights: UnsafePointer<Float>, isExact: Bool,
+    to result: UnsafeMutablePointer<Float16>, stride: Int
+  ) {
+    conv_gather_plane_f16(
+      result, stride, source == nil ? planes.table : nil, planes.step, source,
+      planes.copiedRow, weights, planes.weightStride,
+      part.runs, part.runCount, part.rows, columns, CInt(planes.loadStep),
+      part.inside, part.inner.lowerBound, part.inner.upperBound,
+      isExact ? 1 : 0)
+  }
 }
 
 extension BFloat16: ConvolutionScalar {
@@ -125,6 +138,19 @@ extension BFloat16: StorageScalar {
     conv_gather_pixels_bf16(
       width, result, resultStride, source, stride, weights, weightStride, runs,
       runCount, pixels, channels, ahead)
+  }
+
+  static func gatherPlane(
+    _ planes: GroupPlanes<Float>, _ part: PlanePart, columns: Int,
+    source: UnsafePointer<Float>?, weights: UnsafePointer<Float>, isExact: Bool,
+    to result: UnsafeMutablePointer<BFloat16>, stride: Int
+  ) {
+    conv_gather_plane_bf16(
+      result, stride, source == nil ? planes.table : nil, planes.step, source,
+      planes.copiedRow, weights, planes.weightStride,
+      part.runs, part.runCount, part.rows, columns, CInt(planes.loadStep),
+      part.inside, part.inner.lowerBound, part.inner.upperBound,
+      isExact ? 1 : 0)
   }
 
   /// Rounds once: the intermediate `Float` is rounded to odd, which keeps
