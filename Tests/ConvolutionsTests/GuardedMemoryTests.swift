@@ -32,6 +32,7 @@ import Testing
     "mb2ic3ih5iw4oc5oh3ow2kh3kw3ph3pw3dh3dw3",
     // Groups, narrow and depthwise.
     "g3mb2ic15ih6iw7oc21oh6ow7kh3kw3ph1pw1",
+    "g6mb2ic6ih9iw30oc6oh33ow54kh3kw3ph13pw13",
     "g17mb2ic17ih7iw18oc17oh7ow18kh3kw3ph1pw1",
     "g33mb1ic33ih9iw11oc33oh5ow6kh3kw3sh2sw2ph1pw1",
     "g9mb2ic18ih5iw17oc18oh5ow17kh3kw3ph1pw1",
@@ -138,7 +139,7 @@ import Testing
       "column": 1.1, "direct": 1.3, "groups": 4,
       "implicit": 1.8, "taps": 1.2, "winograd": 1.1,
     ]
-    // None declines what it can do: of 33 problems in two layouts and four types.
+    // None declines what it can do: of 34 problems in two layouts and four types.
     for operation in ConvolutionOperation.allCases {
       for algorithm in forcedAlgorithms {
         let count =

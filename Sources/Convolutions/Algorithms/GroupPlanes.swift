@@ -94,8 +94,7 @@ struct GroupTaps {
         }
         parts[rowPhase * phases + phase] = PlanePart(
           runs: runs + PlanePart.runScalars * firstRun,
-          runCount: count - firstRun, inside: inside,
-          inner: inner,
+          runCount: count - firstRun, inside: inside, inner: inner,
           rows: (rows.count - 1 - rowPhase) / map.vertical.stride + 1,
           columns: columns)
         tapsBefore += tapColumns.count
@@ -163,8 +162,7 @@ struct GroupPlanes<Compute: ComputeScalar> {
   /// of the type of the rows.
   func gather<Target: StorageScalar>(
     _ copy: UnsafePointer<Compute>?, weights: UnsafePointer<Compute>,
-    areFinite: Bool,
-    to target: UnsafeMutablePointer<Target>
+    areFinite: Bool, to target: UnsafeMutablePointer<Target>
   ) where Target.Compute == Compute {
     for first in Swift.stride(from: 0, to: parts.count, by: phases) {
       let target = target + first / phases * width
@@ -181,8 +179,7 @@ struct GroupPlanes<Compute: ComputeScalar> {
         let part = parts[first + phase]
         Compute.gatherPlane(
           self, part, columns: max(16, part.columns), source: copy,
-          weights: weights,
-          isExact: !areFinite, to: sums + phase * phaseWidth,
+          weights: weights, isExact: !areFinite, to: sums + phase * phaseWidth,
           stride: phases * phaseWidth)
       }
       for row in 0..<rows {

@@ -160,11 +160,10 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
   // MARK: Workspace
 
   // Five parts, each padded to a cache line: the taps; where the rows of a group
-  // lie; the
-  // copy of its planes, or of the rows that cannot be read in place; the sums of
-  // one phase of rows, columns sorted by phase, where they are not taken in their
-  // place; in NHWC the planes of the result, and in NCHW the band of a channel
-  // that is streamed to it.
+  // lie; the copy of its planes, or of the rows that cannot be read in place; the
+  // sums of one phase of rows, columns sorted by phase, where they are not taken in
+  // their place; in NHWC the planes of the result, and in NCHW the band of a
+  // channel that is streamed to it.
 
   private var phases: Int {
     min(map.horizontal.stride, map.resultWidth)

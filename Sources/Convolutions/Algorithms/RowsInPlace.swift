@@ -4,7 +4,7 @@
 /// What lies beside a row belongs to other rows, and counts as zeros. Rows of which
 /// a part would lie outside of the tensor are copied.
 struct RowsInPlace: Sendable {
-  /// What is read, counted from the first column of the image.
+  /// What is read, and the whole row, counted from its first column.
   private let columns: Range<Int>
   /// From a column of the result to the next, in those of the source: 1 or 2.
   let step: Int
@@ -24,15 +24,17 @@ struct RowsInPlace: Sendable {
       map.taps.multipliedClamped(by: map.depthPerGroup) <= Self.mostTaps
     else { return nil }
     let touched = axis.touching(0..<axis.result)
-    let vectors = 17 * axis.step
+    // Vectors are whole, and with a step of 2 end at a column between two.
+    let beyond = max(0, 16 - axis.result) * axis.step + axis.step - 1
     guard
       touched.lowerBound > -Self.mostScalars,
-      touched.upperBound < Self.mostScalars - vectors,
+      touched.upperBound < Self.mostScalars - beyond,
       map.vertical.reach(positions: min(map.vertical.stride, map.resultHeight))
         .multipliedClamped(by: map.depthPerGroup) <= Self.mostScalars
     else { return nil }
     step = axis.step
-    columns = min(0, touched.lowerBound)..<touched.upperBound + vectors
+    columns =
+      min(0, touched.lowerBound)..<max(axis.source, touched.upperBound + beyond)
     (height, width) = (map.sourceHeight, map.sourceWidth)
     count = map.sourceCount
     if scalarCount > Self.mostScalars { return nil }
