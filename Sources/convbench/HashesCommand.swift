@@ -16,6 +16,12 @@ struct HashesCommand: ParsableCommand {
   @Option(help: "Seed of the problems and the data.")
   var seed: UInt64 = 20_260_301
 
+  func validate() throws {
+    guard cases >= 1 else {
+      throw ValidationError("'--cases' must be at least 1.")
+    }
+  }
+
   func run() throws {
     var generator = SeededGenerator(seed: seed)
     for index in 0..<cases {

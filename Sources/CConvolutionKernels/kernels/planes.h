@@ -113,8 +113,7 @@ enum { ROWS_AHEAD = 20 };
         if (outside == ZEROS_IN_PLACE)                                       \
           prefetch_rows_##suffix(                                            \
               (const storage *)table[0] + x * step, columns * step,          \
-              positions > 1 || row_step > 4 ? positions : row_step,          \
-              step);                   \
+              positions > 1 || row_step > 4 ? positions : row_step, step);   \
         if (outside == ZEROS_IN_PLACE && x >= inner && x + 16 <= inner_end)  \
           BLOCK_OF_PLANE(suffix, ZEROS_THERE);                               \
         else                                                                 \

@@ -242,7 +242,6 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
     let band = sums + sumsByteCount
     let windowRows = map.vertical.touching(rows)
     let windowColumns = map.horizontal.touching(0..<map.resultWidth)
-    let (inPlace, copy) = (inPlace, copy)
     let planes = GroupPlanes<Compute>(
       parts: GroupTaps(
         map, rows: rows, phases: phases, phaseWidth: phaseWidth,

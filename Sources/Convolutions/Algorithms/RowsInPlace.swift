@@ -53,9 +53,9 @@ struct RowsInPlace: Sendable {
     return (1 + min(copies, count / width)) * columns.count
   }
 
-  /// Clears the row of zeros.
-  func clear<Scalar>(_ copies: UnsafeMutablePointer<Scalar>) {
-    UnsafeMutableRawPointer(copies).initializeMemory(
+  /// Clears a row, of zeros or to be copied.
+  func clear<Scalar>(_ row: UnsafeMutablePointer<Scalar>) {
+    UnsafeMutableRawPointer(row).initializeMemory(
       as: UInt8.self, repeating: 0,
       count: columns.count * MemoryLayout<Scalar>.stride)
   }
