@@ -101,17 +101,21 @@
 // taps, of 1 where `row_step` is not 1; `load_step` is 1 or 2. Vectors of 16
 // numbers (32 for a `load_step` of 2) and bytes are read, also where there are
 // fewer columns.
+//
+// With two `phases`, for a `load_step` of 1, these are the even columns of the
+// result, and its odd ones are the sums of `next_count` runs that follow.
 #define CONV_PLANE(K, compute, suffix)                                       \
   K(void, gather_plane_##suffix,                                             \
     (void *result, ptrdiff_t result_stride, const void *const *rows,         \
      ptrdiff_t row_step, const void *source, ptrdiff_t stride,               \
      const compute *weights, ptrdiff_t weight_step, const ptrdiff_t *runs,   \
-     ptrdiff_t run_count, ptrdiff_t row_count, ptrdiff_t columns,            \
-     int load_step, const signed char *inside, ptrdiff_t inner,              \
-     ptrdiff_t inner_end, int is_exact),                                     \
+     ptrdiff_t run_count, ptrdiff_t next_count, ptrdiff_t row_count,         \
+     ptrdiff_t columns, int phases, int load_step,                           \
+     const signed char *inside, ptrdiff_t inner, ptrdiff_t inner_end,        \
+     int is_exact),                                                          \
     (result, result_stride, rows, row_step, source, stride, weights,         \
-     weight_step, runs, run_count, row_count, columns, load_step, inside,    \
-     inner, inner_end, is_exact))
+     weight_step, runs, run_count, next_count, row_count, columns, phases,   \
+     load_step, inside, inner, inner_end, is_exact))
 
 // Winograd's transforms along one axis, of `runs` runs of `count` numbers:
 //

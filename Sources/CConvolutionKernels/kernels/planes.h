@@ -1,6 +1,8 @@
-// Depthwise layers and narrow groups in NCHW: rows of the result from the rows of
-// out_backprop that reach them, with columns as the vector dimension. Four rows
-// are done together, as pixels are in groups.h.
+// Depthwise layers and narrow groups in NCHW: rows of the result from the rows
+// of out_backprop that reach them, with columns as the vector dimension. Four
+// rows are done together, as pixels are in groups.h, and two phases of columns,
+// so that the result is written once (`convbench bench --layout nchw`, 3x3 with
+// stride 2: 1.5 to 2.7).
 
 // Of taps that are outside: zeros that lie there, zeros in place of what lies
 // there, or nothing.
@@ -11,45 +13,64 @@ enum { ZEROS_THERE, ZEROS_IN_PLACE, LEFT_OUT };
 enum { ROWS_AHEAD = 20 };
 
 #define DEFINE_PLANE(storage, compute, wide, bits, suffix)                   \
-  /* Adds a run of taps to the sums of some rows. */                         \
+  /* Adds a run of taps to the sums of some rows. A vector is used up before \
+     the next is read, so that all fits into 16 registers. */                \
   CONV_INLINE void plane_run_##suffix(                                       \
       wide *sums, const int positions, const int taps, const int step,       \
       const int outside, const void *const *rows, ptrdiff_t row_step,        \
       const storage *first, ptrdiff_t stride, ptrdiff_t column,              \
       const bits *mask, const compute *weights, ptrdiff_t weight_step) {     \
-    wide at[POSITIONS + LONGEST_RUN - 1];                                    \
+    compute weight[LONGEST_RUN];                                             \
+    UNROLLED for (int i = 0; i < taps; i++)                                  \
+        weight[i] = weights[i * weight_step];                                \
     const ptrdiff_t apart = taps > 1 ? 1 : row_step;                         \
-    UNROLLED for (int i = 0; i < positions + taps - 1; i++) {                \
-      const storage *row = rows ? rows[i * apart] : first + i * stride;      \
+    UNROLLED for (int r = 0; r < positions + taps - 1; r++) {                \
+      const storage *row = rows ? rows[r * apart] : first + r * stride;      \
       if (outside == LEFT_OUT && !row) continue;                             \
-      load_##suffix(&at[i], row + column);                                   \
+      wide at;                                                               \
+      load_##suffix(&at, row + column);                                      \
       if (step == 2) {                                                       \
         wide next;                                                           \
         load_##suffix(&next, row + column + 16);                             \
-        at[i] = EVEN(at[i], next);                                           \
+        at = EVEN(at, next);                                                 \
       }                                                                      \
-      if (outside == ZEROS_IN_PLACE) at[i] = (wide)((bits)at[i] & *mask);    \
-    }                                                                        \
-    UNROLLED for (int i = 0; i < taps; i++)                                  \
-        UNROLLED for (int p = 0; p < positions; p++) {                       \
-      if (outside == LEFT_OUT && !rows[(p + i) * apart]) continue;           \
-      wide added = MULTIPLY_ADD(weights[i * weight_step], at[p + i], sums[p]);\
-      sums[p] = outside == LEFT_OUT                                          \
-          ? (wide)(((bits)added & *mask) | ((bits)sums[p] & ~*mask))         \
-          : added;                                                           \
+      if (outside == ZEROS_IN_PLACE) at = (wide)((bits)at & *mask);          \
+      UNROLLED for (int i = 0; i < taps; i++) {                              \
+        const int p = r - i;                                                 \
+        if (p < 0 || p >= positions) continue;                               \
+        wide added = MULTIPLY_ADD(weight[i], at, sums[p]);                   \
+        sums[p] = outside == LEFT_OUT                                        \
+            ? (wide)(((bits)added & *mask) | ((bits)sums[p] & ~*mask))       \
+            : added;                                                         \
+      }                                                                      \
     }                                                                        \
   }                                                                          \
                                                                              \
-  /* 16 columns of some rows. */                                             \
-  CONV_INLINE void plane_block_##suffix(                                     \
-      const int positions, const int step, const int outside,                \
-      storage *restrict result, ptrdiff_t result_stride,                     \
+  /* Rows of fewer numbers than vectors hold, in pieces, each of which one   \
+     store before it serves. */                                              \
+  static __attribute__((noinline)) void store_parts_##suffix(                \
+      storage *result, ptrdiff_t result_stride, const storage *some,         \
+      ptrdiff_t rows, ptrdiff_t count) {                                     \
+    for (ptrdiff_t y = 0; y < rows; y++) {                                   \
+      storage *at = result + y * result_stride;                              \
+      const storage *piece = some + 32 * y;                                  \
+      UNROLLED for (ptrdiff_t size = 16; size > 0; size /= 2)                \
+          if (count & size) {                                                \
+        memcpy(at, piece, size * sizeof *piece);                             \
+        at += size;                                                          \
+        piece += size;                                                       \
+      }                                                                      \
+    }                                                                        \
+  }                                                                          \
+                                                                             \
+  /* The sums of 16 columns of some rows. */                                 \
+  CONV_INLINE void plane_sums_##suffix(                                      \
+      wide *sums, const int positions, const int step, const int outside,    \
       const void *const *rows, ptrdiff_t row_step, const storage *source,    \
       ptrdiff_t stride, const compute *restrict weights,                     \
       ptrdiff_t weight_step, const ptrdiff_t *restrict runs,                 \
-      ptrdiff_t run_count, ptrdiff_t x, ptrdiff_t columns,                   \
-      const signed char *inside, const storage *end) {                       \
-    wide sums[POSITIONS] = {{0}};                                            \
+      ptrdiff_t run_count, ptrdiff_t x, const signed char *inside) {         \
+    UNROLLED for (int p = 0; p < positions; p++) sums[p] = (wide){0};        \
     for (ptrdiff_t t = 0; t < run_count; t++) {                              \
       const ptrdiff_t *run = runs + CONV_PLANE_RUN * t;                      \
       bits mask = {0};                                                       \
@@ -68,17 +89,45 @@ enum { ROWS_AHEAD = 20 };
         RUN_OF_PLANE(suffix, 1);                                             \
       }                                                                      \
     }                                                                        \
-    if (columns >= 16 || result + (positions - 1) * result_stride + 16 <= end) {\
-      UNROLLED for (int p = 0; p < positions; p++)                           \
-          store_##suffix(result + p * result_stride + x, &sums[p]);          \
+  }                                                                          \
+                                                                             \
+  /* 16 columns of one phase of some rows, or of two, between each other. */ \
+  CONV_INLINE void plane_block_##suffix(                                     \
+      const int positions, const int phases, const int step,                 \
+      const int outside, storage *restrict result, ptrdiff_t result_stride,  \
+      const void *const *rows, ptrdiff_t row_step, const storage *source,    \
+      ptrdiff_t stride, const compute *restrict weights,                     \
+      ptrdiff_t weight_step, const ptrdiff_t *restrict runs,                 \
+      ptrdiff_t run_count, ptrdiff_t next_count, ptrdiff_t x,                \
+      ptrdiff_t columns, const signed char *inside, const storage *end) {    \
+    wide sums[POSITIONS], next[POSITIONS];                                   \
+    SUMS_OF_PLANE(suffix, sums, runs, run_count);                            \
+    if (phases == 2) {                                                       \
+      SUMS_OF_PLANE(                                                         \
+          suffix, next, runs + CONV_PLANE_RUN * run_count, next_count);      \
+      UNROLLED for (int p = 0; p < positions; p++) {                         \
+        wide first = sums[p], second = next[p];                              \
+        sums[p] = BETWEEN(first, second, 0);                                 \
+        next[p] = BETWEEN(first, second, 8);                                 \
+      }                                                                      \
+    }                                                                        \
+    const ptrdiff_t rest = columns - x * phases;                             \
+    result += x * phases;                                                    \
+    if (rest >= 16 * phases ||                                               \
+        result + (positions - 1) * result_stride + 16 * phases <= end) {     \
+      UNROLLED for (int p = 0; p < positions; p++) {                         \
+        store_##suffix(result + p * result_stride, &sums[p]);                \
+        if (phases == 2)                                                     \
+          store_##suffix(result + p * result_stride + 16, &next[p]);         \
+      }                                                                      \
       return;                                                                \
     }                                                                        \
-    for (int p = 0; p < positions; p++) {                                    \
-      storage some[16];                                                      \
-      store_##suffix(some, &sums[p]);                                        \
-      for (ptrdiff_t j = 0; j < columns; j++)                                \
-        result[p * result_stride + j] = some[j];                             \
+    storage some[32 * POSITIONS];                                            \
+    UNROLLED for (int p = 0; p < positions; p++) {                           \
+      store_##suffix(some + 32 * p, &sums[p]);                               \
+      if (phases == 2) store_##suffix(some + 32 * p + 16, &next[p]);         \
     }                                                                        \
+    store_parts_##suffix(result, result_stride, some, positions, rest);      \
   }                                                                          \
                                                                              \
   /* What is read after some rows that are about so wide. */                 \
@@ -92,27 +141,29 @@ enum { ROWS_AHEAD = 20 };
                                                                              \
   /* All columns of some rows at a time; the last may be done twice. */      \
   CONV_INLINE void plane_rows_##suffix(                                      \
-      const int positions, const int step, const int outside,                \
-      storage *restrict result, ptrdiff_t result_stride,                     \
+      const int positions, const int phases, const int step,                 \
+      const int outside, storage *restrict result, ptrdiff_t result_stride,  \
       const void *const *rows, ptrdiff_t row_step, const storage *source,    \
       ptrdiff_t stride, const compute *restrict weights,                     \
       ptrdiff_t weight_step, const ptrdiff_t *restrict runs,                 \
-      ptrdiff_t run_count, ptrdiff_t row_count, ptrdiff_t columns,           \
-      const signed char *inside, ptrdiff_t inner, ptrdiff_t inner_end) {     \
+      ptrdiff_t run_count, ptrdiff_t next_count, ptrdiff_t row_count,        \
+      ptrdiff_t columns, const signed char *inside, ptrdiff_t inner,         \
+      ptrdiff_t inner_end) {                                                 \
+    const ptrdiff_t count = (columns + phases - 1) / phases;                 \
     /* Whole vectors of short rows are overwritten by the next row, as far   \
        as there is one. */                                                   \
-    const storage *end =                                                     \
-        result_stride == columns ? result + row_count * columns : result;    \
+    const storage *end = result_stride == columns && count <= 16             \
+        ? result + row_count * columns : result;                             \
     for (ptrdiff_t q = 0; q < row_count; q += positions) {                   \
       ptrdiff_t y = q < row_count - positions ? q : row_count - positions;   \
       storage *line = result + y * result_stride;                            \
       const void *const *table = rows ? rows + y * row_step : rows;          \
       const storage *first = rows ? source : source + y * stride;            \
-      for (ptrdiff_t j = 0; j < columns; j += 16) {                          \
-        ptrdiff_t x = j == 0 || j < columns - 16 ? j : columns - 16;         \
+      for (ptrdiff_t j = 0; j < count; j += 16) {                            \
+        ptrdiff_t x = j == 0 || j < count - 16 ? j : count - 16;             \
         if (outside == ZEROS_IN_PLACE)                                       \
           prefetch_rows_##suffix(                                            \
-              (const storage *)table[0] + x * step, columns * step,          \
+              (const storage *)table[0] + x * step, count * step,            \
               positions > 1 || row_step > 4 ? positions : row_step, step);   \
         if (outside == ZEROS_IN_PLACE && x >= inner && x + 16 <= inner_end)  \
           BLOCK_OF_PLANE(suffix, ZEROS_THERE);                               \
@@ -126,26 +177,23 @@ enum { ROWS_AHEAD = 20 };
       void *result, ptrdiff_t result_stride, const void *const *rows,        \
       ptrdiff_t row_step, const void *source, ptrdiff_t stride,              \
       const compute *weights, ptrdiff_t weight_step, const ptrdiff_t *runs,  \
-      ptrdiff_t run_count, ptrdiff_t row_count, ptrdiff_t columns,           \
-      int load_step, const signed char *inside, ptrdiff_t inner,             \
-      ptrdiff_t inner_end, int is_exact) {                                   \
-    CONV_REQUIRE(columns >= 0 && row_count >= 0 && run_count >= 0);          \
+      ptrdiff_t run_count, ptrdiff_t next_count, ptrdiff_t row_count,        \
+      ptrdiff_t columns, int phases, int load_step,                          \
+      const signed char *inside, ptrdiff_t inner, ptrdiff_t inner_end,       \
+      int is_exact) {                                                        \
+    CONV_REQUIRE(columns >= 0 && row_count >= 0);                            \
+    CONV_REQUIRE(run_count >= 0 && next_count >= 0);                         \
+    CONV_REQUIRE(phases == 1 || (phases == 2 && load_step == 1));            \
     CONV_REQUIRE(load_step == 1 || (load_step == 2 && rows));                \
     CONV_REQUIRE(rows || (source && !is_exact));                             \
-    if (!rows && row_count < POSITIONS)                                      \
-      PLANE(suffix, 1, 1, ZEROS_THERE, NULL);                                \
-    else if (!rows)                                                          \
-      PLANE(suffix, POSITIONS, 1, ZEROS_THERE, NULL);                        \
-    else if (is_exact && load_step == 1)                                     \
-      PLANE(suffix, 1, 1, LEFT_OUT, rows);                                   \
+    if (phases == 2)                                                         \
+      PLANE_OF_PHASES(suffix, 2);                                            \
+    else if (load_step == 1)                                                 \
+      PLANE_OF_PHASES(suffix, 1);                                            \
     else if (is_exact)                                                       \
-      PLANE(suffix, 1, 2, LEFT_OUT, rows);                                   \
-    else if (load_step == 2)                                                 \
-      PLANE(suffix, 1, 2, ZEROS_IN_PLACE, rows);                             \
-    else if (row_count < POSITIONS || row_step > 1)                          \
-      PLANE(suffix, 1, 1, ZEROS_IN_PLACE, rows);                             \
+      PLANE(suffix, 1, 1, 2, LEFT_OUT, rows);                                \
     else                                                                     \
-      PLANE(suffix, POSITIONS, 1, ZEROS_IN_PLACE, rows);                     \
+      PLANE(suffix, 1, 1, 2, ZEROS_IN_PLACE, rows);                          \
   }
 
 #define RUN_OF_PLANE(suffix, taps)                                           \
@@ -153,17 +201,36 @@ enum { ROWS_AHEAD = 20 };
       sums, positions, taps, step, outside, table, row_step, first, stride,  \
       column, &mask, weight, weight_step)
 
+#define SUMS_OF_PLANE(suffix, sums, runs, count)                             \
+  plane_sums_##suffix(                                                       \
+      sums, positions, step, outside, rows, row_step, source, stride,        \
+      weights, weight_step, runs, count, x, inside)
+
 #define BLOCK_OF_PLANE(suffix, outside)                                      \
   plane_block_##suffix(                                                      \
-      positions, step, outside, line, result_stride, table, row_step, first, \
-      stride, weights, weight_step, runs, run_count, x, columns,             \
-      inside, end)
+      positions, phases, step, outside, line, result_stride, table,          \
+      row_step, first, stride, weights, weight_step, runs, run_count,        \
+      next_count, x, columns, inside, end)
 
-#define PLANE(suffix, positions, step, outside, rows)                        \
+#define PLANE(suffix, positions, phases, step, outside, rows)                \
   plane_rows_##suffix(                                                       \
-      positions, step, outside, result, result_stride, rows, row_step,       \
-      source, stride, weights, weight_step, runs, run_count, row_count,      \
-      columns, inside, inner, inner_end)
+      positions, phases, step, outside, result, result_stride, rows,         \
+      row_step, source, stride, weights, weight_step, runs, run_count,       \
+      next_count, row_count, columns, inside, inner, inner_end)
+
+#define PLANE_OF_PHASES(suffix, phases)                                      \
+  do {                                                                       \
+    if (!rows && row_count < POSITIONS)                                      \
+      PLANE(suffix, 1, phases, 1, ZEROS_THERE, NULL);                        \
+    else if (!rows)                                                          \
+      PLANE(suffix, POSITIONS, phases, 1, ZEROS_THERE, NULL);                \
+    else if (is_exact)                                                       \
+      PLANE(suffix, 1, phases, 1, LEFT_OUT, rows);                           \
+    else if (row_count < POSITIONS || row_step > 1)                          \
+      PLANE(suffix, 1, phases, 1, ZEROS_IN_PLACE, rows);                     \
+    else                                                                     \
+      PLANE(suffix, POSITIONS, phases, 1, ZEROS_IN_PLACE, rows);             \
+  } while (0)
 
 DEFINE_PLANE(float, float, f32x16, u32x16, f32)
 DEFINE_PLANE(double, double, f64x16, u64x16, f64)

@@ -30,4 +30,9 @@
 #define ODD(a, b)                                                            \
   __builtin_shufflevector(                                                   \
       a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
+// Eight numbers of each of two vectors in turn, from number k on.
+#define BETWEEN(a, b, k)                                                     \
+  __builtin_shufflevector(                                                   \
+      a, b, k, 16 + k, k + 1, 17 + k, k + 2, 18 + k, k + 3, 19 + k, k + 4,   \
+      20 + k, k + 5, 21 + k, k + 6, 22 + k, k + 7, 23 + k)
 #endif

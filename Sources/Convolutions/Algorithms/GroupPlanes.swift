@@ -24,6 +24,8 @@ struct GroupTaps {
 
   private var rowPhases: Int { min(map.vertical.stride, rows.count) }
 
+  private var partsPerRow: Int { phases / PlanePart.together(phases) }
+
   private var parts: UnsafeMutablePointer<PlanePart> {
     UnsafeMutableRawPointer(
       runs + PlanePart.runScalars * map.taps * map.depthPerGroup
@@ -63,8 +65,9 @@ struct GroupTaps {
       for phase in 0..<phases {
         let tapColumns = PhaseTaps(map.horizontal, phase: phase)
         let columns = (map.resultWidth - 1 - phase) / map.horizontal.stride + 1
-        let inside = insides + tapsBefore * phaseWidth
-        let inner = listInside(tapColumns, columns: columns, to: inside)
+        let inner = listInside(
+          tapColumns, columns: columns,
+          to: insides + tapsBefore * phaseWidth)
         let firstRun = count
         for k in 0..<map.depthPerGroup {
           for j in 0..<tapColumns.count {
@@ -86,21 +89,26 @@ struct GroupTaps {
                 k * map.taps + tapRows.tap(i) * map.kernelWidth
                 + tapColumns.tap(j)
               run[3] = min(longest, tapRows.count - i)
-              run[4] = j * phaseWidth
+              run[4] = (tapsBefore + j) * phaseWidth
               i += run[3]
               count += 1
             }
           }
         }
-        parts[rowPhase * phases + phase] = PlanePart(
+        let part = PlanePart(
           runs: runs + PlanePart.runScalars * firstRun,
-          runCount: count - firstRun, inside: inside, inner: inner,
+          runCount: count - firstRun, inside: insides, inner: inner,
           rows: (rows.count - 1 - rowPhase) / map.vertical.stride + 1,
           columns: columns)
+        if phases == 2, phase == 1 {
+          parts[rowPhase].add(part)
+        } else {
+          parts[rowPhase * partsPerRow + phase] = part
+        }
         tapsBefore += tapColumns.count
       }
     }
-    return UnsafeBufferPointer(start: parts, count: rowPhases * phases)
+    return UnsafeBufferPointer(start: parts, count: rowPhases * partsPerRow)
   }
 
   /// Lists for which columns of a phase each tap is inside, and says for which all
@@ -123,15 +131,29 @@ struct GroupTaps {
 }
 
 /// Rows and columns of one pair of phases of a plane, and the taps that reach
-/// them.
+/// them; or of both phases of columns, where there are two.
 struct PlanePart {
   let runs: UnsafePointer<Int>
   let runCount: Int
+  /// Runs of the second phase.
+  private(set) var nextCount = 0
+  private(set) var phases = 1
   let inside: UnsafePointer<Int8>
-  /// Columns for which all taps are inside.
-  let inner: Range<Int>
+  /// Columns of each phase for which all taps are inside.
+  private(set) var inner: Range<Int>
   let rows: Int
-  let columns: Int
+  private(set) var columns: Int
+
+  /// Adds the second phase, whose runs follow.
+  mutating func add(_ next: PlanePart) {
+    nextCount = next.runCount
+    phases = 2
+    inner = inner.clamped(to: next.inner)
+    columns += next.columns
+  }
+
+  /// Phases of columns that are gathered together, of so many.
+  static func together(_ phases: Int) -> Int { phases == 2 ? 2 : 1 }
 
   /// Numbers of a run of taps: see `conv_gather_plane` in the C kernels.
   static var runScalars: Int { Int(CONV_PLANE_RUN) }
@@ -149,11 +171,13 @@ struct GroupPlanes<Compute: ComputeScalar> {
   let loadStep: Int
   /// From the weight of one tap of a run to that of the next.
   let weightStride: Int
-  /// Phases of columns, which lie so far apart in the sums.
-  let phases: Int
+  /// Parts of a row, which lie so far apart in the sums.
+  let partsPerRow: Int
   let phaseWidth: Int
-  /// Where the sums are not taken in the result: of one phase of rows.
+  /// Where the sums are not taken in the result: of one phase of rows, and from
+  /// one to the next.
   let sums: UnsafeMutablePointer<Compute>?
+  let sumsStride: Int
   let stride: Int
   let width: Int
 
@@ -164,8 +188,8 @@ struct GroupPlanes<Compute: ComputeScalar> {
     _ copy: UnsafePointer<Compute>?, weights: UnsafePointer<Compute>,
     areFinite: Bool, to target: UnsafeMutablePointer<Target>
   ) where Target.Compute == Compute {
-    for first in Swift.stride(from: 0, to: parts.count, by: phases) {
-      let target = target + first / phases * width
+    for first in Swift.stride(from: 0, to: parts.count, by: partsPerRow) {
+      let target = target + first / partsPerRow * width
       let rows = parts[first].rows
       // With one row there is no next, and a wild stride may not fit an `Int`.
       let targetStride = rows > 1 ? stride * width : 0
@@ -175,16 +199,16 @@ struct GroupPlanes<Compute: ComputeScalar> {
           isExact: !areFinite, to: target, stride: targetStride)
         continue
       }
-      for phase in 0..<phases {
-        let part = parts[first + phase]
+      for index in 0..<partsPerRow {
+        let part = parts[first + index]
         Compute.gatherPlane(
-          self, part, columns: max(16, part.columns), source: copy,
-          weights: weights, isExact: !areFinite, to: sums + phase * phaseWidth,
-          stride: phases * phaseWidth)
+          self, part, columns: max(16 * part.phases, part.columns),
+          source: copy, weights: weights, isExact: !areFinite,
+          to: sums + index * phaseWidth, stride: sumsStride)
       }
       for row in 0..<rows {
         Target.interleave(
-          sums + row * phases * phaseWidth, phases: phases,
+          sums + row * sumsStride, phases: partsPerRow,
           phaseStride: phaseWidth, to: target + row * targetStride,
           count: width)
       }

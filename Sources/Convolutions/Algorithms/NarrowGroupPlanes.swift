@@ -6,7 +6,8 @@
 /// reach it, with the columns as the vector dimension. Rows of NCHW are read where
 /// they lie; otherwise the planes of a group are copied, transposed from NHWC, with
 /// zeros around them. Rows and columns a stride apart are reached by the same taps:
-/// each pair of phases is gathered in one call.
+/// each pair of phases is gathered in one call, and where there are two phases of
+/// columns, both of them.
 ///
 /// Zeros in place of what is outside change nothing unless they meet a weight that
 /// is not finite: then taps are left out where they are outside.
@@ -100,7 +101,7 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
     let perChannel = Double(map.batch * map.resultChannels)
     let results = model.sort(
       rows: perChannel * Double(map.resultHeight), of: Double(map.resultWidth),
-      phases: phases)
+      phases: partsPerRow)
     let sources = model.sort(
       rows: Double(map.batch * map.sourceChannels * map.sourceHeight),
       of: Double(map.sourceWidth), phases: map.horizontal.step)
@@ -169,6 +170,8 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
     min(map.horizontal.stride, map.resultWidth)
   }
 
+  private var partsPerRow: Int { phases / PlanePart.together(phases) }
+
   private var rowPhases: Int { min(map.vertical.stride, bandRows) }
 
   private var tapsByteCount: Int {
@@ -194,7 +197,7 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
   }
 
   private var sumsInPlace: Bool {
-    phases == 1
+    partsPerRow == 1
       && (Scalar.isCompute || map.dataFormat == .nhwc || inPlace != nil)
   }
 
@@ -249,10 +252,11 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
       ).list(inPlace == nil ? copy : nil),
       table: table, step: map.vertical.step, copiedRow: copy.columns,
       loadStep: inPlace?.step ?? 1,
-      weightStride: -map.vertical.tapsApart * map.kernelWidth, phases: phases,
-      phaseWidth: phaseWidth,
+      weightStride: -map.vertical.tapsApart * map.kernelWidth,
+      partsPerRow: partsPerRow, phaseWidth: phaseWidth,
       sums: sumsInPlace ? nil : sums.assumingMemoryBound(to: Compute.self),
-      stride: map.vertical.stride, width: map.resultWidth)
+      sumsStride: phases * phaseWidth, stride: map.vertical.stride,
+      width: map.resultWidth)
     inPlace?.clear(copied.assumingMemoryBound(to: Scalar.self))
     let source = source.assumingMemoryBound(to: Scalar.self)
     let depth = map.depthPerGroup

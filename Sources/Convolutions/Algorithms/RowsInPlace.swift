@@ -19,13 +19,16 @@ struct RowsInPlace: Sendable {
     let axis = map.horizontal
     guard
       map.dataFormat == .nchw, axis.step <= 2, !map.isDegenerate,
-      min(axis.stride, axis.result) == 1,
+      min(axis.stride, axis.result) <= (axis.step == 1 ? 2 : 1),
       // More taps pay for a copy, whose rows lie the same way everywhere.
       map.taps.multipliedClamped(by: map.depthPerGroup) <= Self.mostTaps
     else { return nil }
     let touched = axis.touching(0..<axis.result)
-    // Vectors are whole, and with a step of 2 end at a column between two.
-    let beyond = max(0, 16 - axis.result) * axis.step + axis.step - 1
+    // Vectors are whole, those of the second phase as many as of the first, and
+    // with a step of 2 end at a column between two.
+    let phases = min(axis.stride, axis.result)
+    let read = max(16, ceilDivide(axis.result, phases))
+    let beyond = (read - axis.result / phases) * axis.step + axis.step - 1
     guard
       touched.lowerBound > -Self.mostScalars,
       touched.upperBound < Self.mostScalars - beyond,

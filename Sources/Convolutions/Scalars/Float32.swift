@@ -103,7 +103,8 @@ extension Float: ComputeScalar {
     conv_gather_plane_f32(
       result, stride, source == nil ? planes.table : nil, planes.step, source,
       planes.copiedRow, weights, planes.weightStride,
-      part.runs, part.runCount, part.rows, columns, CInt(planes.loadStep),
+      part.runs, part.runCount, part.nextCount, part.rows, columns,
+      CInt(part.phases), CInt(planes.loadStep),
       part.inside, part.inner.lowerBound, part.inner.upperBound,
       isExact ? 1 : 0)
   }

@@ -72,7 +72,8 @@ extension Float16: StorageScalar {
     conv_gather_plane_f16(
       result, stride, source == nil ? planes.table : nil, planes.step, source,
       planes.copiedRow, weights, planes.weightStride,
-      part.runs, part.runCount, part.rows, columns, CInt(planes.loadStep),
+      part.runs, part.runCount, part.nextCount, part.rows, columns,
+      CInt(part.phases), CInt(planes.loadStep),
       part.inside, part.inner.lowerBound, part.inner.upperBound,
       isExact ? 1 : 0)
   }
@@ -148,7 +149,8 @@ extension BFloat16: StorageScalar {
     conv_gather_plane_bf16(
       result, stride, source == nil ? planes.table : nil, planes.step, source,
       planes.copiedRow, weights, planes.weightStride,
-      part.runs, part.runCount, part.rows, columns, CInt(planes.loadStep),
+      part.runs, part.runCount, part.nextCount, part.rows, columns,
+      CInt(part.phases), CInt(planes.loadStep),
       part.inside, part.inner.lowerBound, part.inner.upperBound,
       isExact ? 1 : 0)
   }
