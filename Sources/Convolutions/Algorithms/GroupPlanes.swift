@@ -18,13 +18,12 @@ struct GroupTaps {
     runs = memory.assumingMemoryBound(to: Int.self)
   }
 
-  // `[taps, depth]` runs of taps; behind them a part of the plane for each pair
-  // of phases; and bytes that say, for each tap of a row, for which columns it is
-  // inside.
+  // `[taps, depth]` runs of taps; behind them the parts of the plane; and bytes
+  // that say, for each tap of a row, for which columns it is inside.
 
   private var rowPhases: Int { min(map.vertical.stride, rows.count) }
 
-  private var partsPerRow: Int { phases / PlanePart.together(phases) }
+  private var partsPerRow: Int { PlanePart.perRow(phases) }
 
   private var parts: UnsafeMutablePointer<PlanePart> {
     UnsafeMutableRawPointer(
@@ -33,7 +32,7 @@ struct GroupTaps {
   }
 
   private var insides: UnsafeMutablePointer<Int8> {
-    UnsafeMutableRawPointer(parts + rowPhases * phases)
+    UnsafeMutableRawPointer(parts + rowPhases * partsPerRow)
       .assumingMemoryBound(to: Int8.self)
   }
 
@@ -42,7 +41,7 @@ struct GroupTaps {
   ) -> Int {
     PlanePart.runScalars * map.taps * map.depthPerGroup
       * MemoryLayout<Int>.stride
-      + rowPhases * phases * MemoryLayout<PlanePart>.stride
+      + rowPhases * PlanePart.perRow(phases) * MemoryLayout<PlanePart>.stride
       + insideByteCount(map)
   }
 
@@ -100,10 +99,10 @@ struct GroupTaps {
           runCount: count - firstRun, inside: insides, inner: inner,
           rows: (rows.count - 1 - rowPhase) / map.vertical.stride + 1,
           columns: columns)
-        if phases == 2, phase == 1 {
-          parts[rowPhase].add(part)
-        } else {
+        if phase < partsPerRow {
           parts[rowPhase * partsPerRow + phase] = part
+        } else {
+          parts[rowPhase].add(part)
         }
         tapsBefore += tapColumns.count
       }
@@ -152,8 +151,8 @@ struct PlanePart {
     columns += next.columns
   }
 
-  /// Phases of columns that are gathered together, of so many.
-  static func together(_ phases: Int) -> Int { phases == 2 ? 2 : 1 }
+  /// Parts of a row that has so many phases: two phases are one.
+  static func perRow(_ phases: Int) -> Int { phases == 2 ? 1 : phases }
 
   /// Numbers of a run of taps: see `conv_gather_plane` in the C kernels.
   static var runScalars: Int { Int(CONV_PLANE_RUN) }

@@ -166,11 +166,9 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
   // their place; in NHWC the planes of the result, and in NCHW the band of a
   // channel that is streamed to it.
 
-  private var phases: Int {
-    min(map.horizontal.stride, map.resultWidth)
-  }
+  private var phases: Int { map.horizontal.phaseCount }
 
-  private var partsPerRow: Int { phases / PlanePart.together(phases) }
+  private var partsPerRow: Int { PlanePart.perRow(phases) }
 
   private var rowPhases: Int { min(map.vertical.stride, bandRows) }
 

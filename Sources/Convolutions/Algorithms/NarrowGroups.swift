@@ -142,7 +142,7 @@ private struct GroupRow<Scalar: StorageScalar> {
   func run() {
     let (vertical, horizontal) = (map.vertical, map.horizontal)
     let rows = PhaseTaps(vertical, phase: y % vertical.stride)
-    for phase in 0..<min(horizontal.stride, horizontal.result) {
+    for phase in 0..<horizontal.phaseCount {
       let columns = PhaseTaps(horizontal, phase: phase)
       let count = (horizontal.result - 1 - phase) / horizontal.stride + 1
       let inner = columns.inner(positions: count, sources: horizontal.source)

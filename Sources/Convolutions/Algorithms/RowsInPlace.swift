@@ -19,20 +19,20 @@ struct RowsInPlace: Sendable {
     let axis = map.horizontal
     guard
       map.dataFormat == .nchw, axis.step <= 2, !map.isDegenerate,
-      min(axis.stride, axis.result) <= (axis.step == 1 ? 2 : 1),
+      axis.phaseCount <= (axis.step == 1 ? 2 : 1),
       // More taps pay for a copy, whose rows lie the same way everywhere.
       map.taps.multipliedClamped(by: map.depthPerGroup) <= Self.mostTaps
     else { return nil }
     let touched = axis.touching(0..<axis.result)
     // Vectors are whole, those of the second phase as many as of the first, and
     // with a step of 2 end at a column between two.
-    let phases = min(axis.stride, axis.result)
-    let read = max(16, ceilDivide(axis.result, phases))
-    let beyond = (read - axis.result / phases) * axis.step + axis.step - 1
+    let read = max(16, ceilDivide(axis.result, axis.phaseCount))
+    let last = axis.result / axis.phaseCount
+    let beyond = (read - last) * axis.step + axis.step - 1
     guard
       touched.lowerBound > -Self.mostScalars,
       touched.upperBound < Self.mostScalars - beyond,
-      map.vertical.reach(positions: min(map.vertical.stride, map.resultHeight))
+      map.vertical.reach(positions: map.vertical.phaseCount)
         .multipliedClamped(by: map.depthPerGroup) <= Self.mostScalars
     else { return nil }
     step = axis.step

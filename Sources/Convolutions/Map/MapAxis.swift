@@ -51,6 +51,9 @@ struct MapAxis: Sendable, Hashable {
     pad = (axis.kernel - 1) * axis.dilation - axis.padBefore
   }
 
+  /// Phases that have positions of the result.
+  var phaseCount: Int { min(stride, result) }
+
   /// From one tap of a phase to the next; 0 where no phase has two.
   var tapsApart: Int {
     let apart = stride / greatestCommonDivisor(stride, dilation)

@@ -74,7 +74,7 @@ struct PhaseTaps: Sendable, Hashable {
 extension MapAxis {
   /// The taps of each phase that has a result position.
   var phases: [PhaseTaps] {
-    (0..<min(stride, result)).map { PhaseTaps(self, phase: $0) }
+    (0..<phaseCount).map { PhaseTaps(self, phase: $0) }
   }
 }
 
