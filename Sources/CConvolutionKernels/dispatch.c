@@ -31,12 +31,6 @@ const char *conv_runnable_isa(int index) { return tables[best() + index]->isa; }
 
 const struct conv_kernels *conv_kernels;
 
-const char *conv_isa(void) { return conv_kernels->isa; }
-
-int conv_block_rows(void) { return conv_kernels->block_rows; }
-
-int conv_block_panels(int rows) { return conv_kernels->block_panels[rows]; }
-
 // Takes the best table that this processor has and that CONVOLUTIONS_MAX_ISA
 // allows; early, as other constructors may compute.
 __attribute__((constructor(101))) static void choose(void) {

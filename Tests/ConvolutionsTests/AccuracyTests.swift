@@ -141,7 +141,8 @@ import Testing
     }
     // Of a strided input gradient the phases together.
     var (sum, weights) = (0.0, 0.0)
-    if let map = ConvolutionMap(geometry, operation) {
+    let map = ConvolutionMap(geometry, operation, .float32)
+    if operation != .filterGradient {
       for row in 0..<map.vertical.stride {
         for column in 0..<map.horizontal.stride {
           let terms =
@@ -155,7 +156,7 @@ import Testing
       }
     } else {
       sum = runningSumError(
-        terms: geometry.vertical.meanWindows * geometry.horizontal.meanWindows
+        terms: map.vertical.meanWindows * map.horizontal.meanWindows
           * Double(geometry.batch))
       (sum, weights) = (sum * sum, 1)
     }

@@ -207,9 +207,9 @@ import Testing
       source.forbidWrites()
       let target = GuardedMemory(
         [BFloat16](repeating: .notANumber, count: count), at: edge)
-      ResultTile<BFloat16>.stream(
-        UnsafePointer(source.start(BFloat16.self)),
-        to: target.start(BFloat16.self), count: count)
+      ResultTile.stream(
+        source.start,
+        to: MutableStoredPointer(target.start, .bfloat16), count: count)
       #expect(bits(target.values(BFloat16.self)) == bits(values))
       #expect(target.isIntact)
     }
@@ -293,10 +293,7 @@ private struct GuardedProblem<Operation: PlannedOperation, Scalar: TestScalar> {
 
     var operand = first
     if Operation.self is any FilteringOperation.Type {
-      KernelCall(
-        plan.kernel, preparing: UnsafeRawPointer(first.start),
-        into: prepared.start
-      ).run(threads: 1)
+      plan.prepare(filter: first.start, into: prepared.start)
       prepared.forbidWrites()
       operand = prepared
     }

@@ -90,13 +90,13 @@ import Testing
   func boxesOfManyImages(_ format: DataFormat) throws {
     let geometry = try problem(
       "g16mb100ic16ih3iw4oc16oh3ow4kh3kw3ph1pw1", format)
-    func check<Scalar: TestScalar & StorageScalar>(
+    func check<Scalar: TestScalar>(
       _ type: Scalar.Type
     ) throws {
       func integers(_ count: Int) -> [Scalar] {
         var generator = SeededGenerator(seed: UInt64(count))
         return (0..<count).map { _ in
-          Scalar.rounded(Double(generator.int(-2...2)))
+          Scalar(rounding: Int64(generator.int(-2...2)))
         }
       }
       let input = integers(geometry.inputCount)

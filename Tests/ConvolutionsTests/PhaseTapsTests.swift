@@ -9,7 +9,7 @@ import Testing
   @Test(arguments: [1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 7, 8])
   func everyTapOnce(_ stride: Int, _ kernel: Int) {
     forEachAxis(stride, kernel) { axis in
-      for position in 0..<axis.result {
+      for position in 0..<axis.target {
         let taps = PhaseTaps(axis, phase: position % axis.stride)
         let q = position / axis.stride
         let indices = taps.indices(at: q, sources: axis.source)
@@ -24,26 +24,26 @@ import Testing
     }
   }
 
-  /// What a tap takes to a part of the result.
+  /// What a tap takes to a part of the target.
   @Test(arguments: [1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 7, 8])
   func everyPositionOnce(_ stride: Int, _ kernel: Int) {
     forEachAxis(stride, kernel) { axis in
-      for results in [0..<axis.result, 2..<5, 3..<4] {
+      for targets in [0..<axis.target, 2..<5, 3..<4] {
         var touched: Set<Int> = []
         for tap in 0..<kernel {
-          let run = axis.run(landingIn: results, tap: tap)
+          let run = axis.run(landingIn: targets, tap: tap)
           let found = (0..<run.count).map {
-            [run.result + $0 * axis.stride, run.source + $0 * axis.step]
+            [run.target + $0 * axis.stride, run.source + $0 * axis.step]
           }
-          let expected = results.compactMap { position in
+          let expected = targets.compactMap { position in
             axis.source(tap: tap, at: position).map { [position, $0] }
           }
           #expect(found == expected)
           touched.formUnion(expected.map { $0[1] })
         }
-        let all = axis.sources(touching: results)
+        let all = axis.sources(touching: targets)
         #expect(touched.allSatisfy(all.contains))
-        #expect(all.count <= axis.mostSources(touching: results.count))
+        #expect(all.count <= axis.mostSources(touching: targets.count))
       }
     }
   }

@@ -322,7 +322,7 @@ extension RegressionTests {
           if !result[index].isNaN || !nans[index].isNaN { beyond += 1 }
           continue
         }
-        if result[index] != Scalar.rounded(Double(depth)) { overwritten += 1 }
+        if result[index] != Scalar(depth) { overwritten += 1 }
         if (index % stride == column) != nans[index].isNaN { spread += 1 }
       }
     }

@@ -54,9 +54,10 @@ import Testing
       geometry,
       options: .init(algorithm: .winograd, accuracy: layer.1))
     // On other cores the least work is with others.
-    let map = try #require(ConvolutionMap(geometry, .inputGradient))
     let small = try Winograd<Float>(
-      map, promise: .accuracy(layer.1), products: .blas(.small))
+      KernelRequest(
+        map: ConvolutionMap(geometry, .inputGradient, .float32),
+        promise: .accuracy(layer.1), products: .blas, core: .small))
     #expect(small.summary.contains("with \(layer.2) products"), "\(plan)")
     let result = inputGradient(
       plan, filter: plan.prepare(filter: filter.span),

@@ -112,16 +112,16 @@ import Testing
           repeating: 0, count: matrix[0].count * layout.stride)
         let factors = places.map { _ in Self.power(&generator) }
         for (place, factor) in zip(places, factors) {
-          source[unit * layout.stride + place] = .rounded(factor)
+          source[unit * layout.stride + place] = Scalar(factor)
         }
         var expected = [Scalar](
           repeating: .nan, count: matrix.count * layout.stride)
         var result = expected
         for (row, coefficients) in matrix.enumerated() {
-          let coefficient = Scalar.rounded(coefficients[unit].double)
+          let coefficient = Scalar(coefficients[unit].double)
           for (place, factor) in zip(places, factors) {
             expected[row * layout.stride + place] =
-              coefficient * .rounded(factor)
+              coefficient * Scalar(factor)
           }
         }
         apply(&source, &result, layout)
@@ -157,7 +157,7 @@ import Testing
       }
       let factors = places.map { _ in Self.power(&generator) }
       for (place, factor) in zip(places, factors) {
-        source[taps[unit] + place] = .rounded(factor)
+        source[taps[unit] + place] = Scalar(factor)
       }
       let products = vertical.products * horizontal.products
       var expected = [Scalar](
@@ -171,11 +171,11 @@ import Testing
         let (p, t) = product.quotientAndRemainder(
           dividingBy: horizontal.products)
         // In double precision, rounded once.
-        let coefficient = Scalar.rounded(
+        let coefficient = Scalar(
           columns[t][q].double * rows[p][r].double)
         for (place, factor) in zip(places, factors) {
           expected[product * productStride + place] =
-            coefficient * .rounded(factor)
+            coefficient * Scalar(factor)
         }
       }
       Scalar.winogradFilter(

@@ -20,10 +20,12 @@
   }                                                                          \
                                                                              \
   CONV_KERNEL(void, name##_runs_##suffix)(                                   \
-      type *destination, ptrdiff_t destination_outer,                        \
-      ptrdiff_t destination_inner, const type *source,                       \
+      void *destination_, ptrdiff_t destination_outer,                       \
+      ptrdiff_t destination_inner, const void *source_,                      \
       ptrdiff_t source_outer, ptrdiff_t source_inner, ptrdiff_t outer,       \
       ptrdiff_t inner, ptrdiff_t count) {                                    \
+    type *destination = destination_;                                        \
+    const type *source = source_;                                            \
     CONV_REQUIRE(outer >= 0 && inner >= 0 && count >= 0);                    \
     for (ptrdiff_t o = 0; o < outer; o++)                                    \
       for (ptrdiff_t i = 0; i < inner; i++)                                  \
@@ -51,9 +53,11 @@ DEFINE_RUNS(double, f64, copy, =)
 
 #define DEFINE_COMBINATION(type, suffix)                                     \
   CONV_KERNEL(void, add_row_combination_##suffix)(                           \
-      type *restrict sums, const type *restrict factors,                     \
-      const type *restrict rows, ptrdiff_t stride, ptrdiff_t depth,          \
+      void *restrict sums_, const void *restrict factors_,                   \
+      const void *restrict rows_, ptrdiff_t stride, ptrdiff_t depth,         \
       ptrdiff_t count) {                                                     \
+    type *sums = sums_;                                                      \
+    const type *factors = factors_, *rows = rows_;                           \
     ptrdiff_t j = 0;                                                         \
     for (; j + 64 <= count; j += 64) COMBINE_BLOCK(type, 64)                 \
     for (; j + 16 <= count; j += 16) COMBINE_BLOCK(type, 16)                 \
@@ -64,9 +68,11 @@ DEFINE_RUNS(double, f64, copy, =)
   }                                                                          \
                                                                              \
   CONV_KERNEL(void, add_dots_##suffix)(                                      \
-      type *restrict sums, const type *restrict vector,                      \
-      const type *restrict rows, ptrdiff_t stride, ptrdiff_t depth,          \
+      void *restrict sums_, const void *restrict vector_,                    \
+      const void *restrict rows_, ptrdiff_t stride, ptrdiff_t depth,         \
       ptrdiff_t count) {                                                     \
+    type *sums = sums_;                                                      \
+    const type *vector = vector_, *rows = rows_;                             \
     for (ptrdiff_t j = 0; j < count; j++, rows += stride) {                  \
       type lanes[16] = {0};                                                  \
       ptrdiff_t k = 0;                                                       \
@@ -82,8 +88,10 @@ DEFINE_RUNS(double, f64, copy, =)
   }                                                                          \
                                                                              \
   CONV_KERNEL(void, add_products_##suffix)(                                  \
-      type *restrict sums, const type *restrict left,                        \
-      const type *restrict right, ptrdiff_t count) {                         \
+      void *restrict sums_, const void *restrict left_,                      \
+      const void *restrict right_, ptrdiff_t count) {                        \
+    type *sums = sums_;                                                      \
+    const type *left = left_, *right = right_;                               \
     for (ptrdiff_t j = 0; j < count; j++)                                    \
       sums[j] = MULTIPLY_ADD(left[j], right[j], sums[j]);                    \
   }

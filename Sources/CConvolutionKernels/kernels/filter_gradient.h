@@ -29,10 +29,12 @@ enum { OUTER_ROWS = 6 };
   }                                                                          \
                                                                              \
   CONV_KERNEL(void, add_outer_products_##suffix)(                            \
-      T *restrict sums, ptrdiff_t sums_stride, const T *restrict left,       \
-      ptrdiff_t left_stride, const T *restrict right,                        \
-      ptrdiff_t right_stride, ptrdiff_t rows, ptrdiff_t columns,             \
-      ptrdiff_t depth) {                                                     \
+      void *restrict sums_, ptrdiff_t sums_stride,                           \
+      const void *restrict left_, ptrdiff_t left_stride,                     \
+      const void *restrict right_, ptrdiff_t right_stride, ptrdiff_t rows,   \
+      ptrdiff_t columns, ptrdiff_t depth) {                                  \
+    T *sums = sums_;                                                         \
+    const T *left = left_, *right = right_;                                  \
     if (columns < 16) {                                                      \
       for (ptrdiff_t i = 0; i < rows; i++)                                   \
         for (ptrdiff_t j = 0; j < columns; j++) {                            \
@@ -162,11 +164,13 @@ DEFINE_OUTER(double, f64x16, f64)
   DEFINE_FEW_CHANNELS(T, suffix)                                             \
                                                                              \
   CONV_KERNEL(void, add_tap_products_##suffix)(                              \
-      ptrdiff_t width, T *restrict sums, const ptrdiff_t *taps,              \
-      ptrdiff_t tap_count, const T *restrict input, ptrdiff_t input_row,     \
-      ptrdiff_t input_pixel, const T *restrict gradients,                    \
+      ptrdiff_t width, void *restrict sums_, const ptrdiff_t *taps,          \
+      ptrdiff_t tap_count, const void *restrict input_, ptrdiff_t input_row, \
+      ptrdiff_t input_pixel, const void *restrict gradients_,                \
       ptrdiff_t gradient_row, ptrdiff_t gradient_pixel, ptrdiff_t rows,      \
       ptrdiff_t pixels, ptrdiff_t channels) {                                \
+    T *sums = sums_;                                                         \
+    const T *input = input_, *gradients = gradients_;                        \
     CONV_REQUIRE(width >= 1 && channels % width == 0);                       \
     CONV_REQUIRE(                                                            \
         (tap_count >= 1 && tap_count <= 3) || (tap_count == 9 && width == 1));\

@@ -139,7 +139,7 @@ enum { POSITIONS = 4, LONGEST_RUN = 3 };
                                                                              \
   CONV_KERNEL(void, gather_pixels_##suffix)(                                 \
       ptrdiff_t width, void *result, ptrdiff_t result_stride,                \
-      const void *source, ptrdiff_t source_stride, const compute *weights,   \
+      const void *source, ptrdiff_t source_stride, const void *weights,      \
       ptrdiff_t weight_step, const ptrdiff_t *runs, ptrdiff_t run_count,     \
       ptrdiff_t pixels, ptrdiff_t channels, ptrdiff_t ahead) {               \
     CONV_REQUIRE(pixels >= 0 && run_count >= 0);                             \

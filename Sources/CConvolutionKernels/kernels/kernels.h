@@ -48,7 +48,32 @@
 #pragma clang attribute pop
 #endif
 
-#define CONV_ENTRY(result, name, parameters, arguments) .name = kernel_##name,
+#define STORAGE(type, compute)                                               \
+  {                                                                          \
+    .widen = kernel_convert_##type##_##compute,                              \
+    .narrow = kernel_convert_##compute##_##type,                             \
+    .widen_transposed = kernel_transpose_##type##_##compute,                 \
+    .narrow_transposed = kernel_transpose_##compute##_##type,                \
+    .gather_pixels = kernel_gather_pixels_##type,                            \
+    .gather_plane = kernel_gather_plane_##type,                              \
+  }
+#define COMPUTE(type)                                                        \
+  {                                                                          \
+    .add_runs = kernel_add_runs_##type,                                      \
+    .copy_runs = kernel_copy_runs_##type,                                    \
+    .add_row_combination = kernel_add_row_combination_##type,                \
+    .add_dots = kernel_add_dots_##type,                                      \
+    .add_products = kernel_add_products_##type,                              \
+    .add_outer_products = kernel_add_outer_products_##type,                  \
+    .add_tap_products = kernel_add_tap_products_##type,                      \
+    .multiply_panels = kernel_multiply_panels_##type,                        \
+    .spin = kernel_spin_##type,                                              \
+    .winograd_forward = kernel_winograd_forward_##type,                      \
+    .winograd_inverse = kernel_winograd_inverse_##type,                      \
+    .winograd_gradient = kernel_winograd_gradient_##type,                    \
+    .winograd_filter = kernel_winograd_filter_##type,                        \
+    .all_finite = kernel_all_finite_##type,                                  \
+  }
 const struct conv_kernels CONV_TABLE = {
     .isa = CONV_ISA,
     .block_rows = CONV_MOST_ROWS,
@@ -56,4 +81,10 @@ const struct conv_kernels CONV_TABLE = {
                      CONV_PANELS(4), CONV_PANELS(5), CONV_PANELS(6),
                      CONV_PANELS(7), CONV_PANELS(8), CONV_PANELS(9),
                      CONV_PANELS(10)},
-    CONV_KERNELS(CONV_ENTRY)};
+    .storage = {[CONV_F16] = STORAGE(f16, f32),
+                [CONV_BF16] = STORAGE(bf16, f32),
+                [CONV_F32] = STORAGE(f32, f32),
+                [CONV_F64] = STORAGE(f64, f64)},
+    .f32 = COMPUTE(f32),
+    .f64 = COMPUTE(f64),
+    .stream = kernel_stream};

@@ -122,10 +122,12 @@ static void (*const NAMED(
     CONV_BLOCKS(FILTER_ENTRY) CONV_BLOCKS(PLANE_ENTRY)};
 
 CONV_KERNEL(void, NAMED(multiply_panels))(
-    ptrdiff_t rows, const SCALAR *const *sources, ptrdiff_t taps,
-    ptrdiff_t depth, const ptrdiff_t *offsets, const SCALAR *filter,
-    ptrdiff_t panel_stride, ptrdiff_t line_stride, SCALAR *const *results,
-    ptrdiff_t column, ptrdiff_t columns, int adds) {
+    ptrdiff_t rows, const void *sources_, ptrdiff_t taps, ptrdiff_t depth,
+    const ptrdiff_t *offsets, const void *panels_, ptrdiff_t panel_stride,
+    ptrdiff_t line_stride, const void *results_, ptrdiff_t column,
+    ptrdiff_t columns, int adds) {
+  const SCALAR *const *sources = sources_, *filter = panels_;
+  SCALAR *const *results = results_;
   CONV_REQUIRE(rows >= 1 && rows <= CONV_MOST_ROWS && columns >= 1);
   CONV_REQUIRE(taps >= 0 && depth >= 0);
   int most = CONV_PANELS(rows);
@@ -143,7 +145,8 @@ CONV_KERNEL(void, NAMED(multiply_panels))(
   }
 }
 
-CONV_KERNEL(int, NAMED(spin))(SCALAR *to, ptrdiff_t steps) {
+CONV_KERNEL(int, NAMED(spin))(void *to_, ptrdiff_t steps) {
+  SCALAR *to = to_;
   enum { CHAINS = 12 };
   VECTOR sums[CHAINS];
   VECTOR factor = to[0] - (VECTOR){0};

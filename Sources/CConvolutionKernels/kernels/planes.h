@@ -176,7 +176,7 @@ enum { ROWS_AHEAD = 20 };
   CONV_KERNEL(void, gather_plane_##suffix)(                                  \
       void *result, ptrdiff_t result_stride, const void *const *rows,        \
       ptrdiff_t row_step, const void *source, ptrdiff_t stride,              \
-      const compute *weights, ptrdiff_t weight_step, const ptrdiff_t *runs,  \
+      const void *weights, ptrdiff_t weight_step, const ptrdiff_t *runs,     \
       ptrdiff_t run_count, ptrdiff_t next_count, ptrdiff_t row_count,        \
       ptrdiff_t columns, int phases, int load_step,                          \
       const signed char *inside, ptrdiff_t inner, ptrdiff_t inner_end,       \

@@ -219,10 +219,12 @@
 
 #define DEFINE_TRANSFORMS(T, wide, suffix)                                   \
   CONV_KERNEL(void, winograd_forward_##suffix)(                              \
-      int products, T *restrict destination, ptrdiff_t destination_stride,   \
-      ptrdiff_t destination_step, const T *restrict source,                  \
+      int products, void *restrict to, ptrdiff_t destination_stride,         \
+      ptrdiff_t destination_step, const void *restrict from,                 \
       ptrdiff_t source_stride, ptrdiff_t source_step, ptrdiff_t runs,        \
       ptrdiff_t count) {                                                     \
+    T *destination = to;                                                     \
+    const T *source = from;                                                  \
     switch (products) {                                                      \
       case 1: RUNS(T, wide, 1, 1, FORWARD_1(T))                              \
       case 4: RUNS(T, wide, 4, 4, FORWARD_4(T))                              \
@@ -238,10 +240,12 @@
   }                                                                          \
                                                                              \
   CONV_KERNEL(void, winograd_inverse_##suffix)(                              \
-      int products, ptrdiff_t outputs, T *restrict destination,              \
+      int products, ptrdiff_t outputs, void *restrict to,                    \
       ptrdiff_t destination_stride, ptrdiff_t destination_step,              \
-      const T *restrict source, ptrdiff_t source_stride,                     \
+      const void *restrict from, ptrdiff_t source_stride,                    \
       ptrdiff_t source_step, ptrdiff_t runs, ptrdiff_t count) {              \
+    T *destination = to;                                                     \
+    const T *source = from;                                                  \
     switch (16 * products + outputs) {                                       \
       INVERSES(T, wide, 1, 1)                                                \
       INVERSES(T, wide, 4, 2)                                                \
@@ -280,7 +284,8 @@
     }                                                                        \
   }                                                                          \
                                                                              \
-  CONV_KERNEL(int, all_finite_##suffix)(const T *numbers, ptrdiff_t count) { \
+  CONV_KERNEL(int, all_finite_##suffix)(const void *from, ptrdiff_t count) { \
+    const T *numbers = from;                                                 \
     /* A number that is not finite, times zero, is NaN, and so is the sum. */\
     T sum = 0;                                                               \
     ptrdiff_t j = 0;                                                         \

@@ -51,13 +51,15 @@ typedef double line_f64 __attribute__((vector_size(64)));
 
 #define DEFINE_FILTER(T, wide, suffix)                                       \
   CONV_KERNEL(void, winograd_filter_##suffix)(                               \
-      T *restrict destination, ptrdiff_t product_stride,                     \
-      ptrdiff_t destination_stride, const T *restrict source,                \
+      void *restrict to, ptrdiff_t product_stride,                           \
+      ptrdiff_t destination_stride, const void *restrict from,               \
       ptrdiff_t source_stride, const ptrdiff_t *restrict taps,               \
       const double *restrict rows, ptrdiff_t row_products,                   \
       ptrdiff_t row_taps, const double *restrict columns,                    \
       ptrdiff_t column_products, ptrdiff_t column_taps, ptrdiff_t depth,     \
       ptrdiff_t count, int streams) {                                        \
+    T *destination = to;                                                     \
+    const T *source = from;                                                  \
     CONV_REQUIRE(row_products <= CONV_WINOGRAD_PRODUCTS);                    \
     CONV_REQUIRE(column_products <= CONV_WINOGRAD_PRODUCTS);                 \
     CONV_REQUIRE(row_taps >= 1 && row_taps <= CONV_WINOGRAD_TAPS);           \

@@ -32,11 +32,13 @@
 
 #define DEFINE_GRADIENT(T, wide, suffix)                                     \
   CONV_KERNEL(void, winograd_gradient_##suffix)(                             \
-      T *restrict destination, ptrdiff_t destination_stride,                 \
-      ptrdiff_t destination_step, const T *restrict source,                  \
+      void *restrict to, ptrdiff_t destination_stride,                       \
+      ptrdiff_t destination_step, const void *restrict from,                 \
       ptrdiff_t source_stride, ptrdiff_t source_step,                        \
       const double *restrict matrix, ptrdiff_t products, ptrdiff_t taps,     \
       ptrdiff_t runs, ptrdiff_t count) {                                     \
+    T *destination = to;                                                     \
+    const T *source = from;                                                  \
     CONV_REQUIRE(products >= 1 && products <= CONV_WINOGRAD_PRODUCTS);       \
     CONV_REQUIRE(taps <= CONV_WINOGRAD_TAPS);                                \
     T factors[CONV_WINOGRAD_PRODUCTS * CONV_WINOGRAD_TAPS];                  \

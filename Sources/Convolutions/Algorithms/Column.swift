@@ -10,36 +10,41 @@
 ///
 /// Source: fused col2im in the backward pass, Barrachina, Dolz, San Juan,
 /// Quintana-Ortí, J. Parallel Distrib. Comput. 2022.
-struct Column<Scalar: StorageScalar>: TileKernel {
-  typealias Compute = Scalar.Compute
-
+struct Column<Compute: ComputeScalar>: Candidate {
   let map: ConvolutionMap
   let tiling: ColumnTiling
-  let panels: FilterPanels<Scalar>
+  let panels: FilterPanels<Compute>
   private let bandRowCount: Int
   private let bandColumnCount: Int
-  private let largestTile: ColumnTiles<Scalar>.Size
+  private let largestTile: ColumnTiles<Compute>.Size
   private let core: BLASCore
   /// Whether products are our own.
   let onPanels: Bool
 
-  init(
-    _ map: ConvolutionMap, tiling: ColumnTiling, core: BLASCore,
-    onPanels: Bool
-  ) {
-    self.map = map
-    self.tiling = tiling
-    self.core = core
-    self.onPanels = onPanels
+  static var algorithm: ConvolutionAlgorithm { .column }
+
+  init(_ request: KernelRequest) {
+    map = request.map
+    core = request.core
+    // OpenBLAS's packed products fall behind; its small ones are level.
+    onPanels =
+      request.products == .panels
+      || request.products == .automatic && core == .packed
+    // Products on panels pack nothing either.
+    let tilingCore = onPanels ? .small : core
+    let computeByteCount = MemoryLayout<Compute>.stride
+    tiling = ColumnTiling(
+      map, core: tilingCore, computeByteCount: computeByteCount,
+      targets: request.targets?.column
+        ?? ColumnTargets(computeByteCount: computeByteCount, core: tilingCore))
     panels = FilterPanels(
       map, channelBlock: tiling.channelBlock,
       tapsPerChunk: tiling.tapsPerChunk, byDepth: true)
-    bandRowCount = ceilDivide(map.resultHeight, tiling.bandRows)
-    bandColumnCount = ceilDivide(map.resultWidth, tiling.bandColumns)
+    bandRowCount = ceilDivide(map.targetHeight, tiling.bandRows)
+    bandColumnCount = ceilDivide(map.targetWidth, tiling.bandColumns)
     largestTile = ColumnTiles.largest(map, tiling, panels)
   }
 
-  /// Why a map cannot be served, if so.
   static func objection(to map: ConvolutionMap) -> String? {
     guard map.vertical.step == 1, map.horizontal.step == 1 else {
       return "windows of the result lie a stride apart"
@@ -97,7 +102,7 @@ struct Column<Scalar: StorageScalar>: TileKernel {
       tiles * chunks
       * model.panels(
         pixels: pixels, tile: pixels, columns: columns,
-        panels: ceilDivide(Int(columns), FilterPanels<Scalar>.line),
+        panels: ceilDivide(Int(columns), FilterPanels<Compute>.line),
         depth: Double(map.depthPerGroup),
         blocks: Double(SumBlocks(taps: 1, depth: map.depthPerGroup).count))
 
@@ -107,9 +112,9 @@ struct Column<Scalar: StorageScalar>: TileKernel {
       rows * perRow
       * (horizontal.dilation == 1 ? 1 : Double(horizontal.kernel))
     let blocks = Double(map.groups * panels.blocksPerGroup)
-    let results = Double(map.resultCount)
+    let results = Double(map.targetCount)
     let loads =
-      SourceTile<Scalar>.copies(map)
+      SourceTile.copies(map)
       ? Double(map.sourceCount) * Double(panels.blocksPerGroup) : 0
     // Sums wait for stores of the column tile: `convbench choose` has it 9 %
     // slower than its parts.
@@ -122,10 +127,8 @@ struct Column<Scalar: StorageScalar>: TileKernel {
       + model.filter(map.usedWeights, times: 1, behind: work)
   }
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
   func prepareFilter(
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
@@ -153,11 +156,11 @@ struct Column<Scalar: StorageScalar>: TileKernel {
     // On panels a piece begins with the panel that its first column is in.
     byteCount(
       largestTile.products * tiling.channelBlock
-        + (onPanels ? largestTile.pixels * FilterPanels<Scalar>.line : 0))
+        + (onPanels ? largestTile.pixels * FilterPanels<Compute>.line : 0))
   }
 
   private var tileByteCount: Int {
-    SourceTile<Scalar>.copies(map)
+    SourceTile.copies(map)
       ? byteCount(largestTile.pixels * map.depthPerGroup) : 0
   }
 
@@ -174,44 +177,35 @@ struct Column<Scalar: StorageScalar>: TileKernel {
 
   // MARK: Execution
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
-  func run(
-    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
-    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
-  ) {
-    var rest = task
-    func next(_ count: Int) -> Int {
-      defer { rest /= count }
-      return rest % count
-    }
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
+  func run(task: Int, _ memory: TileMemory) {
+    var index = TaskIndex(task)
     // Neighbours in memory one after the other: groups of the same pixels, then
     // bands, then what reads another part of the filter.
-    let group = next(map.groups)
-    let columnBand = next(bandColumnCount)
-    let rowBand = next(bandRowCount)
-    let image = next(map.batch)
-    let block = rest
+    let group = index.next(map.groups)
+    let columnBand = index.next(bandColumnCount)
+    let rowBand = index.next(bandRowCount)
+    let image = index.next(map.batch)
+    let block = index.rest
 
-    let columnTile = workspace + sumsByteCount
+    let columnTile = memory.workspace + sumsByteCount
     let tile = columnTile + columnTileByteCount
     let band = ColumnBand(
       kernel: self, image: image, group: group,
       channels: panels.channels(block: block),
       tiles: ColumnTiles(
         map, tiling, panels, rowBand: rowBand, columnBand: columnBand),
-      panels: filter.assumingMemoryBound(to: Compute.self)
+      panels: memory.first.assumingMemoryBound(to: Compute.self)
         + (onPanels
           ? panels.lineOffset(group: group, block: block)
           : panels.offset(group: group, block: block)),
-      source: source.assumingMemoryBound(to: Scalar.self),
-      sums: workspace.assumingMemoryBound(to: Compute.self),
+      source: memory.source,
+      sums: memory.workspace.assumingMemoryBound(to: Compute.self),
       columnTile: columnTile.assumingMemoryBound(to: Compute.self),
       tile: tile.assumingMemoryBound(to: Compute.self),
       places: tile + tileByteCount)
     band.accumulate()
-    band.store(into: result.assumingMemoryBound(to: Scalar.self))
+    band.store(into: memory.result)
   }
 }

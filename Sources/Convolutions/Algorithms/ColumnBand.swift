@@ -1,15 +1,14 @@
 /// One task of ``Column``: a block of channels of a band of one image.
-struct ColumnBand<Scalar: StorageScalar> {
-  typealias Compute = Scalar.Compute
-  typealias Tiles = ColumnTiles<Scalar>
+struct ColumnBand<Compute: ComputeScalar> {
+  typealias Tiles = ColumnTiles<Compute>
 
-  let kernel: Column<Scalar>
+  let kernel: Column<Compute>
   let image: Int
   let group: Int
   let channels: Range<Int>
   let tiles: Tiles
   let panels: UnsafePointer<Compute>
-  let source: UnsafePointer<Scalar>
+  let source: StoredPointer
   /// `[rows, columns, channels]`.
   let sums: UnsafeMutablePointer<Compute>
   let columnTile: UnsafeMutablePointer<Compute>
@@ -106,7 +105,7 @@ struct ColumnBand<Scalar: StorageScalar> {
     _ piece: Tiles.Piece, _ operand: UnsafePointer<Compute>, stride: Int,
     pixels: Int
   ) -> ColumnTile {
-    let line = FilterPanels<Scalar>.line
+    let line = FilterPanels<Compute>.line
     let depth = map.depthPerGroup
     let width = channels.count
     let firstTap =
@@ -249,7 +248,7 @@ struct ColumnBand<Scalar: StorageScalar> {
   // MARK: Result
 
   /// Writes the band, rounded once.
-  func store(into result: UnsafeMutablePointer<Scalar>) {
+  func store(into result: MutableStoredPointer) {
     let firstChannel = group * map.channelsPerGroup
     ResultTile(map, result).store(
       sums, image: image,

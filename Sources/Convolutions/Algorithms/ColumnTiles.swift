@@ -2,10 +2,10 @@
 /// them to the result.
 ///
 /// There is no memory here, so that a plan can ask how large tiles get.
-struct ColumnTiles<Scalar: StorageScalar> {
+struct ColumnTiles<Compute: ComputeScalar> {
   private let map: ConvolutionMap
   private let tiling: ColumnTiling
-  private let panels: FilterPanels<Scalar>
+  private let panels: FilterPanels<Compute>
   /// The band: rows and columns of the result.
   let rows: Range<Int>
   let columns: Range<Int>
@@ -15,13 +15,13 @@ struct ColumnTiles<Scalar: StorageScalar> {
 
   init(
     _ map: ConvolutionMap, _ tiling: ColumnTiling,
-    _ panels: FilterPanels<Scalar>, rowBand: Int, columnBand: Int
+    _ panels: FilterPanels<Compute>, rowBand: Int, columnBand: Int
   ) {
     self.map = map
     self.tiling = tiling
     self.panels = panels
-    rows = (0..<map.resultHeight).part(rowBand, of: tiling.bandRows)
-    columns = (0..<map.resultWidth).part(columnBand, of: tiling.bandColumns)
+    rows = (0..<map.targetHeight).part(rowBand, of: tiling.bandRows)
+    columns = (0..<map.targetWidth).part(columnBand, of: tiling.bandColumns)
     sourceRows = map.vertical.sources(touching: rows)
     sourceColumns = map.horizontal.sources(touching: columns)
   }
@@ -145,7 +145,7 @@ struct ColumnTiles<Scalar: StorageScalar> {
   /// and pieces to tell, what the tiling allows.
   static func largest(
     _ map: ConvolutionMap, _ tiling: ColumnTiling,
-    _ panels: FilterPanels<Scalar>
+    _ panels: FilterPanels<Compute>
   ) -> Size {
     let allowed = Size(
       pixels: tiling.pixels, products: tiling.pixels * tiling.tapsPerChunk)
@@ -155,8 +155,8 @@ struct ColumnTiles<Scalar: StorageScalar> {
       return allowed
     }
     var most = Size(pixels: 0, products: 0)
-    for rowBand in 0..<ceilDivide(map.resultHeight, tiling.bandRows) {
-      for band in 0..<ceilDivide(map.resultWidth, tiling.bandColumns) {
+    for rowBand in 0..<ceilDivide(map.targetHeight, tiling.bandRows) {
+      for band in 0..<ceilDivide(map.targetWidth, tiling.bandColumns) {
         let tiles = ColumnTiles(
           map, tiling, panels, rowBand: rowBand, columnBand: band)
         steps -= 1

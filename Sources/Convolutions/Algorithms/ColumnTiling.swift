@@ -139,7 +139,7 @@ extension ColumnTiling {
   private static func bandRows(
     _ map: ConvolutionMap, limit: Int, blocks: Int
   ) -> Int {
-    let height = max(1, map.resultHeight)
+    let height = max(1, map.targetHeight)
     let (tasks, thinnest) = (4, 4 * map.kernelHeight)
     let wanted = min(ceilDivide(tasks, blocks), max(1, height / thinnest))
     let bands = max(wanted, ceilDivide(height, limit))
@@ -151,7 +151,7 @@ extension ColumnTiling {
   private static func bandColumns(
     _ map: ConvolutionMap, limit: Int
   ) -> Int {
-    guard map.resultWidth > limit else { return map.resultWidth }
+    guard map.targetWidth > limit else { return map.targetWidth }
     let stride = map.horizontal.stride
     return stride < limit ? limit / stride * stride : limit
   }

@@ -1,3 +1,5 @@
+internal import CConvolutionKernels
+
 /// Plain loops without BLAS: the rival that the engine is measured against, and
 /// the algorithm of last resort, since it serves every map.
 ///
@@ -9,11 +11,9 @@
 /// and written once.
 ///
 /// A task owns one result row of one image.
-struct Direct<Scalar: StorageScalar>: TileKernel {
-  typealias Compute = Scalar.Compute
-
+struct Direct<Compute: ComputeScalar>: Candidate {
   let map: ConvolutionMap
-  private let panels: FilterPanels<Scalar>
+  private let panels: FilterPanels<Compute>
   private let nchw: Bool
   /// One output channel per input channel: the filter is used as stored, so
   /// that the loops run over channels.
@@ -27,8 +27,10 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
   /// beside each other.
   private let sourcePhases: Int
 
-  init(_ map: ConvolutionMap) {
-    self.map = map
+  static var algorithm: ConvolutionAlgorithm { .direct }
+
+  init(_ request: KernelRequest) {
+    map = request.map
     nchw = map.dataFormat == .nchw
     depthwise = map.channelsPerGroup == 1 && map.depthPerGroup == 1
     narrow =
@@ -38,18 +40,16 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
       map, channelBlock: map.channelsPerGroup, tapsPerChunk: 1,
       byDepth: !nchw && !narrow)
     phases =
-      nchw ? max(1, min(map.horizontal.stride, map.resultWidth)) : 1
+      nchw ? max(1, min(map.horizontal.stride, map.targetWidth)) : 1
     sourcePhases =
       nchw ? max(1, min(map.horizontal.step, map.sourceWidth)) : 1
   }
 
-  var taskCount: Int { map.batch * map.resultHeight }
+  var taskCount: Int { map.batch * map.targetHeight }
 
   var filterByteCount: Int { panels.byteCount }
 
   var filterPartCount: Int { depthwise ? 1 : map.groups }
-
-  var packsOperands: Bool { false }
 
   var summary: String {
     "loops over \(nchw ? "image columns" : "channels"), \(taskCount) tasks"
@@ -62,7 +62,7 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
       run = map.horizontal.longestRun
       calls = map.flops / 2 / Double(run * map.depthPerGroup)
     } else if depthwise {
-      run = map.resultChannels
+      run = map.targetChannels
       calls = map.flops / 2 / Double(run)
     } else {
       run = narrow ? map.depthPerGroup : map.channelsPerGroup
@@ -74,20 +74,18 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
     // Columns of NCHW a step or a stride apart are read or written one by one;
     // and windows over operands that no cache keeps wait for memory
     // (`convbench choose --random 60`).
-    let bytes = (map.sourceCount + map.resultCount) * model.computeByteCount
+    let bytes = (map.sourceCount + map.targetCount) * model.computeByteCount
     let isLarge = map.taps > 1 && bytes > 4 << 20
     let waits =
       nchw && map.horizontal.step > 1
       ? 6 : nchw && map.horizontal.stride > 1 || isLarge ? 2.5 : 1
     return calls * 10
       + waits * 2 * model.loops(map.flops / 2, over: Double(run))
-      + model.move(2 * Double(map.resultCount))
+      + model.move(2 * Double(map.targetCount))
   }
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
   func prepareFilter(
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
@@ -95,8 +93,8 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
     if depthwise {
       let panel = prepared.assumingMemoryBound(to: Compute.self)
       for tap in 0..<map.taps {
-        StoredFilter<Scalar>(map, filter)
-          .copyTap(tap, to: panel + tap * map.resultChannels)
+        StoredFilter(map, filter)
+          .copyTap(tap, to: panel + tap * map.targetChannels)
       }
     } else {
       panels.pack(
@@ -109,14 +107,14 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
   // Sums of one pixel (NHWC) or one row of one channel (NCHW), and the source
   // where it is copied.
 
-  private var phaseWidth: Int { ceilDivide(map.resultWidth, phases) }
+  private var phaseWidth: Int { ceilDivide(map.targetWidth, phases) }
 
   private var sums: Int {
-    nchw ? phases * phaseWidth : map.resultChannels
+    nchw ? phases * phaseWidth : map.targetChannels
   }
 
   /// Whether rows of the source are copied: to widen or to sort them.
-  private var copies: Bool { !Scalar.isCompute || sourcePhases > 1 }
+  private var copies: Bool { !map.type.isCompute || sourcePhases > 1 }
 
   private var sourcePhaseWidth: Int {
     ceilDivide(map.sourceWidth, sourcePhases)
@@ -141,20 +139,15 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
 
   // MARK: Execution
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
-  func run(
-    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
-    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
-  ) {
-    let image = task / map.resultHeight
-    let y = task % map.resultHeight
-    let filter = filter.assumingMemoryBound(to: Compute.self)
-    let source = source.assumingMemoryBound(to: Scalar.self)
-    let result = result.assumingMemoryBound(to: Scalar.self)
-    let scratch = workspace.assumingMemoryBound(to: Compute.self)
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
+  func run(task: Int, _ memory: TileMemory) {
+    let image = task / map.targetHeight
+    let y = task % map.targetHeight
+    let filter = memory.first.assumingMemoryBound(to: Compute.self)
+    let source = memory.source
+    let result = memory.result
+    let scratch = memory.workspace.assumingMemoryBound(to: Compute.self)
     if nchw {
       runPlanes(image, y, filter, source, result, scratch)
     } else {
@@ -164,14 +157,14 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
 
   private func runPixels(
     _ image: Int, _ y: Int, _ filter: UnsafePointer<Compute>,
-    _ pixels: UnsafePointer<Scalar>,
-    _ result: UnsafeMutablePointer<Scalar>,
+    _ pixels: StoredPointer,
+    _ result: MutableStoredPointer,
     _ scratch: UnsafeMutablePointer<Compute>
   ) {
-    let channels = map.resultChannels
+    let channels = map.targetChannels
     let allDepth = map.sourceChannels
-    let row = image * map.resultHeight + y
-    for x in 0..<map.resultWidth {
+    let row = image * map.targetHeight + y
+    for x in 0..<map.targetWidth {
       scratch.update(repeating: Compute.zero, count: channels)
       for r in 0..<map.kernelHeight {
         guard let oh = map.vertical.source(tap: r, at: y) else {
@@ -185,17 +178,16 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
             (image * map.sourceHeight + oh) * map.sourceWidth + ow
           let source = pixels + pixel * allDepth
           let widened = scratch + sums
-          if !Scalar.isCompute {
-            Scalar.widen(source, to: widened, count: allDepth)
+          if !map.type.isCompute {
+            source.widen(to: widened, count: allDepth)
           }
           addPixel(
-            Scalar.asCompute(source) ?? UnsafePointer(widened),
+            source.asCompute() ?? UnsafePointer(widened),
             filter, tap: r * map.kernelWidth + c, to: scratch)
         }
       }
-      Scalar.narrow(
-        scratch, to: result + (row * map.resultWidth + x) * channels,
-        count: channels)
+      (result + (row * map.targetWidth + x) * channels)
+        .narrow(scratch, count: channels)
     }
   }
 
@@ -207,7 +199,7 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
     let depth = map.depthPerGroup
     let width = map.channelsPerGroup
     if depthwise {
-      let channels = map.resultChannels
+      let channels = map.targetChannels
       Compute.addProducts(
         pixel, filter + tap * channels, to: sums, count: channels)
       return
@@ -218,9 +210,8 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
         filter + panels.offset(group: group, block: 0) + tap * width * depth
       let destination = sums + group * width
       if narrow {
-        Compute.addDots(
-          vector, panel, stride: depth, depth: depth, to: destination,
-          count: width)
+        Compute.kernels.pointee.add_dots(
+          destination, vector, panel, depth, depth, width)
       } else {
         Compute.addRowCombination(
           vector, panel, stride: width, depth: depth, to: destination,
@@ -231,12 +222,12 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
 
   private func runPlanes(
     _ image: Int, _ y: Int, _ filter: UnsafePointer<Compute>,
-    _ source: UnsafePointer<Scalar>,
-    _ result: UnsafeMutablePointer<Scalar>,
+    _ source: StoredPointer,
+    _ result: MutableStoredPointer,
     _ scratch: UnsafeMutablePointer<Compute>
   ) {
-    let width = map.resultWidth
-    for channel in 0..<map.resultChannels {
+    let width = map.targetWidth
+    for channel in 0..<map.targetChannels {
       scratch.update(repeating: Compute.zero, count: sums)
       for r in 0..<map.kernelHeight {
         guard let oh = map.vertical.source(tap: r, at: y) else {
@@ -247,18 +238,17 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
       }
       let destination =
         result
-        + ((image * map.resultChannels + channel) * map.resultHeight
+        + ((image * map.targetChannels + channel) * map.targetHeight
           + y) * width
-      Scalar.interleave(
-        scratch, phases: phases, phaseStride: phaseWidth, to: destination,
-        count: width)
+      destination.interleave(
+        scratch, phases: phases, phaseStride: phaseWidth, count: width)
     }
   }
 
   /// Adds what row `oh` of the source gives through one row of taps.
   private func addRow(
     _ image: Int, _ oh: Int, _ channel: Int, tapRow: Int,
-    _ filter: UnsafePointer<Compute>, _ planes: UnsafePointer<Scalar>,
+    _ filter: UnsafePointer<Compute>, _ planes: StoredPointer,
     _ scratch: UnsafeMutablePointer<Compute>
   ) {
     let depth = map.depthPerGroup
@@ -275,17 +265,16 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
       let copy = scratch + sums
       if copies {
         for k in 0..<part {
-          Scalar.sortByPhase(
-            source + (start + k) * plane, phases: sourcePhases,
-            to: copy + k * copyStride, phaseStride: sourcePhaseWidth,
-            count: sourceWidth)
+          (source + (start + k) * plane).sortByPhase(
+            sourcePhases, to: copy + k * copyStride,
+            phaseStride: sourcePhaseWidth, count: sourceWidth)
         }
       }
-      let rows = copies ? UnsafePointer(copy) : Scalar.asCompute(source)!
+      let rows = copies ? UnsafePointer(copy) : source.asCompute()!
       for c in 0..<map.kernelWidth {
-        let run = axis.run(landingIn: 0..<axis.result, tap: c)
+        let run = axis.run(landingIn: 0..<axis.target, tap: c)
         guard !run.isEmpty else { continue }
-        let x = run.result
+        let x = run.target
         let place =
           run.source % sourcePhases * sourcePhaseWidth
           + run.source / sourcePhases
@@ -294,7 +283,7 @@ struct Direct<Scalar: StorageScalar>: TileKernel {
         // [groups, taps, channels per group, depth].
         let weights =
           depthwise
-          ? filter + tap * map.resultChannels + channel
+          ? filter + tap * map.targetChannels + channel
           : filter + panels.offset(group: group, block: 0)
             + (tap * map.channelsPerGroup
               + channel % map.channelsPerGroup) * depth

@@ -11,9 +11,7 @@
 ///
 /// Either way a panel starts `depth * first tap * block channels` after its
 /// block.
-struct FilterPanels<Scalar: StorageScalar>: Sendable {
-  typealias Compute = Scalar.Compute
-
+struct FilterPanels<Compute: ComputeScalar>: Sendable {
   let taps: Int
   let kernelWidth: Int
   let groups: Int
@@ -51,7 +49,7 @@ struct FilterPanels<Scalar: StorageScalar>: Sendable {
   // `[panels, depth, line]`.
 
   /// Columns of a panel of lines.
-  static var line: Int { PanelFilter<Scalar>.width }
+  static var line: Int { PanelFilter<Compute>.width }
 
   /// Scalars of a chunk of so many columns.
   private func lineCount(columns: Int) -> Int {
@@ -98,7 +96,7 @@ struct FilterPanels<Scalar: StorageScalar>: Sendable {
 
   /// Writes the panels of lines of one block.
   func packLines(
-    part: Int, from filter: StoredFilter<Scalar>,
+    part: Int, from filter: StoredFilter,
     into prepared: UnsafeMutableRawPointer
   ) {
     let group = part / blocksPerGroup
@@ -158,7 +156,7 @@ struct FilterPanels<Scalar: StorageScalar>: Sendable {
 
   /// Writes the panels of one block.
   func pack(
-    part: Int, from filter: StoredFilter<Scalar>,
+    part: Int, from filter: StoredFilter,
     into prepared: UnsafeMutableRawPointer
   ) {
     let group = part / blocksPerGroup

@@ -47,13 +47,13 @@ struct GroupTaps {
 
   static func insideByteCount(_ map: ConvolutionMap) -> Int {
     map.kernelWidth.multipliedClamped(
-      by: max(16, ceilDivide(map.resultWidth, map.horizontal.stride)))
+      by: max(16, ceilDivide(map.targetWidth, map.horizontal.stride)))
   }
 
   /// Lists the parts, of rows that are read in place or from a copy.
   func list(_ copy: PlaneCopy?) -> UnsafeBufferPointer<PlanePart> {
     let windows = map.vertical.touching(rows)
-    let firstColumn = map.horizontal.touching(0..<map.resultWidth).lowerBound
+    let firstColumn = map.horizontal.touching(0..<map.targetWidth).lowerBound
     // The band starts at a whole stride.
     let first = rows.lowerBound / map.vertical.stride
     var count = 0
@@ -63,7 +63,7 @@ struct GroupTaps {
       var tapsBefore = 0
       for phase in 0..<phases {
         let tapColumns = PhaseTaps(map.horizontal, phase: phase)
-        let columns = (map.resultWidth - 1 - phase) / map.horizontal.stride + 1
+        let columns = (map.targetWidth - 1 - phase) / map.horizontal.stride + 1
         let inner = listInside(
           tapColumns, columns: columns,
           to: insides + tapsBefore * phaseWidth)
@@ -183,34 +183,47 @@ struct GroupPlanes<Compute: ComputeScalar> {
   /// Computes the band of one channel, rounded to the target's type, from the
   /// planes of a copy, or from rows of the table; sums that are taken in place are
   /// of the type of the rows.
-  func gather<Target: StorageScalar>(
+  func gather(
     _ copy: UnsafePointer<Compute>?, weights: UnsafePointer<Compute>,
-    areFinite: Bool, to target: UnsafeMutablePointer<Target>
-  ) where Target.Compute == Compute {
+    areFinite: Bool, to target: MutableStoredPointer
+  ) {
     for first in Swift.stride(from: 0, to: parts.count, by: partsPerRow) {
       let target = target + first / partsPerRow * width
       let rows = parts[first].rows
       // With one row there is no next, and a wild stride may not fit an `Int`.
       let targetStride = rows > 1 ? stride * width : 0
       guard let sums else {
-        Target.gatherPlane(
-          self, parts[first], columns: width, source: copy, weights: weights,
-          isExact: !areFinite, to: target, stride: targetStride)
+        gather(
+          parts[first], columns: width, copy, weights, isExact: !areFinite,
+          to: target, stride: targetStride)
         continue
       }
       for index in 0..<partsPerRow {
         let part = parts[first + index]
-        Compute.gatherPlane(
-          self, part, columns: max(16 * part.phases, part.columns),
-          source: copy, weights: weights, isExact: !areFinite,
-          to: sums + index * phaseWidth, stride: sumsStride)
+        gather(
+          part, columns: max(16 * part.phases, part.columns), copy, weights,
+          isExact: !areFinite,
+          to: MutableStoredPointer(
+            sums + index * phaseWidth, Compute.scalarType),
+          stride: sumsStride)
       }
       for row in 0..<rows {
-        Target.interleave(
+        (target + row * targetStride).interleave(
           sums + row * sumsStride, phases: partsPerRow,
-          phaseStride: phaseWidth, to: target + row * targetStride,
-          count: width)
+          phaseStride: phaseWidth, count: width)
       }
     }
+  }
+
+  private func gather(
+    _ part: PlanePart, columns: Int, _ copy: UnsafePointer<Compute>?,
+    _ weights: UnsafePointer<Compute>, isExact: Bool,
+    to target: MutableStoredPointer, stride: Int
+  ) {
+    target.type.kernels.pointee.gather_plane(
+      target.address, stride, copy == nil ? table : nil, step, copy, copiedRow,
+      weights, weightStride, part.runs, part.runCount, part.nextCount,
+      part.rows, columns, CInt(part.phases), CInt(loadStep), part.inside,
+      part.inner.lowerBound, part.inner.upperBound, isExact ? 1 : 0)
   }
 }

@@ -14,12 +14,10 @@
 ///
 /// Sources: Dukhan, arXiv 1907.02129 (the indirection buffer); Georganas et al.,
 /// arXiv 1808.05567.
-struct Implicit<Scalar: StorageScalar>: TileKernel {
-  typealias Compute = Scalar.Compute
-
+struct Implicit<Compute: ComputeScalar>: Candidate {
   let map: ConvolutionMap
   let tiling: ImplicitTiling
-  let panels: PanelFilter<Scalar>
+  let panels: PanelFilter<Compute>
   let rowPhases: [PhaseTaps]
   let columnPhases: [PhaseTaps]
   /// Taps of the row phases, and of the column phases, before each.
@@ -40,17 +38,27 @@ struct Implicit<Scalar: StorageScalar>: TileKernel {
   /// Taps of a block of a sum, at most.
   var mostTaps: Int { scratch.taps }
 
-  init(_ map: ConvolutionMap) {
-    self.map = map
+  static var algorithm: ConvolutionAlgorithm { .implicit }
+
+  init(_ request: KernelRequest) throws(Conv2DError) {
+    map = request.map
     panels = PanelFilter(map)
     rowPhases = map.vertical.phases
     columnPhases = map.horizontal.phases
     rowTapsBefore = rowPhases.tapsBefore
     columnTapsBefore = columnPhases.tapsBefore
-    tiling = Self.tiling(map, rowPhases: rowPhases)
+    let size = MemoryLayout<Compute>.stride
+    tiling = ImplicitTiling(
+      map, tapRows: max(1, rowPhases.map(\.count).max() ?? 0),
+      panelCount: panels.panelCount, copies: Self.copies(map),
+      computeByteCount: size)
+    guard
+      !tiling.copies
+        || tiling.copiedScalars(map) <= ImplicitTiling.mostCopyBytes / size
+    else { throw Self.unsupported(ImplicitTiling.doesNotFit) }
     let vertical = map.vertical
-    let width = ceilDivide(map.resultWidth, map.horizontal.stride)
-    lineCount = map.batch * ceilDivide(vertical.result, vertical.stride)
+    let width = ceilDivide(map.targetWidth, map.horizontal.stride)
+    lineCount = map.batch * ceilDivide(vertical.target, vertical.stride)
     lineParts = ceilDivide(lineCount, tiling.lines * tiling.tilesPerTask)
     columnParts = ceilDivide(width, tiling.columns)
     panelParts = ceilDivide(panels.panelCount, tiling.panels)
@@ -66,15 +74,14 @@ struct Implicit<Scalar: StorageScalar>: TileKernel {
     // Not where tiles of whole pixels are written past the caches, which short
     // sums would wait for (one channel to 256, 1x5 with a stride of 2: 1.5x).
     let streams =
-      ResultTile<Scalar>.streams(map) && map.groups == 1
+      ResultTile.streams(map) && map.groups == 1
       && panels.panelCount <= tiling.panels
-      && map.flops / 2 < Self.shortSum * Double(map.resultCount)
-    sumsInResult = Scalar.isCompute && map.dataFormat == .nhwc && !streams
+      && map.flops / 2 < Self.shortSum * Double(map.targetCount)
+    sumsInResult = map.type.isCompute && map.dataFormat == .nhwc && !streams
     let sums =
       tiling.lines
-      * min(map.resultWidth, tiling.columns * map.horizontal.stride)
-      * min(map.channelsPerGroup, tiling.panels * PanelFilter<Scalar>.width)
-    let size = MemoryLayout<Compute>.stride
+      * min(map.targetWidth, tiling.columns * map.horizontal.stride)
+      * min(map.channelsPerGroup, tiling.panels * PanelFilter<Compute>.width)
     asksForPanels = panels.groupStride * size > 1 << 20
     asksForRows =
       !tiling.copies && map.groups == 1
@@ -90,46 +97,26 @@ struct Implicit<Scalar: StorageScalar>: TileKernel {
   /// Terms of a sum that take less time than to read its place in memory.
   private static var shortSum: Double { 64 }
 
-  private static func tiling(
-    _ map: ConvolutionMap, rowPhases: [PhaseTaps]
-  ) -> ImplicitTiling {
-    ImplicitTiling(
-      map, tapRows: max(1, rowPhases.map(\.count).max() ?? 0),
-      panelCount: ceilDivide(map.channelsPerGroup, PanelFilter<Scalar>.width),
-      copies: copies(map),
-      computeByteCount: MemoryLayout<Compute>.stride)
-  }
-
   /// Whether tiles copy: half types, to widen them; NCHW, to have channels beside
   /// each other; and few channels, so that taps beside each other are one.
   static func copies(_ map: ConvolutionMap) -> Bool {
-    !Scalar.isCompute || map.dataFormat == .nchw
-      || map.depthPerGroup < PanelFilter<Scalar>.width && map.taps > 1
+    !map.type.isCompute || map.dataFormat == .nchw
+      || map.depthPerGroup < PanelFilter<Compute>.width && map.taps > 1
   }
 
-  /// Why a map cannot be served, if so.
   static func objection(to map: ConvolutionMap) -> String? {
-    if let reason = ImplicitTiling.objection(to: map) { return reason }
-    guard !map.isDegenerate, copies(map) else { return nil }
-    let scalars = tiling(map, rowPhases: map.vertical.phases)
-      .copiedScalars(map)
-    return scalars
-      > ImplicitTiling.mostCopyBytes / MemoryLayout<Compute>.stride
-      ? "the pixels that reach a few of the result do not fit into the cache"
-      : nil
+    ImplicitTiling.objection(to: map)
   }
 
   var taskCount: Int {
     map.groups * rowPhases.count * lineParts * columnParts * panelParts
   }
 
-  var packsOperands: Bool { false }
-
   var summary: String {
     "tiles of \(tiling.lines)x\(tiling.columns) pixels"
       + (tiling.copies ? ", copied" : "")
       + ", \(rowPhases.count)x\(columnPhases.count) phases, panels of "
-      + "\(PanelFilter<Scalar>.width) channels, \(tiling.panels) a task, "
+      + "\(PanelFilter<Compute>.width) channels, \(tiling.panels) a task, "
       + "\(taskCount) tasks"
   }
 
@@ -151,16 +138,16 @@ struct Implicit<Scalar: StorageScalar>: TileKernel {
     // Of the taps of a phase, those that fall above or below the image take no
     // part, and of a small one those beside it.
     let isSmall =
-      ceilDivide(horizontal.result, horizontal.stride)
+      ceilDivide(horizontal.target, horizontal.stride)
       <= ImplicitTiling.smallWidth
     let share = vertical.usedShare * (isSmall ? horizontal.usedShare : 1)
     let depth = Double(map.depthPerGroup)
     var products = 0.0
     for (index, rows) in rowPhases.enumerated() {
-      let height = Double((vertical.result - 1 - index) / vertical.stride + 1)
+      let height = Double((vertical.target - 1 - index) / vertical.stride + 1)
       for (index, columns) in columnPhases.enumerated() {
         let width = Double(
-          (horizontal.result - 1 - index) / horizontal.stride + 1)
+          (horizontal.target - 1 - index) / horizontal.stride + 1)
         let taps = rows.count * columns.count
         let pixels = Double(map.batch) * height * width
         let blocks = SumBlocks(taps: taps, depth: map.depthPerGroup).count
@@ -183,7 +170,7 @@ struct Implicit<Scalar: StorageScalar>: TileKernel {
         map.dataFormat)
     }
     if !sumsInResult {
-      cost += model.load(Double(map.resultCount), map.dataFormat)
+      cost += model.load(Double(map.targetCount), map.dataFormat)
     }
     if map.dataFormat == .nchw {
       // Short runs of many large planes wait for memory (`convbench choose`).
@@ -192,7 +179,7 @@ struct Implicit<Scalar: StorageScalar>: TileKernel {
       }
       cost += model.transpose(
         waits(map.sourceCount, plane: map.sourceHeight * map.sourceWidth)
-          + waits(map.resultCount, plane: map.resultHeight * map.resultWidth))
+          + waits(map.targetCount, plane: map.targetHeight * map.targetWidth))
     }
     return cost
       + model.filter(
@@ -227,10 +214,8 @@ struct Implicit<Scalar: StorageScalar>: TileKernel {
     )
   }
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
   func prepareFilter(
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
@@ -239,7 +224,7 @@ struct Implicit<Scalar: StorageScalar>: TileKernel {
     let rowPhase = part / columnPhases.count % rowPhases.count
     let group = part / columnPhases.count / rowPhases.count
     let (rows, columns) = (rowPhases[rowPhase], columnPhases[columnPhase])
-    let filter = StoredFilter<Scalar>(map, filter)
+    let filter = StoredFilter(map, filter)
     let weights =
       prepared.assumingMemoryBound(to: Compute.self)
       + place(group: group, rowPhase: rowPhase, columnPhase: columnPhase)
@@ -277,28 +262,19 @@ struct Implicit<Scalar: StorageScalar>: TileKernel {
 
   // MARK: Execution
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
-  func run(
-    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
-    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
-  ) {
-    var rest = task
-    func next(_ count: Int) -> Int {
-      defer { rest /= count }
-      return rest % count
-    }
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
+  func run(task: Int, _ memory: TileMemory) {
+    var index = TaskIndex(task)
     // Neighbours in memory one after the other.
-    let group = next(map.groups)
-    let columnPart = next(columnParts)
-    let linePart = next(lineParts)
-    let rowPhase = next(rowPhases.count)
-    let panels = (0..<panels.panelCount).part(rest, of: tiling.panels)
+    let group = index.next(map.groups)
+    let columnPart = index.next(columnParts)
+    let linePart = index.next(lineParts)
+    let rowPhase = index.next(rowPhases.count)
+    let panels = (0..<panels.panelCount).part(index.rest, of: tiling.panels)
 
     let vertical = map.vertical
-    let height = (vertical.result - 1 - rowPhase) / vertical.stride + 1
+    let height = (vertical.target - 1 - rowPhase) / vertical.stride + 1
     let lines = (0..<map.batch * height)
       .partOrEmpty(linePart, of: tiling.lines * tiling.tilesPerTask)
     var first = lines.lowerBound
@@ -310,10 +286,10 @@ struct Implicit<Scalar: StorageScalar>: TileKernel {
         next: last < map.batch * height
           ? last..<min(last + tiling.lines, map.batch * height) : nil,
         columnPart: columnPart, panels: panels,
-        source: source.assumingMemoryBound(to: Scalar.self),
-        result: result.assumingMemoryBound(to: Scalar.self),
-        memory: scratch.memory(workspace)
-      ).run(filter: filter)
+        source: memory.source,
+        result: memory.result,
+        memory: scratch.memory(memory.workspace)
+      ).run(filter: memory.first)
       first = last
     }
   }

@@ -1,9 +1,7 @@
 /// One tile of ``ImplicitPlanes``: some lines of one image, all phases of rows and
 /// of columns, some channels of a group.
-struct ImplicitPlaneTile<Scalar: StorageScalar> {
-  typealias Compute = Scalar.Compute
-
-  let kernel: ImplicitPlanes<Scalar>
+struct ImplicitPlaneTile<Compute: ComputeScalar> {
+  let kernel: ImplicitPlanes<Compute>
   let image: Int
   let group: Int
   /// Of a phase; the last phases may have one less, and so for `positions`.
@@ -11,8 +9,8 @@ struct ImplicitPlaneTile<Scalar: StorageScalar> {
   let positions: Range<Int>
   /// Of the group.
   let channels: Range<Int>
-  let source: UnsafePointer<Scalar>
-  let result: UnsafeMutablePointer<Scalar>
+  let source: StoredPointer
+  let result: MutableStoredPointer
   let memory: ImplicitPlaneMemory<Compute>
 
   private var map: ConvolutionMap { kernel.map }
@@ -21,7 +19,7 @@ struct ImplicitPlaneTile<Scalar: StorageScalar> {
 
   /// Results of an axis that positions of all its phases are.
   private func results(_ positions: Range<Int>, _ axis: MapAxis) -> Range<Int> {
-    let end = min(positions.upperBound * axis.stride, axis.result)
+    let end = min(positions.upperBound * axis.stride, axis.target)
     return positions.lowerBound * axis.stride..<end
   }
 
@@ -31,7 +29,7 @@ struct ImplicitPlaneTile<Scalar: StorageScalar> {
   private func positions(
     _ positions: Range<Int>, phase: Int, _ axis: MapAxis
   ) -> Range<Int> {
-    positions.clamped(to: 0..<(axis.result - 1 - phase) / axis.stride + 1)
+    positions.clamped(to: 0..<(axis.target - 1 - phase) / axis.stride + 1)
   }
 
   func run(filter: UnsafeRawPointer, inside: inout PlaneCopy.Inside?) {
@@ -71,47 +69,46 @@ struct ImplicitPlaneTile<Scalar: StorageScalar> {
     let shape = tiling.shape(lines: lines.count, columns: positions.count)
     guard !kernel.writesInPlace(shape) else { return }
     let firstChannel = group * map.channelsPerGroup + channels.lowerBound
-    let width = map.resultWidth
+    let width = map.targetWidth
     let phases = kernel.columnPhases.count
     let phaseStride = tiling.lines * copy.columns
     for line in lines {
       let y = rowPhase + line * map.vertical.stride
       let sums = memory.sums + (line - lines.lowerBound) * copy.columns
       if map.dataFormat == .nhwc {
-        let all = map.resultChannels
+        let all = map.targetChannels
         let pixel =
-          (image * map.resultHeight + y) * width + columns.lowerBound
+          (image * map.targetHeight + y) * width + columns.lowerBound
         if phases > 1 {
           for channel in 0..<channels.count {
-            Compute.interleave(
+            MutableStoredPointer(
+              memory.row + channel * columns.count, Compute.scalarType
+            ).interleave(
               sums + channel * tiling.sumStride, phases: phases,
-              phaseStride: phaseStride,
-              to: memory.row + channel * columns.count, count: columns.count)
+              phaseStride: phaseStride, count: columns.count)
           }
         }
-        Scalar.narrowTransposed(
+        (result + pixel * all + firstChannel).narrowTransposed(
           phases > 1 ? memory.row : sums, rows: channels.count,
           columns: columns.count,
-          stride: phases > 1 ? columns.count : tiling.sumStride,
-          to: result + pixel * all + firstChannel, stride: all)
+          stride: phases > 1 ? columns.count : tiling.sumStride, to: all)
         continue
       }
-      let plane = map.resultHeight * width
+      let plane = map.targetHeight * width
       let place =
         result
-        + ((image * map.resultChannels + firstChannel) * map.resultHeight + y)
+        + ((image * map.targetChannels + firstChannel) * map.targetHeight + y)
         * width + columns.lowerBound
       if phases == 1 {
-        Scalar.narrowRows(
-          sums, stride: tiling.sumStride, to: place, stride: plane,
-          rows: channels.count, count: columns.count)
+        place.narrowRows(
+          sums, stride: tiling.sumStride, to: plane, rows: channels.count,
+          count: columns.count)
         continue
       }
       for channel in 0..<channels.count {
-        Scalar.interleave(
+        (place + channel * plane).interleave(
           sums + channel * tiling.sumStride, phases: phases,
-          phaseStride: phaseStride, to: place + channel * plane,
-          count: columns.count)
+          phaseStride: phaseStride, count: columns.count)
       }
     }
   }
@@ -131,7 +128,7 @@ struct ImplicitPlaneTile<Scalar: StorageScalar> {
     /// Whether each pixel meets the taps that land inside alone.
     let isExact: Bool
 
-    private var kernel: ImplicitPlanes<Scalar> { tile.kernel }
+    private var kernel: ImplicitPlanes<Compute> { tile.kernel }
     private var map: ConvolutionMap { tile.map }
     private var memory: ImplicitPlaneMemory<Compute> { tile.memory }
     private var copy: PlaneCopy { tile.copy }
@@ -237,7 +234,7 @@ struct ImplicitPlaneTile<Scalar: StorageScalar> {
         sources: UnsafePointer(memory.weights + first * rows.count),
         taps: taps, depth: depth.count, offsets: offsets,
         memory.copy + depth.lowerBound * copy.planeStride + place,
-        stride: ImplicitPlanes<Scalar>.lineWidth, step: copy.planeStride,
+        stride: ImplicitPlanes<Compute>.lineWidth, step: copy.planeStride,
         into: UnsafePointer(memory.results), column: column, columns: count,
         adds: adds)
     }
@@ -256,15 +253,17 @@ struct ImplicitPlaneTile<Scalar: StorageScalar> {
 
     /// Lists where the sums of channels go; returns from one line to the next.
     private func listResults(_ rows: Range<Int>, inPlace: Bool) -> Int {
-      if inPlace, let result = Scalar.asCompute(tile.result) {
-        let width = map.resultWidth
+      if inPlace,
+        let result: UnsafeMutablePointer<Compute> = tile.result.asCompute()
+      {
+        let width = map.targetWidth
         let y = rowPhase + lines.lowerBound * map.vertical.stride
         let channel =
-          tile.image * map.resultChannels + tile.group * map.channelsPerGroup
+          tile.image * map.targetChannels + tile.group * map.channelsPerGroup
           + channels.lowerBound
         for row in rows {
           memory.results[row - rows.lowerBound] =
-            result + ((channel + row) * map.resultHeight + y) * width
+            result + ((channel + row) * map.targetHeight + y) * width
             + positions.lowerBound
         }
         return lines.count > 1 ? map.vertical.stride * width : 0

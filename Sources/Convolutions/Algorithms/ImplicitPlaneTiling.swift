@@ -35,8 +35,8 @@ struct ImplicitPlaneTiling: Sendable, Hashable {
     self.computeByteCount = computeByteCount
     let lineWidth = Workspace.alignment / computeByteCount
     let (vertical, horizontal) = (map.vertical, map.horizontal)
-    let height = ceilDivide(max(1, vertical.result), vertical.stride)
-    let width = ceilDivide(max(1, horizontal.result), horizontal.stride)
+    let height = ceilDivide(max(1, vertical.target), vertical.stride)
+    let width = ceilDivide(max(1, horizontal.target), horizontal.stride)
 
     func cut(_ pixels: Int) -> (lines: Int, columns: Int) {
       let parts = ceilDivide(width, pixels)
@@ -54,10 +54,10 @@ struct ImplicitPlaneTiling: Sendable, Hashable {
       return PlaneCopy(
         map,
         resultRows: min(
-          lines.multipliedClamped(by: vertical.stride), max(1, vertical.result)),
+          lines.multipliedClamped(by: vertical.stride), max(1, vertical.target)),
         resultColumns: min(
           columns.multipliedClamped(by: horizontal.stride),
-          max(1, horizontal.result)),
+          max(1, horizontal.target)),
         computeByteCount: computeByteCount)
     }
     var pixels = min(
@@ -76,7 +76,7 @@ struct ImplicitPlaneTiling: Sendable, Hashable {
     (lines, columns) = cut(pixels)
     self.copy = cutCopy
 
-    let phases = min(horizontal.stride, max(1, horizontal.result))
+    let phases = min(horizontal.stride, max(1, horizontal.target))
     sumStride = lines.multipliedClamped(
       by: cutCopy.columns.multipliedClamped(by: phases))
     var mostTaps = 1

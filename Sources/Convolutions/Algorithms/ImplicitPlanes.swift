@@ -8,9 +8,7 @@
 /// are widened, and NHWC is transposed. Rows of taps that are outside for a whole
 /// run of pixels are skipped. Where a weight is not finite, each pixel is a run of
 /// its own, and meets the taps that land inside alone.
-struct ImplicitPlanes<Scalar: StorageScalar>: TileKernel {
-  typealias Compute = Scalar.Compute
-
+struct ImplicitPlanes<Compute: ComputeScalar>: Candidate {
   let map: ConvolutionMap
   let tiling: ImplicitPlaneTiling
   let rowPhases: [PhaseTaps]
@@ -24,17 +22,23 @@ struct ImplicitPlanes<Scalar: StorageScalar>: TileKernel {
   private let bandParts: Int
 
   /// Pixels of a vector.
-  static var lineWidth: Int { PanelFilter<Scalar>.width }
+  static var lineWidth: Int { PanelFilter<Compute>.width }
 
-  init(_ map: ConvolutionMap) {
-    self.map = map
+  static var algorithm: ConvolutionAlgorithm { .implicit }
+
+  init(_ request: KernelRequest) throws(Conv2DError) {
+    map = request.map
     rowPhases = map.vertical.phases
     columnPhases = map.horizontal.phases
     tiling = Self.tiling(map)
+    guard
+      tiling.copy.count
+        <= ImplicitTiling.mostCopyBytes / MemoryLayout<Compute>.stride
+    else { throw Self.unsupported(ImplicitTiling.doesNotFit) }
     bandsPerImage = ceilDivide(
-      ceilDivide(map.resultHeight, map.vertical.stride), tiling.lines)
+      ceilDivide(map.targetHeight, map.vertical.stride), tiling.lines)
     columnParts = ceilDivide(
-      ceilDivide(map.resultWidth, map.horizontal.stride), tiling.columns)
+      ceilDivide(map.targetWidth, map.horizontal.stride), tiling.columns)
     channelParts = ceilDivide(map.channelsPerGroup, tiling.channels)
     bandParts = ceilDivide(map.batch * bandsPerImage, tiling.tilesPerTask)
     var places = [0]
@@ -53,19 +57,11 @@ struct ImplicitPlanes<Scalar: StorageScalar>: TileKernel {
       map, computeByteCount: MemoryLayout<Compute>.stride)
   }
 
-  /// Why a map cannot be served, if so.
   static func objection(to map: ConvolutionMap) -> String? {
-    if let reason = ImplicitTiling.objection(to: map) { return reason }
-    guard !map.isDegenerate else { return nil }
-    return tiling(map).copy.count
-      > ImplicitTiling.mostCopyBytes / MemoryLayout<Compute>.stride
-      ? "the pixels that reach a few of the result do not fit into the cache"
-      : nil
+    ImplicitTiling.objection(to: map)
   }
 
   var taskCount: Int { map.groups * columnParts * bandParts * channelParts }
-
-  var packsOperands: Bool { false }
 
   var summary: String {
     "tiles of \(tiling.lines)x\(tiling.columns) pixels as vectors, copied, "
@@ -77,8 +73,8 @@ struct ImplicitPlanes<Scalar: StorageScalar>: TileKernel {
     let (vertical, horizontal) = (map.vertical, map.horizontal)
     let share = vertical.usedShare
     let depth = Double(map.depthPerGroup)
-    let lines = ceilDivide(map.resultHeight, vertical.stride)
-    let columns = ceilDivide(map.resultWidth, horizontal.stride)
+    let lines = ceilDivide(map.targetHeight, vertical.stride)
+    let columns = ceilDivide(map.targetWidth, horizontal.stride)
     let bands = Double(map.batch * bandsPerImage * columnParts)
     let tileLines = min(tiling.lines, lines)
     let tileColumns = min(tiling.columns, columns)
@@ -129,7 +125,7 @@ struct ImplicitPlanes<Scalar: StorageScalar>: TileKernel {
     var cost =
       bands * Double(map.groups) * (products + Double(channelParts) * load)
     if !writesInPlace(shape) {
-      let results = Double(map.resultCount)
+      let results = Double(map.targetCount)
       cost +=
         map.dataFormat == .nhwc
         ? model.transpose(apart * results) : model.move(2 * results)
@@ -143,11 +139,11 @@ struct ImplicitPlanes<Scalar: StorageScalar>: TileKernel {
 
   /// Whether sums are taken in the result.
   func writesInPlace(_ shape: ImplicitPlaneTiling.Shape) -> Bool {
-    Scalar.isCompute && map.dataFormat == .nchw
+    map.type.isCompute && map.dataFormat == .nchw
       && map.horizontal.stride == 1
       && (shape.runs == shape.lines
         || map.vertical.stride == 1
-          && tiling.copy.columns == map.resultWidth && columnParts == 1)
+          && tiling.copy.columns == map.targetWidth && columnParts == 1)
   }
 
   // MARK: Filter
@@ -174,10 +170,8 @@ struct ImplicitPlanes<Scalar: StorageScalar>: TileKernel {
     map.groups * rowPhases.count * columnPhases.count
   }
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
   func prepareFilter(
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
@@ -186,7 +180,7 @@ struct ImplicitPlanes<Scalar: StorageScalar>: TileKernel {
     let (group, phase) = part.quotientAndRemainder(dividingBy: phases)
     let rows = rowPhases[phase / columnPhases.count]
     let columns = columnPhases[phase % columnPhases.count]
-    let filter = StoredFilter<Scalar>(map, filter)
+    let filter = StoredFilter(map, filter)
     let taps = rows.count * columns.count
     let stride = rowStride(taps: taps)
     let count = map.channelsPerGroup * stride
@@ -229,27 +223,18 @@ struct ImplicitPlanes<Scalar: StorageScalar>: TileKernel {
 
   // MARK: Execution
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
-  func run(
-    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
-    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
-  ) {
-    var rest = task
-    func next(_ count: Int) -> Int {
-      defer { rest /= count }
-      return rest % count
-    }
-    let group = next(map.groups)
-    let columnPart = next(columnParts)
-    let bandPart = next(bandParts)
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
+  func run(task: Int, _ memory: TileMemory) {
+    var index = TaskIndex(task)
+    let group = index.next(map.groups)
+    let columnPart = index.next(columnParts)
+    let bandPart = index.next(bandParts)
     let channels = (0..<map.channelsPerGroup)
-      .part(rest, of: tiling.channels)
+      .part(index.rest, of: tiling.channels)
     let (vertical, horizontal) = (map.vertical, map.horizontal)
-    let lines = ceilDivide(vertical.result, vertical.stride)
-    let positions = (0..<ceilDivide(horizontal.result, horizontal.stride))
+    let lines = ceilDivide(vertical.target, vertical.stride)
+    let positions = (0..<ceilDivide(horizontal.target, horizontal.stride))
       .part(columnPart, of: tiling.columns)
     var inside: PlaneCopy.Inside?
     for band in (0..<map.batch * bandsPerImage)
@@ -260,10 +245,10 @@ struct ImplicitPlanes<Scalar: StorageScalar>: TileKernel {
         kernel: self, image: image, group: group,
         lines: (0..<lines).part(part, of: tiling.lines), positions: positions,
         channels: channels,
-        source: source.assumingMemoryBound(to: Scalar.self),
-        result: result.assumingMemoryBound(to: Scalar.self),
-        memory: ImplicitPlaneMemory(workspace, tiling)
-      ).run(filter: filter, inside: &inside)
+        source: memory.source,
+        result: memory.result,
+        memory: ImplicitPlaneMemory(memory.workspace, tiling)
+      ).run(filter: memory.first, inside: &inside)
     }
   }
 }

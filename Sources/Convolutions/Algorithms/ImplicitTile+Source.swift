@@ -157,7 +157,7 @@ extension ImplicitTile {
   /// What tile `next` reads that this one does not: of one line, its last row of
   /// taps.
   func rowsAhead(calls: Int) -> Ahead {
-    let none = Ahead(address: UnsafeRawPointer(source), left: 0, step: 1)
+    let none = Ahead(address: source.address, left: 0, step: 1)
     guard kernel.asksForRows, let next, calls > 0, rowTaps.count > 0 else {
       return none
     }
@@ -174,9 +174,9 @@ extension ImplicitTile {
       : min(map.sourceWidth, first + positions.count * map.horizontal.step)
     let pixels = (rows - 1) * map.sourceWidth + last - first
     let place = (image * map.sourceHeight + row) * map.sourceWidth + first
-    let bytes = map.sourceChannels * MemoryLayout<Scalar>.stride
+    let bytes = map.sourceChannels * map.type.byteCount
     return Ahead(
-      address: UnsafeRawPointer(source) + place * bytes, left: pixels * bytes,
+      address: source.address + place * bytes, left: pixels * bytes,
       step: Workspace.padded(ceilDivide(pixels * bytes, calls)))
   }
 }

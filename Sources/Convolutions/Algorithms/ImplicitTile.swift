@@ -2,10 +2,8 @@ internal import CConvolutionKernels
 
 /// One tile of ``Implicit``: some lines of one phase of rows, all phases of
 /// columns.
-struct ImplicitTile<Scalar: StorageScalar> {
-  typealias Compute = Scalar.Compute
-
-  let kernel: Implicit<Scalar>
+struct ImplicitTile<Compute: ComputeScalar> {
+  let kernel: Implicit<Compute>
   let group: Int
   let rowPhase: Int
   /// Lines of the phase in one image.
@@ -16,8 +14,8 @@ struct ImplicitTile<Scalar: StorageScalar> {
   let next: Range<Int>?
   let columnPart: Int
   let panels: Range<Int>
-  let source: UnsafePointer<Scalar>
-  let result: UnsafeMutablePointer<Scalar>
+  let source: StoredPointer
+  let result: MutableStoredPointer
   let memory: ImplicitMemory<Compute>
 
   var map: ConvolutionMap { kernel.map }
@@ -26,7 +24,7 @@ struct ImplicitTile<Scalar: StorageScalar> {
 
   /// Channels of the group that the tile has.
   private var channels: Range<Int> {
-    let width = PanelFilter<Scalar>.width
+    let width = PanelFilter<Compute>.width
     return panels.lowerBound
       * width..<min(
         panels.upperBound * width, map.channelsPerGroup)
@@ -34,7 +32,7 @@ struct ImplicitTile<Scalar: StorageScalar> {
 
   /// Positions of each phase of columns, of which the last may have none.
   var positions: Range<Int> {
-    let width = ceilDivide(map.resultWidth, map.horizontal.stride)
+    let width = ceilDivide(map.targetWidth, map.horizontal.stride)
     return (0..<width).part(columnPart, of: tiling.columns)
   }
 
@@ -43,7 +41,7 @@ struct ImplicitTile<Scalar: StorageScalar> {
     let stride = map.horizontal.stride
     return positions.lowerBound
       * stride..<min(
-        positions.upperBound * stride, map.resultWidth)
+        positions.upperBound * stride, map.targetWidth)
   }
 
   func run(filter: UnsafeRawPointer) {
@@ -83,7 +81,7 @@ struct ImplicitTile<Scalar: StorageScalar> {
     let horizontal = map.horizontal
     let columnTaps = kernel.columnPhases[columnPhase]
     let phaseColumns =
-      (map.resultWidth - 1 - columnPhase) / horizontal.stride + 1
+      (map.targetWidth - 1 - columnPhase) / horizontal.stride + 1
     let positions = positions.clamped(to: 0..<phaseColumns)
     guard rowTaps.count * columnTaps.count > 1,
       positions.count <= ImplicitTiling.smallWidth
@@ -141,7 +139,7 @@ struct ImplicitTile<Scalar: StorageScalar> {
         guard listed.contains(line) else { continue }
         let resultRow =
           kernel.sumsInResult
-          ? (image * map.resultHeight + y) * map.resultWidth
+          ? (image * map.targetHeight + y) * map.targetWidth
           : (lineIndex(image, line)) * columns.count - columns.lowerBound
         for q in positions {
           memory.pixels[count] = ImplicitPixel(
@@ -168,11 +166,13 @@ struct ImplicitTile<Scalar: StorageScalar> {
     )
   {
     let pixelStride = tiling.copies ? map.depthPerGroup : map.sourceChannels
-    guard kernel.sumsInResult, let result = Scalar.asCompute(result) else {
+    guard kernel.sumsInResult,
+      let result: UnsafeMutablePointer<Compute> = result.asCompute()
+    else {
       return (pixelStride, memory.sums, channels.count, 0)
     }
     return (
-      pixelStride, result, map.resultChannels,
+      pixelStride, result, map.targetChannels,
       group * map.channelsPerGroup + channels.lowerBound
     )
   }
@@ -192,7 +192,7 @@ struct ImplicitTile<Scalar: StorageScalar> {
     let sum = SumBlocks(taps: taps, depth: map.depthPerGroup)
     func slice(_ index: Int) -> Range<Int> {
       let part = sum[index]
-      let width = PanelFilter<Scalar>.width
+      let width = PanelFilter<Compute>.width
       let terms =
         (part.taps.count - 1) * map.depthPerGroup + part.channels.count
       let start =
@@ -239,7 +239,7 @@ struct ImplicitTile<Scalar: StorageScalar> {
     _ taps: Range<Int>, _ channels: Range<Int>, _ columnTaps: PhaseTaps,
     blocks: Int, copy: Copy?, exactly: Bool
   ) -> Int {
-    let width = PanelFilter<Scalar>.width
+    let width = PanelFilter<Compute>.width
     let depth = map.depthPerGroup
     let perRow = columnTaps.count
     let copies = tiling.copies
@@ -254,7 +254,7 @@ struct ImplicitTile<Scalar: StorageScalar> {
     let base =
       copies
       ? UnsafePointer(memory.copy)
-      : Scalar.asCompute(source + group * depth)!
+      : (source + group * depth).asCompute()!
     let zeros = UnsafePointer(memory.zeros)
     let (sourceHeight, sourceWidth) = (
       UInt(map.sourceHeight), UInt(map.sourceWidth)
@@ -308,7 +308,7 @@ struct ImplicitTile<Scalar: StorageScalar> {
     panelStride: Int, slice: Range<Int>, nextSlice: Range<Int>, adds: Bool,
     rowsAhead: inout Ahead
   ) {
-    let width = PanelFilter<Scalar>.width
+    let width = PanelFilter<Compute>.width
     var panel = 0
     while panel < panels.count {
       let column = panel * width

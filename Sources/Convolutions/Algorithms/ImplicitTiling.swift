@@ -44,8 +44,8 @@ struct ImplicitTiling: Sendable, Hashable {
     computeByteCount: Int
   ) {
     let (vertical, horizontal) = (map.vertical, map.horizontal)
-    let height = ceilDivide(max(1, vertical.result), vertical.stride)
-    let width = ceilDivide(max(1, horizontal.result), horizontal.stride)
+    let height = ceilDivide(max(1, vertical.target), vertical.stride)
+    let width = ceilDivide(max(1, horizontal.target), horizontal.stride)
     let lineCount = height * max(1, map.batch)
     self.copies = copies
 
@@ -61,7 +61,7 @@ struct ImplicitTiling: Sendable, Hashable {
       guard copies else { return (0, 0) }
       // A tile may begin within an image, and end within another; some phases
       // have a line less.
-      let least = max(1, vertical.result / vertical.stride)
+      let least = max(1, vertical.target / vertical.stride)
       let images = ceilDivide(lines - 1, least) + 1
       return (
         Self.copiedRows(vertical, lines: min(lines, height), tapRows: tapRows)
@@ -99,7 +99,7 @@ struct ImplicitTiling: Sendable, Hashable {
       <= Self.sparseColumns(horizontal, positions: columns)
 
     let tiles =
-      map.groups * min(vertical.stride, max(1, vertical.result))
+      map.groups * min(vertical.stride, max(1, vertical.target))
       * ceilDivide(lineCount, lines) * ceilDivide(width, columns)
     // Of few tiles, channels are shared among tasks.
     let parts = min(
@@ -111,6 +111,9 @@ struct ImplicitTiling: Sendable, Hashable {
 
   /// Why neither form of implicit GEMM can serve a map, if so: each pair of phases
   /// has a list of taps.
+  static let doesNotFit =
+    "the pixels that reach a few of the result do not fit into the cache"
+
   static func objection(to map: ConvolutionMap) -> String? {
     let most = 64
     return max(map.vertical.stride, map.horizontal.stride) > most
@@ -140,7 +143,7 @@ struct ImplicitTiling: Sendable, Hashable {
   private static func denseColumns(_ axis: MapAxis, positions: Int) -> Int {
     axis.reach(
       positions: min(
-        positions.multipliedClamped(by: axis.stride), max(1, axis.result)))
+        positions.multipliedClamped(by: axis.stride), max(1, axis.target)))
   }
 
   /// Those of the taps of each position alone; only a step leaves some out.

@@ -13,9 +13,7 @@
 /// is not finite: then taps are left out where they are outside.
 ///
 /// A task owns a band of rows of a few groups of one image.
-struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
-  typealias Compute = Scalar.Compute
-
+struct NarrowGroupPlanes<Compute: ComputeScalar>: Candidate {
   let map: ConvolutionMap
   private let bandRows: Int
   private let bandCount: Int
@@ -26,9 +24,12 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
   private let inPlace: RowsInPlace?
   private let copy: PlaneCopy
 
-  init(_ map: ConvolutionMap) {
+  static var algorithm: ConvolutionAlgorithm { .narrowGroups }
+
+  init(_ request: KernelRequest) {
+    let map = request.map
     self.map = map
-    let height = max(1, map.resultHeight)
+    let height = max(1, map.targetHeight)
     let stride = min(map.vertical.stride, height)
     let perGroup = max(1, map.channelsPerGroup)
     let nhwc = map.dataFormat == .nhwc
@@ -46,7 +47,7 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
     let groups = together
     let strides = largest(upTo: ceilDivide(height, stride)) { strides in
       let rows = strides * stride
-      let work = rows * map.resultWidth * perGroup
+      let work = rows * map.targetWidth * perGroup
       let scalars =
         inPlace != nil
         ? map.vertical.reach(positions: rows)
@@ -59,26 +60,25 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
         && (tasks >= 16 || work <= 1 << 14)
     }
     bandRows = min(strides * stride, height)
-    bandCount = ceilDivide(map.resultHeight, bandRows)
+    bandCount = ceilDivide(map.targetHeight, bandRows)
     groupsPerCopy = groups
     self.inPlace = inPlace
     copy = Self.copy(map, bandRows: bandRows, groups: groups)
-    let group = bandRows * map.resultWidth * perGroup
+    let group = bandRows * map.targetWidth * perGroup
     groupsPerTask =
       nhwc ? groups : max(1, min(map.groups, (1 << 13) / max(1, group)))
     groupBlocks = ceilDivide(map.groups, groupsPerTask)
   }
 
-  /// Why a map cannot be served, if so.
   static func objection(to map: ConvolutionMap) -> String? {
     guard map.depthPerGroup <= 8 else {
       return "the sums of a group go over more than 8 channels"
     }
     if RowsInPlace(map) != nil { return nil }
-    let band = min(map.vertical.stride, max(1, map.resultHeight))
+    let band = min(map.vertical.stride, max(1, map.targetHeight))
     let planes =
       map.dataFormat == .nhwc
-      ? (band * map.resultWidth).multipliedClamped(by: map.channelsPerGroup)
+      ? (band * map.targetWidth).multipliedClamped(by: map.channelsPerGroup)
       : 0
     let copied = copy(map, bandRows: band, groups: 1).count
     return max(copied, planes, GroupTaps.insideByteCount(map))
@@ -88,19 +88,17 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
 
   var taskCount: Int { map.batch * groupBlocks * bandCount }
 
-  var packsOperands: Bool { false }
-
   var summary: String {
     "vectors over image columns, bands of \(bandRows) rows, "
       + "\(groupsPerTask) groups at a time, \(taskCount) tasks"
   }
 
   func cost(_ model: CostModel) -> Double {
-    let planes = Double(map.batch * map.resultChannels * bandCount)
+    let planes = Double(map.batch * map.targetChannels * bandCount)
     // Columns of the source are sorted by class, those of the result by phase.
-    let perChannel = Double(map.batch * map.resultChannels)
+    let perChannel = Double(map.batch * map.targetChannels)
     let results = model.sort(
-      rows: perChannel * Double(map.resultHeight), of: Double(map.resultWidth),
+      rows: perChannel * Double(map.targetHeight), of: Double(map.targetWidth),
       phases: partsPerRow)
     let sources = model.sort(
       rows: Double(map.batch * map.sourceChannels * map.sourceHeight),
@@ -108,13 +106,13 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
     let loops =
       model.loops(
         map.flops / 2,
-        over: Double(map.resultWidth / max(1, phases)))
+        over: Double(map.targetWidth / max(1, phases)))
       + Double(taskCount) * 300 + planes * 50 + results
       + (map.dataFormat == .nchw && inPlace == nil ? sources : 0)
     return map.dataFormat == .nchw
       ? loops
       : loops
-        + model.transpose(Double(map.sourceCount + map.resultCount))
+        + model.transpose(Double(map.sourceCount + map.targetCount))
   }
 
   // MARK: Filter
@@ -130,10 +128,8 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
 
   var filterPartCount: Int { map.groups }
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
   func prepareFilter(
     part group: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
@@ -142,14 +138,13 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
     let count = perGroup * depth * map.taps
     let weights =
       prepared.assumingMemoryBound(to: Compute.self) + group * count
-    let filter = StoredFilter<Scalar>(map, filter)
+    let filter = StoredFilter(map, filter)
     for channel in 0..<perGroup {
       for k in 0..<depth {
         let row = weights + (channel * depth + k) * map.taps
         for tap in 0..<map.taps {
-          var weight = filter.weight(
-            tap: tap, group: group, channel: channel, depth: k)
-          Scalar.widen(&weight, to: row + tap, count: 1)
+          filter.copyWeight(
+            tap: tap, group: group, channel: channel, depth: k, to: row + tap)
         }
       }
     }
@@ -185,18 +180,18 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
 
   private var copyByteCount: Int {
     Workspace.padded(
-      inPlace.map { $0.scalarCount * MemoryLayout<Scalar>.stride }
+      inPlace.map { $0.scalarCount * map.type.byteCount }
         ?? copy.count * MemoryLayout<Compute>.stride)
   }
 
   /// Columns of the largest phase, at least a vector.
   private var phaseWidth: Int {
-    max(16, ceilDivide(map.resultWidth, phases))
+    max(16, ceilDivide(map.targetWidth, phases))
   }
 
   private var sumsInPlace: Bool {
     partsPerRow == 1
-      && (Scalar.isCompute || map.dataFormat == .nhwc || inPlace != nil)
+      && (map.type.isCompute || map.dataFormat == .nhwc || inPlace != nil)
   }
 
   private var sumsByteCount: Int {
@@ -207,13 +202,13 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
   }
 
   private var bandByteCount: Int {
-    let plane = bandRows * map.resultWidth
+    let plane = bandRows * map.targetWidth
     if map.dataFormat == .nhwc {
       return groupsPerTask * map.channelsPerGroup * plane
         * MemoryLayout<Compute>.stride
     }
-    return ResultTile<Scalar>.streams(map)
-      ? plane * MemoryLayout<Scalar>.stride : 0
+    return ResultTile.streams(map)
+      ? plane * map.type.byteCount : 0
   }
 
   var workspaceByteCount: Int {
@@ -223,30 +218,25 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
 
   // MARK: Execution
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
-  func run(
-    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
-    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
-  ) {
-    let rows = (0..<map.resultHeight)
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
+  func run(task: Int, _ memory: TileMemory) {
+    let rows = (0..<map.targetHeight)
       .part(task % bandCount, of: bandRows)
     let groups = (0..<map.groups)
       .part(task / bandCount % groupBlocks, of: groupsPerTask)
     let image = task / bandCount / groupBlocks
-    let table = (workspace + tapsByteCount)
+    let table = (memory.workspace + tapsByteCount)
       .assumingMemoryBound(to: UnsafeRawPointer?.self)
     let copied = UnsafeMutableRawPointer(table) + rowsByteCount
     let sums = copied + copyByteCount
     let band = sums + sumsByteCount
     let windowRows = map.vertical.touching(rows)
-    let windowColumns = map.horizontal.touching(0..<map.resultWidth)
+    let windowColumns = map.horizontal.touching(0..<map.targetWidth)
     let planes = GroupPlanes<Compute>(
       parts: GroupTaps(
         map, rows: rows, phases: phases, phaseWidth: phaseWidth,
-        memory: workspace
+        memory: memory.workspace
       ).list(inPlace == nil ? copy : nil),
       table: table, step: map.vertical.step, copiedRow: copy.columns,
       loadStep: inPlace?.step ?? 1,
@@ -254,21 +244,21 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
       partsPerRow: partsPerRow, phaseWidth: phaseWidth,
       sums: sumsInPlace ? nil : sums.assumingMemoryBound(to: Compute.self),
       sumsStride: phases * phaseWidth, stride: map.vertical.stride,
-      width: map.resultWidth)
-    inPlace?.clear(copied.assumingMemoryBound(to: Scalar.self))
-    let source = source.assumingMemoryBound(to: Scalar.self)
+      width: map.targetWidth)
+    inPlace?.clear(MutableStoredPointer(copied, map.type))
+    let source = memory.source
     let depth = map.depthPerGroup
     let streams = bandByteCount > 0
     let perGroup = map.channelsPerGroup
-    let weights = filter.assumingMemoryBound(to: Compute.self)
-    let width = map.resultWidth
-    let plane = map.resultHeight * width
+    let weights = memory.first.assumingMemoryBound(to: Compute.self)
+    let width = map.targetWidth
+    let plane = map.targetHeight * width
     let count = rows.count * width
-    let result = result.assumingMemoryBound(to: Scalar.self)
+    let result = memory.result
     var inside: PlaneCopy.Inside?
     for group in groups {
       let place = (group - groups.lowerBound) % groupsPerCopy
-      let areFinite = filter.load(
+      let areFinite = memory.first.load(
         fromByteOffset: weightByteCount + group, as: Bool.self)
       var planesOfGroup: UnsafePointer<Compute>?
       if let inPlace {
@@ -276,7 +266,7 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
         inPlace.list(
           rows: windowRows, planes: first..<first + depth, of: source,
           usingZeros: areFinite,
-          copies: copied.assumingMemoryBound(to: Scalar.self), into: table)
+          copies: MutableStoredPointer(copied, map.type), into: table)
       } else {
         let copies = copied.assumingMemoryBound(to: Compute.self)
         if place == 0 {
@@ -299,19 +289,20 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
         let weights =
           weights + channel * map.depthPerGroup * map.taps
         let place =
-          result + (image * map.resultChannels + channel) * plane
+          result + (image * map.targetChannels + channel) * plane
           + rows.lowerBound * width
         if map.dataFormat == .nhwc {
           let plane =
             band.assumingMemoryBound(to: Compute.self)
             + (channel - groups.lowerBound * perGroup) * count
           planes.gather(
-            planesOfGroup, weights: weights, areFinite: areFinite, to: plane)
+            planesOfGroup, weights: weights, areFinite: areFinite,
+            to: MutableStoredPointer(plane, Compute.scalarType))
         } else if streams {
-          let band = band.assumingMemoryBound(to: Scalar.self)
+          let band = MutableStoredPointer(band, map.type)
           planes.gather(
             planesOfGroup, weights: weights, areFinite: areFinite, to: band)
-          ResultTile.stream(band, to: place, count: count)
+          ResultTile.stream(band.address, to: place, count: count)
         } else {
           planes.gather(
             planesOfGroup, weights: weights, areFinite: areFinite, to: place)
@@ -319,13 +310,12 @@ struct NarrowGroupPlanes<Scalar: StorageScalar>: TileKernel {
       }
     }
     guard map.dataFormat == .nhwc else { return }
-    let channels = map.resultChannels
-    Scalar.narrowTransposed(
-      band.assumingMemoryBound(to: Compute.self),
-      rows: groups.count * perGroup, columns: count, stride: count,
-      to: result + (image * plane + rows.lowerBound * width) * channels
-        + groups.lowerBound * perGroup,
-      stride: channels)
+    let channels = map.targetChannels
+    (result + (image * plane + rows.lowerBound * width) * channels
+      + groups.lowerBound * perGroup).narrowTransposed(
+        band.assumingMemoryBound(to: Compute.self),
+        rows: groups.count * perGroup, columns: count, stride: count,
+        to: channels)
   }
 }
 
@@ -337,7 +327,7 @@ extension NarrowGroupPlanes {
     _ map: ConvolutionMap, bandRows: Int, groups: Int
   ) -> PlaneCopy {
     PlaneCopy(
-      map, resultRows: bandRows, resultColumns: max(1, map.resultWidth),
+      map, resultRows: bandRows, resultColumns: max(1, map.targetWidth),
       groups: groups, computeByteCount: MemoryLayout<Compute>.stride)
   }
 }

@@ -9,33 +9,32 @@ internal import CConvolutionKernels
 /// by phase; only pixels whose windows are cut off by the border go one by one.
 ///
 /// A task owns some result rows of one image.
-struct NarrowGroups<Scalar: StorageScalar>: TileKernel {
-  typealias Compute = Scalar.Compute
-
+struct NarrowGroups<Compute: ComputeScalar>: Candidate {
   let map: ConvolutionMap
   private let bandRows: Int
   private let bandCount: Int
   private let streams: Bool
 
-  init(_ map: ConvolutionMap) {
-    self.map = map
+  static var algorithm: ConvolutionAlgorithm { .narrowGroups }
+
+  init(_ request: KernelRequest) {
+    map = request.map
     // Rows of one task share rows of the source; 64 tasks are enough.
     bandRows = max(
       1,
       min(
-        map.resultHeight, map.batch * map.resultHeight / 64))
-    bandCount = ceilDivide(map.resultHeight, bandRows)
-    streams = ResultTile<Scalar>.streams(map)
+        map.targetHeight, map.batch * map.targetHeight / 64))
+    bandCount = ceilDivide(map.targetHeight, bandRows)
+    streams = ResultTile.streams(map)
   }
 
-  /// Why a map cannot be served, if so.
   static func objection(to map: ConvolutionMap) -> String? {
     guard map.groups > 1 else { return "there are no groups" }
     let width = map.channelsPerGroup
     guard width == map.depthPerGroup, [1, 2, 4, 8].contains(width) else {
       return "groups have not 1, 2, 4 or 8 channels, as many in as out"
     }
-    return map.resultChannels < 16 ? "less than 16 channels" : nil
+    return map.targetChannels < 16 ? "less than 16 channels" : nil
   }
 
   private var width: Int { map.channelsPerGroup }
@@ -48,8 +47,6 @@ struct NarrowGroups<Scalar: StorageScalar>: TileKernel {
 
   var filterPartCount: Int { map.taps }
 
-  var packsOperands: Bool { false }
-
   var summary: String {
     "vectors over the channels of groups of \(width), "
       + "bands of \(bandRows) rows, \(taskCount) tasks"
@@ -58,7 +55,7 @@ struct NarrowGroups<Scalar: StorageScalar>: TileKernel {
   func cost(_ model: CostModel) -> Double {
     model.loops(
       map.flops / 2,
-      over: Double(map.resultChannels))
+      over: Double(map.targetChannels))
   }
 
   // Two parts: the runs of taps that reach a pixel, of three numbers each,
@@ -68,75 +65,70 @@ struct NarrowGroups<Scalar: StorageScalar>: TileKernel {
     Workspace.padded(3 * map.taps * MemoryLayout<Int>.stride)
   }
 
-  private var rowCount: Int { map.resultWidth * map.resultChannels }
+  private var rowCount: Int { map.targetWidth * map.targetChannels }
 
   var workspaceByteCount: Int {
-    runsByteCount + (streams ? rowCount * MemoryLayout<Scalar>.stride : 0)
+    runsByteCount + (streams ? rowCount * map.type.byteCount : 0)
   }
 
   /// To `[taps, k, channels]`: the weight from output channel `k` of a group to
   /// each input channel.
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
   func prepareFilter(
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
   ) {
-    let channels = map.resultChannels
-    let filter = StoredFilter<Scalar>(map, filter)
+    let channels = map.targetChannels
+    let filter = StoredFilter(map, filter)
     let panel =
       prepared.assumingMemoryBound(to: Compute.self)
       + part * width * channels
     for channel in 0..<channels {
       for k in 0..<width {
-        var weight = filter.weight(
-          tap: part, group: channel / width, channel: channel % width, depth: k)
-        Scalar.widen(&weight, to: panel + k * channels + channel, count: 1)
+        filter.copyWeight(
+          tap: part, group: channel / width, channel: channel % width,
+          depth: k, to: panel + k * channels + channel)
       }
     }
   }
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
-  func run(
-    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
-    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
-  ) {
-    let channels = map.resultChannels
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
+  func run(task: Int, _ memory: TileMemory) {
+    let channels = map.targetChannels
     let image = task / bandCount
-    let rows = (0..<map.resultHeight)
+    let rows = (0..<map.targetHeight)
       .part(task % bandCount, of: bandRows)
     let row =
       streams
-      ? (workspace + runsByteCount).assumingMemoryBound(to: Scalar.self) : nil
+      ? MutableStoredPointer(memory.workspace + runsByteCount, map.type) : nil
     for y in rows {
       let place =
-        result.assumingMemoryBound(to: Scalar.self)
-        + (image * map.resultHeight + y) * rowCount
-      GroupRow<Scalar>(
+        memory.result
+        + (image * map.targetHeight + y) * rowCount
+      GroupRow<Compute>(
         map: map, y: y,
-        filter: filter.assumingMemoryBound(to: Compute.self),
-        source: source.assumingMemoryBound(to: Scalar.self)
+        filter: memory.first.assumingMemoryBound(to: Compute.self),
+        source: memory.source
           + image * map.sourceHeight * map.sourceWidth * channels,
         result: row ?? place,
-        runs: workspace.assumingMemoryBound(to: Int.self)
+        runs: memory.workspace.assumingMemoryBound(to: Int.self)
       ).run()
-      if let row { ResultTile.stream(row, to: place, count: rowCount) }
+      if let row {
+        ResultTile.stream(row.address, to: place, count: rowCount)
+      }
     }
   }
 }
 
 /// One result row of ``NarrowGroups``.
-private struct GroupRow<Scalar: StorageScalar> {
+private struct GroupRow<Compute: ComputeScalar> {
   let map: ConvolutionMap
   let y: Int
-  let filter: UnsafePointer<Scalar.Compute>
-  let source: UnsafePointer<Scalar>
-  let result: UnsafeMutablePointer<Scalar>
+  let filter: UnsafePointer<Compute>
+  let source: StoredPointer
+  let result: MutableStoredPointer
   let runs: UnsafeMutablePointer<Int>
 
   func run() {
@@ -144,7 +136,7 @@ private struct GroupRow<Scalar: StorageScalar> {
     let rows = PhaseTaps(vertical, phase: y % vertical.stride)
     for phase in 0..<horizontal.phaseCount {
       let columns = PhaseTaps(horizontal, phase: phase)
-      let count = (horizontal.result - 1 - phase) / horizontal.stride + 1
+      let count = (horizontal.target - 1 - phase) / horizontal.stride + 1
       let inner = columns.inner(positions: count, sources: horizontal.source)
       for q in 0..<inner.lowerBound {
         gather(rows, columns, phase, q..<q + 1)
@@ -180,8 +172,8 @@ private struct GroupRow<Scalar: StorageScalar> {
       for row in next where left < right {
         let pixel = source + (row * map.sourceWidth + left) * map.sourceChannels
         conv_prefetch(
-          pixel,
-          (right - left) * map.sourceChannels * MemoryLayout<Scalar>.stride)
+          pixel.address,
+          (right - left) * map.sourceChannels * map.type.byteCount)
       }
       gather(rows, columns, phase, some)
     }
@@ -192,7 +184,7 @@ private struct GroupRow<Scalar: StorageScalar> {
     _ rows: PhaseTaps, _ columns: PhaseTaps, _ phase: Int, _ pixels: Range<Int>
   ) {
     let first = pixels.lowerBound
-    let channels = map.resultChannels
+    let channels = map.targetChannels
     let (vertical, horizontal) = (map.vertical, map.horizontal)
     let weights = map.channelsPerGroup * channels
     let q = y / vertical.stride
@@ -222,12 +214,11 @@ private struct GroupRow<Scalar: StorageScalar> {
       ahead = (row * horizontal.source + before) * channels
     }
     let pixel = phase + first * horizontal.stride
-    Scalar.gatherPixels(
-      width: map.channelsPerGroup, source,
-      stride: pixels.count > 1 ? columns.step * channels : channels,
-      weights: filter, stride: -columns.tapStep * weights, runs: runs,
-      runCount: runCount, to: result + pixel * channels,
-      stride: pixels.count > 1 ? horizontal.stride * channels : 0,
-      pixels: pixels.count, channels: channels, ahead: ahead)
+    map.type.kernels.pointee.gather_pixels(
+      map.channelsPerGroup, (result + pixel * channels).address,
+      pixels.count > 1 ? horizontal.stride * channels : 0, source.address,
+      pixels.count > 1 ? columns.step * channels : channels, filter,
+      -columns.tapStep * weights, runs, runCount, pixels.count, channels,
+      ahead)
   }
 }

@@ -70,10 +70,10 @@ struct PlaneCopy: Sendable, Hashable {
   ///   - rows: of the source, inside or not, and so are `columns`.
   ///   - before: what was inside of the copy that is there, if there is one.
   /// - Returns: what is inside of this one.
-  func load<Scalar: StorageScalar>(
-    _ map: ConvolutionMap, _ source: UnsafePointer<Scalar>, image: Int,
+  func load<Compute: ComputeScalar>(
+    _ map: ConvolutionMap, _ source: StoredPointer, image: Int,
     groups: Range<Int>, rows: Range<Int>, columns: Range<Int>,
-    after before: Inside?, into copy: UnsafeMutablePointer<Scalar.Compute>
+    after before: Inside?, into copy: UnsafeMutablePointer<Compute>
   ) -> Inside {
     let insideRows = rows.clamped(to: 0..<map.sourceHeight)
     let insideColumns = columns.clamped(to: 0..<map.sourceWidth)
@@ -128,33 +128,33 @@ struct PlaneCopy: Sendable, Hashable {
   }
 
   /// Copies pixels beside each other, of so many classes in turn.
-  private func load<Scalar: StorageScalar>(
-    _ map: ConvolutionMap, _ source: UnsafePointer<Scalar>, image: Int,
+  private func load<Compute: ComputeScalar>(
+    _ map: ConvolutionMap, _ source: StoredPointer, image: Int,
     channels: Range<Int>, pixel: Int, rounds: Int, classes: Int,
-    into place: UnsafeMutablePointer<Scalar.Compute>
+    into place: UnsafeMutablePointer<Compute>
   ) {
     let all = map.sourceChannels
     let plane = map.sourceHeight * map.sourceWidth
     let classStride = rows * columns
     if map.dataFormat == .nhwc {
       for c in 0..<classes {
-        Scalar.widenTransposed(
-          source + (image * plane + pixel + c) * all + channels.lowerBound,
-          rows: rounds, columns: channels.count, stride: classes * all,
-          to: place + c * classStride, stride: planeStride)
+        (source + (image * plane + pixel + c) * all + channels.lowerBound)
+          .widenTransposed(
+            rows: rounds, columns: channels.count, stride: classes * all,
+            to: place + c * classStride, stride: planeStride)
       }
       return
     }
     let first = source + (image * all + channels.lowerBound) * plane + pixel
     if classes == 1 {
-      Scalar.widenRows(
-        first, stride: plane, to: place, stride: planeStride,
-        rows: channels.count, count: rounds)
+      first.widenRows(
+        stride: plane, to: place, stride: planeStride, rows: channels.count,
+        count: rounds)
       return
     }
     for k in 0..<channels.count {
-      Scalar.widenTransposed(
-        first + k * plane, rows: rounds, columns: classes, stride: classes,
+      (first + k * plane).widenTransposed(
+        rows: rounds, columns: classes, stride: classes,
         to: place + k * planeStride, stride: classStride)
     }
   }

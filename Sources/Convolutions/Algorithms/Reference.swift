@@ -2,20 +2,21 @@
 /// are checked against. It shares no code with them.
 ///
 /// A task owns one result row of one image.
-struct Reference<Scalar: StorageScalar>: TileKernel {
+struct Reference<Compute: ComputeScalar>: Candidate {
   let map: ConvolutionMap
 
-  init(_ map: ConvolutionMap) {
-    self.map = map
+  static var algorithm: ConvolutionAlgorithm { .reference }
+
+  init(_ request: KernelRequest) {
+    map = request.map
   }
 
-  var taskCount: Int { map.batch * map.resultHeight }
+  var taskCount: Int { map.batch * map.targetHeight }
   var workspaceByteCount: Int { 0 }
   var filterByteCount: Int {
-    map.filterCount * MemoryLayout<Scalar>.stride
+    map.filterCount * map.type.byteCount
   }
   var filterPartCount: Int { 1 }
-  var packsOperands: Bool { false }
   var summary: String { "the definition, summed in double precision" }
 
   func prepareFilter(
@@ -28,22 +29,17 @@ struct Reference<Scalar: StorageScalar>: TileKernel {
   /// Never the choice.
   func cost(_ model: CostModel) -> Double { map.flops * 10 }
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
-  func run(
-    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
-    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
-  ) {
-    let filter = filter.assumingMemoryBound(to: Scalar.self)
-    let source = source.assumingMemoryBound(to: Scalar.self)
-    let result = result.assumingMemoryBound(to: Scalar.self)
-    let n = task / map.resultHeight
-    let y = task % map.resultHeight
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
+  func run(task: Int, _ memory: TileMemory) {
+    let filter = memory.target
+    let source = memory.source
+    let result = memory.result
+    let n = task / map.targetHeight
+    let y = task % map.targetHeight
     let nhwc = map.dataFormat == .nhwc
-    let (h, w) = (map.resultHeight, map.resultWidth)
-    let (inC, outC) = (map.resultChannels, map.sourceChannels)
+    let (h, w) = (map.targetHeight, map.targetWidth)
+    let (inC, outC) = (map.targetChannels, map.sourceChannels)
     let (oh, ow) = (map.sourceHeight, map.sourceWidth)
     let (kh, kw) = (map.kernelHeight, map.kernelWidth)
     let (vertical, horizontal) = (map.vertical, map.horizontal)
@@ -72,7 +68,7 @@ struct Reference<Scalar: StorageScalar>: TileKernel {
                 map.isForward
                 ? (((kh - r) * kw - 1 - c) * cog + co % cog) * inC + ci
                 : ((r * kw + c) * cig + ci % cig) * outC + co
-              sum += source[pixel].double * filter[weight].double
+              sum += source[pixel] * filter[weight]
             }
           }
         }
@@ -80,7 +76,7 @@ struct Reference<Scalar: StorageScalar>: TileKernel {
           nhwc
           ? ((n * h + y) * w + x) * inC + ci
           : ((n * inC + ci) * h + y) * w + x
-        result[place] = Scalar.rounded(sum)
+        result.store(sum, at: place)
       }
     }
   }

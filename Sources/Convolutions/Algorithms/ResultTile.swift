@@ -2,15 +2,13 @@ internal import CConvolutionKernels
 
 /// Where sums of `[rows, columns, channels]` go: rounded once, and transposed
 /// for NCHW.
-struct ResultTile<Scalar: StorageScalar> {
-  typealias Compute = Scalar.Compute
-
+struct ResultTile {
   private let map: ConvolutionMap
-  private let result: UnsafeMutablePointer<Scalar>
+  private let result: MutableStoredPointer
 
   private let streams: Bool
 
-  init(_ map: ConvolutionMap, _ result: UnsafeMutablePointer<Scalar>) {
+  init(_ map: ConvolutionMap, _ result: MutableStoredPointer) {
     self.map = map
     self.result = result
     streams = Self.streams(map)
@@ -20,61 +18,58 @@ struct ResultTile<Scalar: StorageScalar> {
   /// it is read, so that no time is lost to read what is overwritten
   /// (depthwise layers: 2x).
   static func streams(_ map: ConvolutionMap) -> Bool {
-    map.resultCount * MemoryLayout<Scalar>.stride >= 16 << 20
+    map.targetCount * map.type.byteCount >= 16 << 20
   }
 
   /// Writes scalars past the caches.
   static func stream(
-    _ source: UnsafePointer<Scalar>, to result: UnsafeMutablePointer<Scalar>,
-    count: Int
+    _ source: UnsafeRawPointer, to result: MutableStoredPointer, count: Int
   ) {
-    conv_stream(result, source, count * MemoryLayout<Scalar>.stride)
+    conv_table().pointee.stream(
+      result.address, source, count * result.type.byteCount)
   }
 
   /// Writes a block of channels, counted over all groups, of some pixels of one
   /// image.
-  func store(
+  func store<Compute: ComputeScalar>(
     _ sums: UnsafePointer<Compute>, image: Int, channels: Range<Int>,
     rows: Range<Int>, columns: Range<Int>
   ) {
     let width = channels.count
-    let whole = columns.count == map.resultWidth
+    let whole = columns.count == map.targetWidth
     let runs = whole ? 1 : rows.count
     let pixels = rows.count * columns.count / runs
     for run in 0..<runs {
       let pixel =
-        (rows.lowerBound + run) * map.resultWidth + columns.lowerBound
+        (rows.lowerBound + run) * map.targetWidth + columns.lowerBound
       store(
         sums + run * pixels * width, image: image, channels: channels,
         first: pixel, count: pixels)
     }
   }
 
-  private func store(
+  private func store<Compute: ComputeScalar>(
     _ sums: UnsafePointer<Compute>, image: Int, channels: Range<Int>,
     first: Int, count: Int
   ) {
-    let allChannels = map.resultChannels
+    let allChannels = map.targetChannels
     let width = channels.count
-    let plane = map.resultHeight * map.resultWidth
+    let plane = map.targetHeight * map.targetWidth
     if map.dataFormat == .nchw {
-      Scalar.narrowTransposed(
-        sums, rows: count, columns: width, stride: width,
-        to: result + (image * allChannels + channels.lowerBound) * plane
-          + first,
-        stride: plane)
+      (result + (image * allChannels + channels.lowerBound) * plane + first)
+        .narrowTransposed(
+          sums, rows: count, columns: width, stride: width, to: plane)
       return
     }
     let destination =
       result + (image * plane + first) * allChannels + channels.lowerBound
-    if width == allChannels, streams, let ready = Scalar.asStorage(sums) {
-      Self.stream(ready, to: destination, count: count * width)
+    if width == allChannels, streams, map.type.isCompute {
+      Self.stream(sums, to: destination, count: count * width)
     } else if width == allChannels {
-      Scalar.narrow(sums, to: destination, count: count * width)
+      destination.narrow(sums, count: count * width)
     } else {
-      Scalar.narrowRows(
-        sums, stride: width, to: destination, stride: allChannels, rows: count,
-        count: width)
+      destination.narrowRows(
+        sums, stride: width, to: allChannels, rows: count, count: width)
     }
   }
 }

@@ -23,11 +23,11 @@ struct RowsInPlace: Sendable {
       // More taps pay for a copy, whose rows lie the same way everywhere.
       map.taps.multipliedClamped(by: map.depthPerGroup) <= Self.mostTaps
     else { return nil }
-    let touched = axis.touching(0..<axis.result)
+    let touched = axis.touching(0..<axis.target)
     // Vectors are whole, those of the second phase as many as of the first, and
     // with a step of 2 end at a column between two.
-    let read = max(16, ceilDivide(axis.result, axis.phaseCount))
-    let last = axis.result / axis.phaseCount
+    let read = max(16, ceilDivide(axis.target, axis.phaseCount))
+    let last = axis.target / axis.phaseCount
     let beyond = (read - last) * axis.step + axis.step - 1
     guard
       touched.lowerBound > -Self.mostScalars,
@@ -57,23 +57,22 @@ struct RowsInPlace: Sendable {
   }
 
   /// Clears a row, of zeros or to be copied.
-  func clear<Scalar>(_ row: UnsafeMutablePointer<Scalar>) {
-    UnsafeMutableRawPointer(row).initializeMemory(
-      as: UInt8.self, repeating: 0,
-      count: columns.count * MemoryLayout<Scalar>.stride)
+  func clear(_ row: MutableStoredPointer) {
+    row.clear(count: columns.count)
   }
 
   /// Lists where rows of planes lie, inside or not; those outside are zeros, or
   /// null where those may not be used.
-  func list<Scalar: StorageScalar>(
-    rows: Range<Int>, planes: Range<Int>, of source: UnsafePointer<Scalar>,
-    usingZeros: Bool, copies: UnsafeMutablePointer<Scalar>,
+  func list(
+    rows: Range<Int>, planes: Range<Int>, of source: StoredPointer,
+    usingZeros: Bool, copies: MutableStoredPointer,
     into table: UnsafeMutablePointer<UnsafeRawPointer?>
   ) {
     let first = max(0, rows.lowerBound)
     let inside = first..<max(first, min(height, rows.upperBound))
     let outside =
-      usingZeros ? UnsafeRawPointer(copies - columns.lowerBound) : nil
+      usingZeros
+      ? UnsafeRawPointer((copies + -columns.lowerBound).address) : nil
     var copied = copies
     var entry = table
     for plane in planes {
@@ -84,13 +83,15 @@ struct RowsInPlace: Sendable {
         if place &+ columns.lowerBound >= 0,
           place &+ columns.upperBound <= count
         {
-          entry[index] = UnsafeRawPointer(source + place)
+          entry[index] = (source + place).address
           continue
         }
-        copied += columns.count
+        copied = copied + columns.count
         clear(copied)
-        let copy = copied - columns.lowerBound
-        copy.update(from: source + place, count: width)
+        let copy = (copied + -columns.lowerBound).address
+        copy.copyMemory(
+          from: (source + place).address,
+          byteCount: width * source.type.byteCount)
         entry[index] = UnsafeRawPointer(copy)
       }
       entry += rows.count

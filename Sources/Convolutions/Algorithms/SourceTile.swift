@@ -1,13 +1,11 @@
 internal import CConvolutionKernels
 
 /// Pixels of the source as a matrix operand, `[pixels, depth]`.
-struct SourceTile<Scalar: StorageScalar> {
-  typealias Compute = Scalar.Compute
-
+struct SourceTile {
   private let map: ConvolutionMap
-  private let scalars: UnsafePointer<Scalar>
+  private let scalars: StoredPointer
 
-  init(_ map: ConvolutionMap, _ source: UnsafePointer<Scalar>) {
+  init(_ map: ConvolutionMap, _ source: StoredPointer) {
     self.map = map
     scalars = source
   }
@@ -15,11 +13,11 @@ struct SourceTile<Scalar: StorageScalar> {
   /// Whether ``load(first:count:image:group:into:)`` copies: half types, to
   /// widen them, and NCHW, to have channels beside each other.
   static func copies(_ map: ConvolutionMap) -> Bool {
-    !Scalar.isCompute || map.dataFormat == .nchw
+    !map.type.isCompute || map.dataFormat == .nchw
   }
 
   /// The operand, in place or in `copy`, and the stride of its rows.
-  func load(
+  func load<Compute: ComputeScalar>(
     first: Int, count: Int, image: Int, group: Int,
     into copy: UnsafeMutablePointer<Compute>
   ) -> (UnsafePointer<Compute>, Int) {
@@ -28,7 +26,7 @@ struct SourceTile<Scalar: StorageScalar> {
       let channels = map.sourceChannels
       let pixel = image * map.sourceHeight * map.sourceWidth + first
       let source = scalars + pixel * channels + group * depth
-      return (Scalar.asCompute(source)!, channels)
+      return (source.asCompute()!, channels)
     }
     loadPixels(
       first: first, count: count, image: image, group: group, into: copy)
@@ -37,7 +35,7 @@ struct SourceTile<Scalar: StorageScalar> {
 
   /// A copy of pixels, `step` apart in the image, as `[pixels, depth]` in either
   /// layout, `stride` from one pixel to the next, or the depth.
-  func loadPixels(
+  func loadPixels<Compute: ComputeScalar>(
     first: Int, count: Int, step: Int = 1, image: Int, group: Int,
     into copy: UnsafeMutablePointer<Compute>, stride: Int? = nil
   ) {
@@ -48,21 +46,20 @@ struct SourceTile<Scalar: StorageScalar> {
     if map.dataFormat == .nchw {
       let source =
         scalars + (image * channels + group * depth) * plane + first
-      Scalar.widenTransposed(
-        source, rows: depth, columns: count, stride: plane, step: step,
-        to: copy, stride: stride)
+      source.widenTransposed(
+        rows: depth, columns: count, stride: plane, step: step, to: copy,
+        stride: stride)
       return
     }
     let source =
       scalars + (image * plane + first) * channels + group * depth
     if depth == channels, step == 1, stride == depth {
-      Scalar.widen(source, to: copy, count: count * depth)
+      source.widen(to: copy, count: count * depth)
       return
     }
-    Scalar.widenRows(
-      source, stride: count > 1 ? step * channels : 0, to: copy, stride: stride,
-      rows: count,
-      count: depth)
+    source.widenRows(
+      stride: count > 1 ? step * channels : 0, to: copy, stride: stride,
+      rows: count, count: depth)
   }
 
   /// Asks for pixels that are read next: a GEMM reads its rows too far apart for
@@ -73,7 +70,7 @@ struct SourceTile<Scalar: StorageScalar> {
     let channels = map.sourceChannels
     let plane = map.sourceHeight * map.sourceWidth
     conv_prefetch(
-      scalars + (image * plane + first) * channels,
-      count * channels * MemoryLayout<Scalar>.stride)
+      (scalars + (image * plane + first) * channels).address,
+      count * channels * map.type.byteCount)
   }
 }

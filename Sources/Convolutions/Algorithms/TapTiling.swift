@@ -76,8 +76,8 @@ extension TapTiling {
     let (vertical, horizontal) = (map.vertical, map.horizontal)
     let depth = max(1, map.depthPerGroup)
     let channels = max(1, map.channelsPerGroup)
-    let height = max(1, vertical.result)
-    let width = max(1, horizontal.result)
+    let height = max(1, vertical.target)
+    let width = max(1, horizontal.target)
 
     // One product, within the small path.
     depthBlock = ceilDivide(depth, ceilDivide(depth, targets.depth))

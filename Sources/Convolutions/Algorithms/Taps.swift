@@ -13,12 +13,10 @@
 /// rounded, or transposed for NCHW, once.
 ///
 /// Source: Anderson, Vasudevan, Keane, Gregg, arXiv 1709.03395.
-struct Taps<Scalar: StorageScalar>: TileKernel {
-  typealias Compute = Scalar.Compute
-
+struct Taps<Compute: ComputeScalar>: Candidate {
   let map: ConvolutionMap
   let tiling: TapTiling
-  let panels: FilterPanels<Scalar>
+  let panels: FilterPanels<Compute>
   private let bandRowCount: Int
   private let bandColumnCount: Int
   private let blockPartCount: Int
@@ -29,15 +27,20 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
   let reachesAll: Bool
   private let core: BLASCore
 
-  init(_ map: ConvolutionMap, tiling: TapTiling, core: BLASCore) {
-    self.map = map
-    self.tiling = tiling
-    self.core = core
+  static var algorithm: ConvolutionAlgorithm { .taps }
+
+  init(_ request: KernelRequest) {
+    map = request.map
+    core = request.core
+    tiling = TapTiling(
+      map, core: core, computeByteCount: MemoryLayout<Compute>.stride,
+      copies: SourceTile.copies(map),
+      targets: request.targets?.taps ?? TapTargets())
     panels = FilterPanels(
       map, channelBlock: tiling.channelBlock, tapsPerChunk: 1,
       byDepth: true)
-    bandRowCount = ceilDivide(map.resultHeight, tiling.bandRows)
-    bandColumnCount = ceilDivide(map.resultWidth, tiling.bandColumns)
+    bandRowCount = ceilDivide(map.targetHeight, tiling.bandRows)
+    bandColumnCount = ceilDivide(map.targetWidth, tiling.bandColumns)
     let axes = [map.vertical, map.horizontal]
     reachesOnce = axes.allSatisfy {
       $0.kernel == 1 || ($0.dilation == 1 && $0.kernel <= $0.stride)
@@ -45,19 +48,18 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
     reachesAll = axes.allSatisfy {
       $0.dilation == 1 && $0.kernel == $0.stride && $0.pad == 0
         && ($0.step == 1
-          ? $0.result == $0.source * $0.stride
-          : ($0.result - 1) * $0.step < $0.source)
+          ? $0.target == $0.source * $0.stride
+          : ($0.target - 1) * $0.step < $0.source)
     }
     blockPartCount = ceilDivide(panels.blocksPerGroup, tiling.blocksPerTask)
   }
 
-  /// Why a map cannot be served, if so.
   static func objection(to map: ConvolutionMap) -> String? {
     // A product has at most a row of pixels, `stride` apart in the result and
     // `step` apart in the source.
     let widest = max(
       map.sourceHeight * map.sourceWidth,
-      map.resultChannels.multipliedClamped(by: map.horizontal.stride),
+      map.targetChannels.multipliedClamped(by: map.horizontal.stride),
       map.sourceChannels.multipliedClamped(by: map.horizontal.step))
     return widest > Int(Int32.max)
       ? "a matrix dimension exceeds the 32 bits of the BLAS interface" : nil
@@ -94,7 +96,7 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
       guard windows > 0, rows > 0 else { return }
       let isWhole =
         mayMerge && Int(windows) == horizontal.source
-        && horizontal.result == horizontal.source * horizontal.stride
+        && horizontal.target == horizontal.source * horizontal.stride
       let runs = isWhole ? rows / merged : rows * Double(bandColumnCount)
       let pixels = rows * windows / runs
       let parts = (pixels / Double(tiling.pixels)).rounded(.up)
@@ -111,9 +113,9 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
       ceilDivide(map.depthPerGroup, tiling.depthBlock))
     var cost =
       Double(map.batch) * blocks * depths * products
-      + model.move(Double(map.resultCount))
+      + model.move(Double(map.targetCount))
     if !sumsInResult {
-      cost += model.load(Double(map.resultCount), map.dataFormat)
+      cost += model.load(Double(map.targetCount), map.dataFormat)
       let loads =
         Double(taskCount)
         * Double(tiling.tileRows * tiling.tileColumns * map.depthPerGroup)
@@ -123,7 +125,7 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
     let block =
       map.taps * map.depthPerGroup * tiling.channelBlock
       * MemoryLayout<Compute>.stride
-    let strips = ceilDivide(map.resultHeight, tiling.stripRows)
+    let strips = ceilDivide(map.targetHeight, tiling.stripRows)
     cost += model.filter(
       map.usedWeights,
       times: block <= 1 << 20
@@ -132,10 +134,8 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
     return cost
   }
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
   func prepareFilter(
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
@@ -150,14 +150,14 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
   // are copied, the sums of a strip where they are not taken in the result.
 
   private var tileByteCount: Int {
-    guard SourceTile<Scalar>.copies(map) else { return 0 }
+    guard SourceTile.copies(map) else { return 0 }
     return byteCount(
       tiling.tileRows * tiling.tileColumns * map.depthPerGroup)
   }
 
   /// Whether sums are taken in the result.
   var sumsInResult: Bool {
-    Scalar.isCompute && map.dataFormat == .nhwc
+    map.type.isCompute && map.dataFormat == .nhwc
   }
 
   /// Whether runs of pixels in rows beside each other may be one run.
@@ -185,46 +185,37 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
 
   // MARK: Execution
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
-  func run(
-    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
-    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
-  ) {
-    var rest = task
-    func next(_ count: Int) -> Int {
-      defer { rest /= count }
-      return rest % count
-    }
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
+  func run(task: Int, _ memory: TileMemory) {
+    var index = TaskIndex(task)
     // Neighbours in memory one after the other: groups of the same pixels, then
     // bands, then what reads another part of the filter.
-    let group = next(map.groups)
-    let columnBand = next(bandColumnCount)
-    let rowBand = next(bandRowCount)
-    let image = next(map.batch)
+    let group = index.next(map.groups)
+    let columnBand = index.next(bandColumnCount)
+    let rowBand = index.next(bandRowCount)
+    let image = index.next(map.batch)
     let blocks = (0..<panels.blocksPerGroup)
-      .part(rest, of: tiling.blocksPerTask)
+      .part(index.rest, of: tiling.blocksPerTask)
 
-    let rows = (0..<map.resultHeight).part(rowBand, of: tiling.bandRows)
-    let columns = (0..<map.resultWidth)
+    let rows = (0..<map.targetHeight).part(rowBand, of: tiling.bandRows)
+    let columns = (0..<map.targetWidth)
       .part(columnBand, of: tiling.bandColumns)
-    let source = TapSource<Scalar>(
+    let source = TapSource<Compute>(
       map, tiling: tiling,
-      source: source.assumingMemoryBound(to: Scalar.self),
+      source: memory.source,
       image: image, group: group, rows: rows, columns: columns,
-      copy: workspace.assumingMemoryBound(to: Compute.self))
+      copy: memory.workspace.assumingMemoryBound(to: Compute.self))
     source.load()
-    let sums = (workspace + tileByteCount)
+    let sums = (memory.workspace + tileByteCount)
       .assumingMemoryBound(to: Compute.self)
-    let result = result.assumingMemoryBound(to: Scalar.self)
+    let result = memory.result
     if clearsAllChannels {
       clear(result, image: image, rows: rows, columns: columns)
     }
     for block in blocks {
       let panels =
-        filter.assumingMemoryBound(to: Compute.self)
+        memory.first.assumingMemoryBound(to: Compute.self)
         + panels.offset(group: group, block: block)
       var row = rows.lowerBound
       while row < rows.upperBound {
@@ -241,29 +232,24 @@ struct Taps<Scalar: StorageScalar>: TileKernel {
   }
 
   private func clear(
-    _ result: UnsafeMutablePointer<Scalar>, image: Int, rows: Range<Int>,
+    _ result: MutableStoredPointer, image: Int, rows: Range<Int>,
     columns: Range<Int>
   ) {
-    let channels = map.resultChannels
+    let channels = map.targetChannels
     for y in rows {
       let pixel =
-        (image * map.resultHeight + y) * map.resultWidth
+        (image * map.targetHeight + y) * map.targetWidth
         + columns.lowerBound
-      // All bits zero is +0.0.
-      UnsafeMutableRawPointer(result + pixel * channels).initializeMemory(
-        as: UInt8.self, repeating: 0,
-        count: columns.count * channels * MemoryLayout<Scalar>.stride)
+      (result + pixel * channels).clear(count: columns.count * channels)
     }
   }
 }
 
 /// The pixels of the source that reach a band, as rows of matrices: in place
 /// or widened, and transposed from NCHW, in the workspace.
-struct TapSource<Scalar: StorageScalar> {
-  typealias Compute = Scalar.Compute
-
+struct TapSource<Compute: ComputeScalar> {
   private let map: ConvolutionMap
-  private let source: UnsafePointer<Scalar>
+  private let source: StoredPointer
   private let image: Int
   private let group: Int
   private let bandRows: Range<Int>
@@ -279,7 +265,7 @@ struct TapSource<Scalar: StorageScalar> {
 
   init(
     _ map: ConvolutionMap, tiling: TapTiling,
-    source: UnsafePointer<Scalar>, image: Int, group: Int,
+    source: StoredPointer, image: Int, group: Int,
     rows: Range<Int>, columns: Range<Int>, copy: UnsafeMutablePointer<Compute>
   ) {
     self.map = map
@@ -287,7 +273,7 @@ struct TapSource<Scalar: StorageScalar> {
     self.image = image
     self.group = group
     bandRows = rows
-    self.copy = SourceTile<Scalar>.copies(map) ? copy : nil
+    self.copy = SourceTile.copies(map) ? copy : nil
     dense = tiling.isDense
     tapRows = tiling.tapRows
     touchedRows = map.vertical.sources(touching: rows)
@@ -354,40 +340,37 @@ struct TapSource<Scalar: StorageScalar> {
     }
     let pixel =
       (image * map.sourceHeight + row) * map.sourceWidth + column
-    return Scalar.asCompute(
-      source + pixel * stride + group * map.depthPerGroup)!
+    return (source + pixel * stride + group * map.depthPerGroup).asCompute()!
   }
 }
 
 /// A block of channels of some rows of a band.
-struct TapStrip<Scalar: StorageScalar> {
-  typealias Compute = Scalar.Compute
-
-  let kernel: Taps<Scalar>
+struct TapStrip<Compute: ComputeScalar> {
+  let kernel: Taps<Compute>
   let image: Int
   let channels: Range<Int>
   let firstChannel: Int
   let rows: Range<Int>
   let columns: Range<Int>
   let panels: UnsafePointer<Compute>
-  let source: TapSource<Scalar>
+  let source: TapSource<Compute>
 
   private var map: ConvolutionMap { kernel.map }
 
   func run(
-    into result: UnsafeMutablePointer<Scalar>,
+    into result: MutableStoredPointer,
     sums: UnsafeMutablePointer<Compute>
   ) {
-    let allChannels = map.resultChannels
+    let allChannels = map.targetChannels
     if kernel.sumsInResult {
       let pixel =
-        (image * map.resultHeight + rows.lowerBound) * map.resultWidth
+        (image * map.targetHeight + rows.lowerBound) * map.targetWidth
         + columns.lowerBound
       let destination =
         result + pixel * allChannels + firstChannel + channels.lowerBound
       accumulate(
-        into: Scalar.asCompute(destination)!, stride: allChannels,
-        rowStride: map.resultWidth * allChannels)
+        into: destination.asCompute()!, stride: allChannels,
+        rowStride: map.targetWidth * allChannels)
     } else {
       accumulate(
         into: sums, stride: channels.count,
@@ -415,8 +398,8 @@ struct TapStrip<Scalar: StorageScalar> {
         guard !run.isEmpty else { continue }
         let panel = panels + (r * horizontal.kernel + c) * panelSize
         let destination =
-          sums + (rowRun.result - rows.lowerBound) * rowStride
-          + (run.result - columns.lowerBound) * stride
+          sums + (rowRun.target - rows.lowerBound) * rowStride
+          + (run.target - columns.lowerBound) * stride
         // Whole rows without a gap are one run of pixels.
         let isWhole =
           kernel.mayMerge && run.count == horizontal.source
@@ -486,7 +469,7 @@ struct TapStrip<Scalar: StorageScalar> {
   // MARK: Result
 
   private func store(
-    _ sums: UnsafePointer<Compute>, into result: UnsafeMutablePointer<Scalar>
+    _ sums: UnsafePointer<Compute>, into result: MutableStoredPointer
   ) {
     ResultTile(map, result).store(
       sums, image: image,

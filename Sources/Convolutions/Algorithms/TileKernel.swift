@@ -18,7 +18,7 @@ protocol TileKernel: Sendable {
   /// Scratch memory of one running task, in bytes.
   var workspaceByteCount: Int { get }
 
-  /// The prepared filter, in bytes.
+  /// The prepared filter, in bytes; 0 where no operand is one.
   var filterByteCount: Int { get }
 
   /// Independent parts of ``prepareFilter(part:from:into:)``.
@@ -38,14 +38,6 @@ protocol TileKernel: Sendable {
   /// that of a plain sum.
   var expectedError: Double? { get }
 
-  /// What adds up partial sums that the tasks leave instead of a result, if they
-  /// do: it takes them in place of the filter and of the source.
-  var secondStage: (any TileKernel)? { get }
-
-  /// Bytes of the partial sums, which all threads share; 0 without a second
-  /// stage.
-  var partialByteCount: Int { get }
-
   /// What bounds how rounding errors grow against those of a plain sum of the
   /// largest terms, where terms are mixed.
   var errorGrowth: Double? { get }
@@ -55,17 +47,65 @@ protocol TileKernel: Sendable {
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer)
 
-  /// Computes one part of the result.
-  func run(
-    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
-    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer)
+  /// Computes one part of the result, or of the partial sums.
+  func run(task: Int, _ memory: TileMemory)
+
+  /// Bytes of partial sums, which the tasks leave in place of a result; 0 where
+  /// they leave none.
+  var partialByteCount: Int { get }
+
+  /// Tasks of adding up the partial sums, after all others.
+  var finishTaskCount: Int { get }
+
+  /// Adds up one part of the partial sums to the result.
+  func finish(task: Int, _ memory: TileMemory)
 }
 
 extension TileKernel {
+  var filterByteCount: Int { 0 }
+  var filterPartCount: Int { 0 }
+  var packsOperands: Bool { false }
   var expectedError: Double? { nil }
   var errorGrowth: Double? { nil }
-  var secondStage: (any TileKernel)? { nil }
   var partialByteCount: Int { 0 }
+  var finishTaskCount: Int { 0 }
+
+  func prepareFilter(
+    part: Int, from filter: UnsafeRawPointer,
+    into prepared: UnsafeMutableRawPointer
+  ) {}
+
+  func finish(task: Int, _ memory: TileMemory) {}
+}
+
+/// The memory of a call of a kernel.
+struct TileMemory {
+  /// The prepared filter; to the filter gradient the target of the map.
+  let first: UnsafeRawPointer
+  let source: StoredPointer
+  let result: MutableStoredPointer
+  /// Partial sums, which all threads share.
+  let partial: UnsafeMutableRawPointer
+  /// Scratch memory of the thread.
+  var workspace: UnsafeMutableRawPointer
+
+  /// What the filter gradient reads at the target's pixels.
+  var target: StoredPointer { StoredPointer(first, source.type) }
+}
+
+/// The number of a task taken apart, the part first that varies fastest: tasks
+/// that share it follow each other, and find in the caches what they share.
+struct TaskIndex {
+  /// What is left: the part that varies slowest.
+  private(set) var rest: Int
+
+  init(_ task: Int) { rest = task }
+
+  /// The next part, of so many.
+  mutating func next(_ count: Int) -> Int {
+    defer { rest /= count }
+    return rest % count
+  }
 }
 
 extension Range<Int> {

@@ -14,16 +14,14 @@
 /// images, and all channels of one group, or some where there are few tiles.
 ///
 /// Source: Lavin, Gray, arXiv 1509.09308.
-struct Winograd<Scalar: StorageScalar>: TileKernel {
-  typealias Compute = Scalar.Compute
-
+struct Winograd<Compute: ComputeScalar>: Candidate {
   let map: ConvolutionMap
   /// The map with step 1, of which the products are.
   let folded: ConvolutionMap
   let phases: [WinogradPhase]
   let products: WinogradProducts
   /// The filter as it is, for results that are not finite.
-  let plain: FilterPanels<Scalar>
+  let plain: FilterPanels<Compute>
   /// Input channels of one product.
   let channelBlock: Int
   private let layout: WinogradWorkspace
@@ -47,16 +45,15 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
   /// Input channels whose products are kept together.
   static var mostChannels: Int { 256 }
 
-  init(
-    _ map: ConvolutionMap, promise: WinogradPromise,
-    products: WinogradProducts
-  ) throws(Conv2DError) {
-    // First: what cannot be served may have no folded map in 64 bits.
+  static var algorithm: ConvolutionAlgorithm { .winograd }
+
+  init(_ request: KernelRequest) throws(Conv2DError) {
+    map = request.map
+    products = WinogradProducts(request)
     channelBlock = Self.channelBlock(map, products)
-    phases = try Self.phases(map, promise, products, channelBlock)
-    self.map = map
+    // First: what cannot be served may have no folded map in 64 bits.
+    phases = try Self.phases(map, request.promise, products, channelBlock)
     folded = map.folded
-    self.products = products
     plain = FilterPanels(
       map, channelBlock: Self.filterBlock(map), tapsPerChunk: 1,
       byDepth: true)
@@ -93,12 +90,11 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     }
   }
 
-  /// Throws if a map cannot be served.
-  static func check(
-    _ map: ConvolutionMap, promise: WinogradPromise,
-    products: WinogradProducts
-  ) throws(Conv2DError) {
-    _ = try phases(map, promise, products, channelBlock(map, products))
+  static func checkDegenerate(_ request: KernelRequest) throws(Conv2DError) {
+    let products = WinogradProducts(request)
+    _ = try phases(
+      request.map, request.promise, products,
+      channelBlock(request.map, products))
   }
 
   /// Input channels of a part of the filter.
@@ -132,7 +128,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     }
     // Half types round results to far fewer bits than any set leaves.
     let promise =
-      promise.isAccuracy && !Scalar.isCompute ? .accuracy(.standard) : promise
+      promise.isAccuracy && !map.type.isCompute ? .accuracy(.standard) : promise
     guard
       BLASRuntime.isOpenBLAS || products == .panels || !promise.isAccuracy
     else {
@@ -148,7 +144,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     }
     let folded = map.folded
     let axes = [folded.vertical, folded.horizontal]
-    guard axes.allSatisfy({ $0.stride <= min($0.kernel, $0.result) }) else {
+    guard axes.allSatisfy({ $0.stride <= min($0.kernel, $0.target) }) else {
       try object("a stride is above the kernel, or the image")
     }
     // Each pair of phases has transforms of its own: with many they cost more
@@ -243,7 +239,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
         products == .panels
         ? model.panels(
           pixels: rows, tile: rows.rounded(.up), columns: width,
-          panels: Int(blocks) * Self.panelWidth / PanelFilter<Scalar>.width,
+          panels: Int(blocks) * Self.panelWidth / PanelFilter<Compute>.width,
           depth: depth, blocks: depths)
         : blocks * depths
           * model.product(
@@ -283,7 +279,7 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     let weights = filterByteCount / MemoryLayout<Compute>.stride
     cost += model.transform(
       Double(weights) / Double(map.groups) * Double(map.batch) / 2)
-    let results = Double(map.resultCount)
+    let results = Double(map.targetCount)
     if map.dataFormat == .nchw, map.horizontal.stride > 1 {
       // One by one, a stride apart.
       cost += results / Double(map.groups)
@@ -319,10 +315,8 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     return (firstWeight[phase] + block + channel - first, channels)
   }
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
   func prepareFilter(
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
@@ -446,14 +440,9 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
     preconditionFailure("there is no task \(task)")
   }
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
-  func run(
-    task: Int, filter: UnsafeRawPointer, source: UnsafeRawPointer,
-    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
-  ) {
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
+  func run(task: Int, _ memory: TileMemory) {
     let (index, task) = place(of: task)
     let phase = phases[index]
     let (rest, group) = task.quotientAndRemainder(dividingBy: map.groups)
@@ -464,12 +453,12 @@ struct Winograd<Scalar: StorageScalar>: TileKernel {
       units: phase.units(task: block),
       channels: (0..<map.channelsPerGroup)
         .part(part, of: phase.partChannels),
-      filter: filter.assumingMemoryBound(to: Compute.self),
+      filter: memory.first.assumingMemoryBound(to: Compute.self),
       sourceTile: SourceTile(
-        map, source.assumingMemoryBound(to: Scalar.self)),
-      result: result.assumingMemoryBound(to: Scalar.self),
+        map, memory.source),
+      result: memory.result,
       layout: layout,
-      workspace: workspace.assumingMemoryBound(to: Compute.self)
+      workspace: memory.workspace.assumingMemoryBound(to: Compute.self)
     ).run()
   }
 }

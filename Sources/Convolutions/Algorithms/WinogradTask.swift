@@ -1,8 +1,6 @@
 /// Some units of tiles of one phase of one group.
-struct WinogradTask<Scalar: StorageScalar> {
-  typealias Compute = Scalar.Compute
-
-  let kernel: Winograd<Scalar>
+struct WinogradTask<Compute: ComputeScalar> {
+  let kernel: Winograd<Compute>
   let phaseIndex: Int
   let phase: WinogradPhase
   let group: Int
@@ -10,8 +8,8 @@ struct WinogradTask<Scalar: StorageScalar> {
   /// Counted within the group.
   let channels: Range<Int>
   let filter: UnsafePointer<Compute>
-  let sourceTile: SourceTile<Scalar>
-  let result: UnsafeMutablePointer<Scalar>
+  let sourceTile: SourceTile
+  let result: MutableStoredPointer
   let layout: WinogradWorkspace
   let workspace: UnsafeMutablePointer<Compute>
 
@@ -29,7 +27,7 @@ struct WinogradTask<Scalar: StorageScalar> {
     let count = units.count * phase.tilesPerUnit
     var first = channels.lowerBound
     while first < channels.upperBound {
-      let end = min(first + Winograd<Scalar>.mostChannels, channels.upperBound)
+      let end = min(first + Winograd<Compute>.mostChannels, channels.upperBound)
       multiply(tiles: count, channels: first..<end)
       for unit in units { inverse(Unit(unit, phase), channels: first..<end) }
       first = end
@@ -158,7 +156,7 @@ struct WinogradTask<Scalar: StorageScalar> {
     let tileStride = WinogradWorkspace.stride(phase, channels: depth)
     let sumStride = WinogradWorkspace.stride(
       phase,
-      channels: min(map.channelsPerGroup, Winograd<Scalar>.mostChannels))
+      channels: min(map.channelsPerGroup, Winograd<Compute>.mostChannels))
     for p in 0..<phase.products {
       let tile = workspace + layout.tiles + p * tileStride
       let sums = workspace + layout.sums + p * sumStride
@@ -201,8 +199,8 @@ struct WinogradTask<Scalar: StorageScalar> {
     _ p: Int, _ tile: UnsafePointer<Compute>, tiles: Int, channels: Range<Int>,
     into sums: UnsafeMutablePointer<Compute>
   ) {
-    let width = Winograd<Scalar>.panelWidth
-    let line = PanelFilter<Scalar>.width
+    let width = Winograd<Compute>.panelWidth
+    let line = PanelFilter<Compute>.width
     let blockStride = phase.products * depth * width
     // Panels of a cache line each are read beside each other.
     let isLine = line == width
@@ -248,7 +246,7 @@ struct WinogradTask<Scalar: StorageScalar> {
     let width = channels.count
     let stride = WinogradWorkspace.stride(
       phase,
-      channels: min(map.channelsPerGroup, Winograd<Scalar>.mostChannels))
+      channels: min(map.channelsPerGroup, Winograd<Compute>.mostChannels))
     let row = unit.tiles * horizontal.outputs * width
     let sums = workspace + layout.sums + firstTile(unit.index) * width
     let outputs = transformed(
@@ -377,12 +375,11 @@ struct WinogradTask<Scalar: StorageScalar> {
       scatter(sums, run, y: y, x: x, channels: channels)
       return
     }
-    let all = map.resultChannels
-    let pixel = (run.image * map.resultHeight + y) * map.resultWidth + x
-    Scalar.narrowRows(
-      sums, stride: channels.count,
-      to: result + pixel * all + channels.lowerBound, stride: spacing * all,
-      rows: run.count, count: channels.count)
+    let all = map.targetChannels
+    let pixel = (run.image * map.targetHeight + y) * map.targetWidth + x
+    (result + pixel * all + channels.lowerBound).narrowRows(
+      sums, stride: channels.count, to: spacing * all, rows: run.count,
+      count: channels.count)
   }
 
   /// Columns of one lattice of NCHW, channel by channel.
@@ -392,22 +389,17 @@ struct WinogradTask<Scalar: StorageScalar> {
   ) {
     let spacing = phase.horizontal.spacing
     let count = run.count
-    let plane = map.resultHeight * map.resultWidth
-    UnsafeMutableRawPointer(workspace + layout.planes).withMemoryRebound(
-      to: Scalar.self, capacity: count * channels.count
-    ) { planes in
-      Scalar.narrowTransposed(
-        sums, rows: count, columns: channels.count, stride: channels.count,
-        to: planes, stride: count)
-      var place =
-        result
-        + (run.image * map.resultChannels + channels.lowerBound) * plane
-        + y * map.resultWidth + x
-      for channel in 0..<channels.count {
-        let source = planes + channel * count
-        for q in 0..<count { place[q * spacing] = source[q] }
-        place += plane
-      }
+    let plane = map.targetHeight * map.targetWidth
+    let planes = MutableStoredPointer(workspace + layout.planes, map.type)
+    planes.narrowTransposed(
+      sums, rows: count, columns: channels.count, stride: channels.count,
+      to: count)
+    let place =
+      result + (run.image * map.targetChannels + channels.lowerBound) * plane
+      + y * map.targetWidth + x
+    for channel in 0..<channels.count {
+      (place + channel * plane).spread(
+        planes + channel * count, step: spacing, count: count)
     }
   }
 }

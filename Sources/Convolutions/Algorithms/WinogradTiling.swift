@@ -56,7 +56,7 @@ struct WinogradPhaseAxis: Sendable, Hashable {
     _ axis: MapAxis, phase: Int, sets: [WinogradSet]
   ) -> [WinogradPhaseAxis] {
     let taps = PhaseTaps(axis, phase: phase)
-    let positions = (axis.result - 1 - phase) / axis.stride + 1
+    let positions = (axis.target - 1 - phase) / axis.stride + 1
     let step = taps.count > 1 ? taps.sourceStep : 1
     return sets.filter { $0.taps.contains(taps.count) }.map {
       WinogradPhaseAxis(

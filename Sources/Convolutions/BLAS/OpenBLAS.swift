@@ -98,7 +98,7 @@ public enum BLASRuntime {
       capacity: 3 * count * threads)
     defer { memory.deallocate() }
     for index in 0..<3 * count * threads {
-      memory[index] = Scalar.rounded(Double(index % 17) / 16)
+      memory[index] = Scalar(index % 17) / 16
     }
     var best = Duration.seconds(1 << 20)
     for _ in 0..<repetitions {

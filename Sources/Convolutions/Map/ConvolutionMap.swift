@@ -1,47 +1,58 @@
-/// What the algorithms compute: a result, each of whose positions sums what taps
-/// of a filter take there from positions of a source.
+/// What the algorithms compute, for each of the three operations: how the pixels
+/// of a source, the taps of a filter and the pixels of a target meet.
 ///
-///     result[n, y, x, j] += source[n, o, p, k] * filter[t, j, k]
+///     target[n, y, x, j]  meets  source[n, o, p, k] * filter[t, j, k]
 ///
-/// for every tap `t` whose rows and columns meet as ``MapAxis`` says. The input
-/// gradient is such a map from out_backprop; the convolution is one from the
-/// input, with its taps in reverse order. At stride 1 the two are the same map
-/// but for the order of the filter.
+/// for every tap `t` whose rows and columns land there as ``MapAxis`` says. To the
+/// input gradient the source is out_backprop and the target its result, which
+/// sums what it meets. To the convolution the source is the input and the target
+/// its result, and taps count from the last to the first; at stride 1 the two are
+/// the same map but for the order of the filter. The filter gradient has the map
+/// of the input gradient, and reads the target too, the input: its result is the
+/// filter, which sums `target * source`.
 struct ConvolutionMap: Sendable, Hashable {
-  /// NCHW where there is a single channel.
+  let operation: ConvolutionOperation
+  /// What tensors hold.
+  let type: ScalarType
+  /// NCHW where there is a single channel, but for the filter gradient.
   let dataFormat: DataFormat
   let batch: Int
-  let resultChannels: Int
+  let targetChannels: Int
   private(set) var sourceChannels: Int
   let groups: Int
-  /// Channels of the result in a group, at least 1.
+  /// Channels of the target in a group, at least 1.
   let channelsPerGroup: Int
-  /// Channels of the source in a group: the depth of the sum over one tap.
+  /// Channels of the source in a group: to the convolution and the input gradient
+  /// the depth of the sum over one tap.
   private(set) var depthPerGroup: Int
   private(set) var vertical: MapAxis
   private(set) var horizontal: MapAxis
-  /// How the filter is stored.
-  let isForward: Bool
+  /// Whether filters are stored by channels of the source, and taps are counted
+  /// from the last.
+  var isForward: Bool { operation == .forward }
 
-  /// The map of an operation; the gradient of the filter is none.
-  init?(_ geometry: Conv2DGeometry, _ operation: ConvolutionOperation) {
-    guard operation != .filterGradient else { return nil }
+  init(
+    _ geometry: Conv2DGeometry, _ operation: ConvolutionOperation,
+    _ type: ScalarType
+  ) {
+    self.operation = operation
+    self.type = type
     // One channel is one plane, whatever the order of the dimensions is called.
     dataFormat =
       geometry.inputChannels == 1 && geometry.outputChannels == 1
+        && operation != .filterGradient
       ? .nchw : geometry.dataFormat
     batch = geometry.batch
     groups = geometry.groups
-    isForward = operation == .forward
-    if isForward {
-      resultChannels = geometry.outputChannels
+    if operation == .forward {
+      targetChannels = geometry.outputChannels
       sourceChannels = geometry.inputChannels
       channelsPerGroup = max(1, geometry.depthPerGroup)
       depthPerGroup = geometry.channelsPerGroup
       vertical = MapAxis(forward: geometry.vertical)
       horizontal = MapAxis(forward: geometry.horizontal)
     } else {
-      resultChannels = geometry.inputChannels
+      targetChannels = geometry.inputChannels
       sourceChannels = geometry.outputChannels
       channelsPerGroup = geometry.channelsPerGroup
       depthPerGroup = geometry.depthPerGroup
@@ -50,8 +61,8 @@ struct ConvolutionMap: Sendable, Hashable {
     }
   }
 
-  var resultHeight: Int { vertical.result }
-  var resultWidth: Int { horizontal.result }
+  var targetHeight: Int { vertical.target }
+  var targetWidth: Int { horizontal.target }
   var sourceHeight: Int { vertical.source }
   var sourceWidth: Int { horizontal.source }
   var kernelHeight: Int { vertical.kernel }
@@ -60,24 +71,28 @@ struct ConvolutionMap: Sendable, Hashable {
   /// Taps of the kernel.
   var taps: Int { kernelHeight * kernelWidth }
 
-  /// Scalars of the result.
-  var resultCount: Int { batch * resultHeight * resultWidth * resultChannels }
+  /// Scalars of the target.
+  var targetCount: Int { batch * targetHeight * targetWidth * targetChannels }
   /// Scalars of the source.
   var sourceCount: Int { batch * sourceHeight * sourceWidth * sourceChannels }
   /// Scalars of the filter.
   var filterCount: Int { taps * channelsPerGroup * sourceChannels }
+  /// Scalars of the result.
+  var resultCount: Int {
+    operation == .filterGradient ? filterCount : targetCount
+  }
 
   /// Nominal work, in floating-point operations; windows over padding included.
   var flops: Double {
     let windows =
       isForward
-      ? Double(resultHeight) * Double(resultWidth)
+      ? Double(targetHeight) * Double(targetWidth)
       : Double(sourceHeight) * Double(sourceWidth)
     return 2 * Double(batch) * windows * Double(filterCount)
   }
 
   /// Nothing to add up: the result is empty or all zeros.
-  var isDegenerate: Bool { resultCount == 0 || sourceCount == 0 }
+  var isDegenerate: Bool { targetCount == 0 || sourceCount == 0 }
 }
 
 // MARK: - Folding

@@ -16,7 +16,7 @@ extension MapAxis {
     guard step > 1 else { return self }
     let taps = ceilDivide(kernel, step)
     return MapAxis(
-      result: result, source: ceilDivide(source, step), kernel: taps, stride: 1,
+      target: target, source: ceilDivide(source, step), kernel: taps, stride: 1,
       step: 1, dilation: 1, pad: taps - 1)
   }
 

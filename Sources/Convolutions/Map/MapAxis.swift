@@ -1,16 +1,16 @@
 /// One image axis of a ``ConvolutionMap``: which tap of which source position
-/// lands on which result position.
+/// lands on which target position.
 ///
-/// Source position `o` lands through tap `t` on result position `y` where
+/// Source position `o` lands through tap `t` on target position `y` where
 ///
 ///     y * step == o * stride - pad + t * dilation
 ///
-/// The input gradient has the windows as its source, `stride` apart, and step 1.
-/// The convolution itself has them as its result, `step` apart, and stride 1; it
+/// The gradients have the windows as their source, `stride` apart, and step 1.
+/// The convolution itself has them as its target, `step` apart, and stride 1; it
 /// counts its taps from the last to the first. ``Conv2DGeometry`` has checked
 /// that no position overflows.
 struct MapAxis: Sendable, Hashable {
-  let result: Int
+  let target: Int
   let source: Int
   let kernel: Int
   let stride: Int
@@ -20,17 +20,17 @@ struct MapAxis: Sendable, Hashable {
   let pad: Int
 
   init(
-    result: Int, source: Int, kernel: Int, stride: Int, step: Int,
+    target: Int, source: Int, kernel: Int, stride: Int, step: Int,
     dilation: Int, pad: Int
   ) {
-    (self.result, self.source, self.kernel) = (result, source, kernel)
+    (self.target, self.source, self.kernel) = (target, source, kernel)
     (self.stride, self.step) = (stride, step)
     (self.dilation, self.pad) = (dilation, pad)
   }
 
   /// The axis of the input gradient.
   init(inputGradient axis: Axis) {
-    result = axis.input
+    target = axis.input
     source = axis.output
     kernel = axis.kernel
     stride = axis.stride
@@ -42,7 +42,7 @@ struct MapAxis: Sendable, Hashable {
   /// The axis of the convolution: `y = o * step - padBefore + tap * dilation`
   /// with `tap = kernel - 1 - t`, for `o`.
   init(forward axis: Axis) {
-    result = axis.output
+    target = axis.output
     source = axis.input
     kernel = axis.kernel
     stride = 1
@@ -51,8 +51,8 @@ struct MapAxis: Sendable, Hashable {
     pad = (axis.kernel - 1) * axis.dilation - axis.padBefore
   }
 
-  /// Phases that have positions of the result.
-  var phaseCount: Int { min(stride, result) }
+  /// Phases that have positions of the target.
+  var phaseCount: Int { min(stride, target) }
 
   /// From one tap of a phase to the next; 0 where no phase has two.
   var tapsApart: Int {
@@ -60,40 +60,40 @@ struct MapAxis: Sendable, Hashable {
     return apart < kernel ? apart : 0
   }
 
-  /// At most so many positions a tap takes to the result.
-  var longestRun: Int { step == 1 ? source : result }
+  /// At most so many positions a tap takes to the target.
+  var longestRun: Int { step == 1 ? source : target }
 
-  /// The result position that tap `tap` of source position `source` lands on, or
+  /// The target position that tap `tap` of source position `source` lands on, or
   /// falls beside. Of a map with step 1.
   func position(source: Int, tap: Int) -> Int {
     source * stride - pad + tap * dilation
   }
 
-  /// Positions that a tap takes from the source to the result, `step` apart in
-  /// the source and `stride` apart in the result.
+  /// Positions that a tap takes from the source to the target, `step` apart in
+  /// the source and `stride` apart in the target.
   struct Run {
-    let result: Int
+    let target: Int
     let source: Int
     let count: Int
 
     var isEmpty: Bool { count == 0 }
   }
 
-  /// What tap `tap` takes to `results`.
-  func run(landingIn results: Range<Int>, tap: Int) -> Run {
+  /// What tap `tap` takes to `targets`.
+  func run(landingIn targets: Range<Int>, tap: Int) -> Run {
     let shift = pad - tap * dilation
     if step == 1 {
-      let sources = sources(landingIn: results, tap: tap)
+      let sources = sources(landingIn: targets, tap: tap)
       let first = sources.lowerBound
       return Run(
-        result: sources.isEmpty ? 0 : first * stride - shift, source: first,
+        target: sources.isEmpty ? 0 : first * stride - shift, source: first,
         count: sources.count)
     }
-    let lower = max(results.lowerBound, ceilDivide(-shift, step))
-    let upper = min(results.upperBound, ceilDivide(source - shift, step))
+    let lower = max(targets.lowerBound, ceilDivide(-shift, step))
+    let upper = min(targets.upperBound, ceilDivide(source - shift, step))
     return lower < upper
-      ? Run(result: lower, source: lower * step + shift, count: upper - lower)
-      : Run(result: 0, source: 0, count: 0)
+      ? Run(target: lower, source: lower * step + shift, count: upper - lower)
+      : Run(target: 0, source: 0, count: 0)
   }
 
   /// The source position that tap `tap` takes to `position`, if there is one.
@@ -105,29 +105,29 @@ struct MapAxis: Sendable, Hashable {
   }
 
   /// The smallest range that holds every source position that tap `tap` takes to
-  /// `results`; all of it does where the step is 1.
-  func sources(landingIn results: Range<Int>, tap: Int) -> Range<Int> {
-    clamped(reaching(results, taps: tap...tap))
+  /// `targets`; all of it does where the step is 1.
+  func sources(landingIn targets: Range<Int>, tap: Int) -> Range<Int> {
+    clamped(reaching(targets, taps: tap...tap))
   }
 
-  /// The smallest range that holds every source position that touches `results`.
-  func sources(touching results: Range<Int>) -> Range<Int> {
-    clamped(touching(results))
+  /// The smallest range that holds every source position that touches `targets`.
+  func sources(touching targets: Range<Int>) -> Range<Int> {
+    clamped(touching(targets))
   }
 
   /// The smallest range that holds every source position that touches
-  /// `results`, were there some before the first and behind the last.
-  func touching(_ results: Range<Int>) -> Range<Int> {
-    reaching(results, taps: 0...kernel - 1)
+  /// `targets`, were there some before the first and behind the last.
+  func touching(_ targets: Range<Int>) -> Range<Int> {
+    reaching(targets, taps: 0...kernel - 1)
   }
 
   private func reaching(
-    _ results: Range<Int>, taps: ClosedRange<Int>
+    _ targets: Range<Int>, taps: ClosedRange<Int>
   ) -> Range<Int> {
-    guard !results.isEmpty else { return 0..<0 }
-    let first = results.lowerBound * step + pad - taps.upperBound * dilation
+    guard !targets.isEmpty else { return 0..<0 }
+    let first = targets.lowerBound * step + pad - taps.upperBound * dilation
     let last =
-      (results.upperBound - 1) * step + pad - taps.lowerBound * dilation
+      (targets.upperBound - 1) * step + pad - taps.lowerBound * dilation
     let lower = ceilDivide(first, stride)
     return lower..<max(lower, floorDivide(last, stride) + 1)
   }
@@ -152,12 +152,12 @@ struct MapAxis: Sendable, Hashable {
   }
 
   /// The smallest range that holds every tap with which one of `sources` lands
-  /// in `results`; exact where there is one of them. Of a map with step 1.
-  func taps(landingIn results: Range<Int>, sources: Range<Int>) -> Range<Int> {
+  /// in `targets`; exact where there is one of them. Of a map with step 1.
+  func taps(landingIn targets: Range<Int>, sources: Range<Int>) -> Range<Int> {
     let first = pad - sources.lowerBound * stride
     let last = pad - (sources.upperBound - 1) * stride
-    let start = ceilDivide(results.lowerBound + last, dilation)
-    let end = ceilDivide(results.upperBound + first, dilation)
+    let start = ceilDivide(targets.lowerBound + last, dilation)
+    let end = ceilDivide(targets.upperBound + first, dilation)
     let lower = min(max(0, start), kernel)
     return lower..<min(max(lower, end), kernel)
   }

@@ -1,4 +1,4 @@
-/// The taps that reach every `stride`-th result position of an axis, from `phase`
+/// The taps that reach every `stride`-th target position of an axis, from `phase`
 /// on, in the order of their source positions.
 ///
 /// Position `phase + q * stride` meets tap `tap(i)` of source position
@@ -72,7 +72,7 @@ struct PhaseTaps: Sendable, Hashable {
 }
 
 extension MapAxis {
-  /// The taps of each phase that has a result position.
+  /// The taps of each phase that has a target position.
   var phases: [PhaseTaps] {
     (0..<phaseCount).map { PhaseTaps(self, phase: $0) }
   }

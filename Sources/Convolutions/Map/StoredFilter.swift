@@ -4,10 +4,8 @@
 /// To the input gradient its rows are channels of the result and its columns of
 /// the source; to the convolution the other way round, and taps count from the
 /// last.
-struct StoredFilter<Scalar: StorageScalar> {
-  typealias Compute = Scalar.Compute
-
-  private let scalars: UnsafePointer<Scalar>
+struct StoredFilter {
+  private let scalars: StoredPointer
   private let isForward: Bool
   private let taps: Int
   /// From one tap to the next, and from one row of a tap to the next.
@@ -17,7 +15,7 @@ struct StoredFilter<Scalar: StorageScalar> {
   private let depth: Int
 
   init(_ map: ConvolutionMap, _ filter: UnsafeRawPointer) {
-    scalars = filter.assumingMemoryBound(to: Scalar.self)
+    scalars = StoredPointer(filter, map.type)
     isForward = map.isForward
     taps = map.taps
     depth = map.depthPerGroup
@@ -29,7 +27,7 @@ struct StoredFilter<Scalar: StorageScalar> {
 
   /// The weights of one tap between channels of the result, counted within a
   /// group, and all of the source: `[depth, channels]`.
-  func copyByDepth(
+  func copyByDepth<Compute: ComputeScalar>(
     tap: Int, group: Int, channels: Range<Int>,
     to panel: UnsafeMutablePointer<Compute>, stride: Int
   ) {
@@ -39,7 +37,7 @@ struct StoredFilter<Scalar: StorageScalar> {
   }
 
   /// The same as `[channels, depth]`.
-  func copyByChannel(
+  func copyByChannel<Compute: ComputeScalar>(
     tap: Int, group: Int, channels: Range<Int>,
     to panel: UnsafeMutablePointer<Compute>, stride: Int
   ) {
@@ -50,13 +48,14 @@ struct StoredFilter<Scalar: StorageScalar> {
 
   /// All weights of one tap, as they are stored; of a depthwise filter
   /// `[channels]`.
-  func copyTap(_ tap: Int, to panel: UnsafeMutablePointer<Compute>) {
-    Scalar.widen(
-      scalars + (isForward ? taps - 1 - tap : tap) * tapStride, to: panel,
-      count: tapStride)
+  func copyTap<Compute: ComputeScalar>(
+    _ tap: Int, to panel: UnsafeMutablePointer<Compute>
+  ) {
+    (scalars + (isForward ? taps - 1 - tap : tap) * tapStride)
+      .widen(to: panel, count: tapStride)
   }
 
-  private func copy(
+  private func copy<Compute: ComputeScalar>(
     tap: Int, group: Int, channels: Range<Int>,
     to panel: UnsafeMutablePointer<Compute>, stride: Int, transposed: Bool
   ) {
@@ -67,21 +66,25 @@ struct StoredFilter<Scalar: StorageScalar> {
       + rows.lowerBound * rowStride + group * columnsPerGroup
       + columns.lowerBound
     if transposed {
-      Scalar.widenTransposed(
-        source, rows: rows.count, columns: columns.count, stride: rowStride,
-        to: panel, stride: stride)
+      source.widenTransposed(
+        rows: rows.count, columns: columns.count, stride: rowStride, to: panel,
+        stride: stride)
     } else {
-      Scalar.widenRows(
-        source, stride: rowStride, to: panel, stride: stride, rows: rows.count,
+      source.widenRows(
+        stride: rowStride, to: panel, stride: stride, rows: rows.count,
         count: columns.count)
     }
   }
 
-  /// One weight.
-  func weight(tap: Int, group: Int, channel: Int, depth: Int) -> Scalar {
+  /// Copies one weight.
+  func copyWeight<Compute: ComputeScalar>(
+    tap: Int, group: Int, channel: Int, depth: Int,
+    to weight: UnsafeMutablePointer<Compute>
+  ) {
     let (row, column) = isForward ? (depth, channel) : (channel, depth)
-    return scalars[
+    let place =
       (isForward ? taps - 1 - tap : tap) * tapStride + row * rowStride
-        + group * columnsPerGroup + column]
+      + group * columnsPerGroup + column
+    (scalars + place).widen(to: weight, count: 1)
   }
 }

@@ -6,44 +6,37 @@ internal import Synchronization
 /// Threads take a task as they become free, so which thread runs a task is
 /// open; tasks write disjoint results, so the outcome is not.
 struct KernelCall: ~Copyable, @unchecked Sendable {
+  /// What the tasks do.
+  enum Stage {
+    /// Prepare a filter, `first`, in the workspace.
+    case prepare
+    /// Compute the result, or partial sums.
+    case run
+    /// Add up partial sums.
+    case finish
+  }
+
   let kernel: any TileKernel
-  let filter: UnsafeRawPointer
-  /// `nil` to prepare the filter instead of computing the result.
-  let source: UnsafeRawPointer?
-  /// The result, or the prepared filter.
-  let destination: UnsafeMutableRawPointer
-  let workspace: UnsafeMutableRawPointer
+  let stage: Stage
+  let memory: TileMemory
   let workspacePerThread: Int
   private let count: Int
   private let next = Atomic(0)
 
-  /// The computation of a result.
   init(
-    _ kernel: any TileKernel, filter: UnsafeRawPointer,
-    source: UnsafeRawPointer, result: UnsafeMutableRawPointer,
-    workspace: UnsafeMutableRawPointer, workspacePerThread: Int
+    _ kernel: any TileKernel, _ stage: Stage, _ memory: TileMemory,
+    workspacePerThread: Int = 0
   ) {
     self.kernel = kernel
-    self.filter = filter
-    self.source = source
-    destination = result
-    self.workspace = workspace
+    self.stage = stage
+    self.memory = memory
     self.workspacePerThread = workspacePerThread
-    count = kernel.taskCount
-  }
-
-  /// The preparation of a filter.
-  init(
-    _ kernel: any TileKernel, preparing filter: UnsafeRawPointer,
-    into prepared: UnsafeMutableRawPointer
-  ) {
-    self.kernel = kernel
-    self.filter = filter
-    source = nil
-    destination = prepared
-    workspace = prepared
-    workspacePerThread = 0
-    count = kernel.filterPartCount
+    count =
+      switch stage {
+      case .prepare: kernel.filterPartCount
+      case .run: kernel.taskCount
+      case .finish: kernel.finishTaskCount
+      }
   }
 
   /// Runs on up to `threads` threads, of which the caller's is one.
@@ -57,22 +50,23 @@ struct KernelCall: ~Copyable, @unchecked Sendable {
 
   /// Takes tasks until none is left.
   func work(thread: Int) {
-    let packs = kernel.packsOperands && source != nil
-    let workspace = workspace + thread * workspacePerThread
+    var memory = memory
+    memory.workspace += thread * workspacePerThread
+    let packs = kernel.packsOperands && stage == .run
     while true {
       let task = next.wrappingAdd(1, ordering: .relaxed).oldValue
       guard task < count else {
         conv_finish_streams()
         return
       }
-      guard let source else {
-        kernel.prepareFilter(part: task, from: filter, into: destination)
-        continue
-      }
       if packs { SingleThreadedBLAS.shared.beginTask() }
-      kernel.run(
-        task: task, filter: filter, source: source,
-        result: destination, workspace: workspace)
+      switch stage {
+      case .prepare:
+        kernel.prepareFilter(
+          part: task, from: memory.first, into: memory.workspace)
+      case .run: kernel.run(task: task, memory)
+      case .finish: kernel.finish(task: task, memory)
+      }
       if packs { SingleThreadedBLAS.shared.endTask() }
     }
   }

@@ -1,46 +1,90 @@
-/// The algorithms that a plan chooses from, in the order of preference between
-/// equals; the direct kernel is last and always can.
+/// What a kernel is cut for.
+struct KernelRequest: Sendable {
+  let map: ConvolutionMap
+  var promise = WinogradPromise.accuracy(.standard)
+  var products = ProductProvider.automatic
+  /// Sizes to aim at in place of the kernel's own, for measuring them.
+  var targets: TileTargets?
+  var core = BLASRuntime.core
+}
+
+/// A kernel that a plan may take.
+protocol Candidate: TileKernel {
+  /// What it is called.
+  static var algorithm: ConvolutionAlgorithm { get }
+
+  /// Why the shapes of a map rule it out, if so.
+  static func objection(to map: ConvolutionMap) -> String?
+
+  /// Throws if a map that has nothing to add up cannot be served for another
+  /// reason than its shapes.
+  static func checkDegenerate(_ request: KernelRequest) throws(Conv2DError)
+
+  /// Cuts a map that has something to add up, or throws why it cannot.
+  init(_ request: KernelRequest) throws(Conv2DError)
+}
+
+extension Candidate {
+  static func objection(to map: ConvolutionMap) -> String? { nil }
+
+  static func checkDegenerate(_ request: KernelRequest) throws(Conv2DError) {}
+
+  static func unsupported(_ reason: String) -> Conv2DError {
+    .unsupported(algorithm, reason: reason)
+  }
+
+  /// The kernel, or zeros where there is nothing to add up.
+  fileprivate static func cut(
+    _ request: KernelRequest
+  ) throws(Conv2DError) -> any TileKernel {
+    if let reason = objection(to: request.map) { throw unsupported(reason) }
+    guard request.map.isDegenerate else { return try Self(request) }
+    try checkDegenerate(request)
+    return Zeros(count: request.map.resultCount)
+  }
+}
+
+/// The algorithms that a plan chooses from.
 enum Candidates {
-  static let order: [ConvolutionAlgorithm] =
-    switch BLASRuntime.core {
-    case .small:
+  /// In the order of preference between equals; the direct kernel is last and
+  /// always can.
+  static func order(
+    _ operation: ConvolutionOperation
+  ) -> [ConvolutionAlgorithm] {
+    switch (operation, BLASRuntime.core) {
+    case (.filterGradient, _): [.narrowGroups, .taps, .winograd, .direct]
+    case (_, .small):
       [.narrowGroups, .taps, .column, .implicit, .winograd, .direct]
     // Products that copy their operands come after those on panels.
-    case .packed:
+    case (_, .packed):
       [.narrowGroups, .implicit, .column, .taps, .winograd, .direct]
     }
+  }
 
   /// What a candidate must be cheaper by than those before it: less is in the
   /// noise of the model.
   private static let margin = 0.97
 
   /// What an execution is expected to cost, in nanoseconds on one thread.
-  static func cost(
-    _ kernel: any TileKernel, _ type: ScalarType, _ map: ConvolutionMap
-  ) -> Double {
+  static func cost(_ kernel: any TileKernel, _ map: ConvolutionMap) -> Double {
     let model = CostModel(
-      core: BLASRuntime.core, computeByteCount: type.computeByteCount)
+      core: BLASRuntime.core, computeByteCount: map.type.computeByteCount)
     return kernel.cost(model)
       + model.operands(
-        map.sourceCount, results: map.resultCount, byteCount: type.byteCount)
+        map.sourceCount
+          + (map.operation == .filterGradient ? map.targetCount : 0),
+        results: map.resultCount, byteCount: map.type.byteCount)
   }
 
   /// The candidate that the model finds cheapest.
-  static func cheapest<Scalar: StorageScalar>(
-    _ type: Scalar.Type, _ map: ConvolutionMap, promise: WinogradPromise,
-    products: ProductProvider, targets: TileTargets?
+  static func cheapest(
+    _ request: KernelRequest
   ) -> (ConvolutionAlgorithm, any TileKernel) {
     var best: (ConvolutionAlgorithm, any TileKernel)?
     var leastCost = Double.infinity
-    for algorithm in order
-    where objection(to: map, algorithm, products) == nil {
-      // Some have objections of their own.
-      guard
-        let kernel = try? make(
-          algorithm, type, map, promise: promise, products: products,
-          targets: targets)
-      else { continue }
-      let cost = cost(kernel, Scalar.scalarType, map)
+    for algorithm in order(request.map.operation) {
+      guard let kernel = try? make(algorithm, request) else { continue }
+      let cost = cost(kernel, request.map)
       if best == nil || cost < leastCost * margin {
         (best, leastCost) = ((algorithm, kernel), cost)
       }
@@ -49,137 +93,93 @@ enum Candidates {
     return best!
   }
 
-  /// Why an algorithm cannot serve a map, if so; Winograd and implicit GEMM say it
-  /// themselves, and the others whatever the type.
-  private static func objection(
-    to map: ConvolutionMap, _ algorithm: ConvolutionAlgorithm,
-    _ products: ProductProvider
-  ) -> String? {
-    if let reason = algorithm.objection(to: products) { return reason }
-    return switch algorithm {
-    case .column:
-      Column<Float>.objection(to: map)
-    case .taps: Taps<Float>.objection(to: map)
-    case .narrowGroups:
-      vectorsOfChannels(map)
-        ? nil : NarrowGroupPlanes<Float>.objection(to: map)
-    case .automatic, .implicit, .winograd, .direct, .reference: nil
-    }
-  }
-
-  /// Whether narrow groups have channels as the vector dimension, or columns.
-  private static func vectorsOfChannels(_ map: ConvolutionMap) -> Bool {
-    map.dataFormat == .nhwc
-      && NarrowGroups<Float>.objection(to: map) == nil
-  }
-
   /// The kernel of one algorithm, or the reason why it cannot serve.
-  static func make<Scalar: StorageScalar>(
-    _ algorithm: ConvolutionAlgorithm, _ type: Scalar.Type,
-    _ map: ConvolutionMap, promise: WinogradPromise,
-    products: ProductProvider = .automatic, targets: TileTargets? = nil
+  static func make(
+    _ algorithm: ConvolutionAlgorithm, _ request: KernelRequest
   ) throws(Conv2DError) -> any TileKernel {
-    let core = BLASRuntime.core
-    let computeByteCount = Scalar.scalarType.computeByteCount
-    if let reason = objection(to: map, algorithm, products) {
-      throw .unsupported(algorithm, reason: reason)
-    }
-    if algorithm == .implicit,
-      let reason = Implicit<Scalar>.objection(to: map),
-      ImplicitPlanes<Scalar>.objection(to: map) != nil
+    if let reason = algorithm.objection(
+      to: request.products, request.map.operation)
     {
       throw .unsupported(algorithm, reason: reason)
     }
-    if map.isDegenerate {
-      if algorithm == .winograd {
-        try Winograd<Scalar>.check(
-          map, promise: promise, products: winogradProducts(products))
+    return request.map.type == .float64
+      ? try make(algorithm, request, Double.self)
+      : try make(algorithm, request, Float.self)
+  }
+
+  private static func make<Compute: ComputeScalar>(
+    _ algorithm: ConvolutionAlgorithm, _ request: KernelRequest,
+    _ type: Compute.Type
+  ) throws(Conv2DError) -> any TileKernel {
+    if request.map.operation == .filterGradient {
+      return switch algorithm {
+      case .taps: try FilterGradientProducts<Compute>.cut(request)
+      case .narrowGroups: try FilterGradientNarrow<Compute>.cut(request)
+      case .winograd: try FilterGradientWinograd<Compute>.cut(request)
+      case .direct, .automatic: try FilterGradientDirect<Compute>.cut(request)
+      case .reference: try FilterGradientReference<Compute>.cut(request)
+      case .column, .implicit:
+        throw .unsupported(
+          algorithm, reason: "it is none for the filter gradient")
       }
-      return Zeros<Scalar>(count: map.resultCount)
     }
-    switch algorithm {
-    case .column:
-      // OpenBLAS's packed products fall behind; its small ones are level.
-      let onPanels =
-        products == .panels || products == .automatic && core == .packed
-      // Products on panels pack nothing either.
-      let tilingCore = onPanels ? .small : core
-      return Column<Scalar>(
-        map,
-        tiling: ColumnTiling(
-          map, core: tilingCore, computeByteCount: computeByteCount,
-          targets: targets?.column
-            ?? ColumnTargets(
-              computeByteCount: computeByteCount, core: tilingCore)),
-        core: core, onPanels: onPanels)
-    case .taps:
-      return Taps<Scalar>(
-        map,
-        tiling: TapTiling(
-          map, core: core, computeByteCount: computeByteCount,
-          copies: SourceTile<Scalar>.copies(map),
-          targets: targets?.taps ?? TapTargets()),
-        core: core)
-    case .implicit:
-      return implicit(type, map)
+    return switch algorithm {
+    case .column: try Column<Compute>.cut(request)
+    case .taps: try Taps<Compute>.cut(request)
+    case .implicit: try implicit(request, type)
     case .narrowGroups:
-      return vectorsOfChannels(map)
-        ? NarrowGroups<Scalar>(map)
-        : NarrowGroupPlanes<Scalar>(map)
-    case .winograd:
-      return try Winograd<Scalar>(
-        map, promise: promise, products: winogradProducts(products))
-    case .direct, .automatic:
-      return Direct<Scalar>(map)
-    case .reference:
-      return Reference<Scalar>(map)
-    }
-  }
-}
-
-extension Candidates {
-  /// OpenBLAS's products where it has small ones, which are level.
-  private static func winogradProducts(
-    _ products: ProductProvider
-  ) -> WinogradProducts {
-    let core = BLASRuntime.core
-    return switch products {
-    case .panels: .panels
-    case .blas: .blas(core)
-    case .automatic: core == .packed ? .panels : .blas(core)
+      // Vectors of channels, or of columns.
+      request.map.dataFormat == .nhwc
+        && NarrowGroups<Compute>.objection(to: request.map) == nil
+        ? try NarrowGroups<Compute>.cut(request)
+        : try NarrowGroupPlanes<Compute>.cut(request)
+    case .winograd: try Winograd<Compute>.cut(request)
+    case .direct, .automatic: try Direct<Compute>.cut(request)
+    case .reference: try Reference<Compute>.cut(request)
     }
   }
 
-  /// Implicit GEMM with vectors of channels or of pixels, whichever is cheaper,
-  /// of a map that one of them can serve: the bits are the same.
-  private static func implicit<Scalar: StorageScalar>(
-    _ type: Scalar.Type, _ map: ConvolutionMap
-  ) -> any TileKernel {
-    guard ImplicitPlanes<Scalar>.objection(to: map) == nil else {
-      return Implicit<Scalar>(map)
+  /// Implicit GEMM with vectors of channels or of pixels, whichever is cheaper, if
+  /// both can: the bits are the same.
+  private static func implicit<Compute: ComputeScalar>(
+    _ request: KernelRequest, _ type: Compute.Type
+  ) throws(Conv2DError) -> any TileKernel {
+    let map = request.map
+    let kernel: any TileKernel
+    do throws(Conv2DError) {
+      kernel = try Implicit<Compute>.cut(request)
+    } catch {
+      guard let planes = try? ImplicitPlanes<Compute>.cut(request) else {
+        throw error
+      }
+      return planes
     }
-    let planes = ImplicitPlanes<Scalar>(map)
-    guard Implicit<Scalar>.objection(to: map) == nil else { return planes }
-    let channels = Implicit<Scalar>(map)
     // Planes of NHWC are transposed, which pays for few channels alone.
-    let most = PanelFilter<Scalar>.width
-    if map.dataFormat == .nhwc, map.channelsPerGroup > most { return channels }
-    return cost(planes, Scalar.scalarType, map)
-      < cost(channels, Scalar.scalarType, map) ? planes : channels
+    let pays =
+      map.dataFormat == .nchw
+      || map.channelsPerGroup <= PanelFilter<Compute>.width
+    guard pays, let planes = try? ImplicitPlanes<Compute>.cut(request) else {
+      return kernel
+    }
+    return cost(planes, map) < cost(kernel, map) ? planes : kernel
   }
 }
 
 extension ConvolutionAlgorithm {
-  static let productsAreBLAS = "its products are the linked BLAS's"
-
   /// Why products of one kind cannot be asked for, if so.
-  func objection(to products: ProductProvider) -> String? {
-    switch (self, products) {
+  fileprivate func objection(
+    to products: ProductProvider, _ operation: ConvolutionOperation
+  ) -> String? {
+    let areBLAS = "its products are the linked BLAS's"
+    return switch (self, products) {
+    case (.winograd, .panels):
+      operation == .filterGradient ? areBLAS : nil
     case (_, .automatic), (.column, _), (.winograd, _): nil
     case (.implicit, .panels), (.taps, .blas): nil
-    case (.taps, _): Self.productsAreBLAS
+    case (.taps, _): areBLAS
     case (.implicit, _): "its products are on panels"
-    case (.direct, _), (.narrowGroups, _), (.reference, _), (.automatic, _): nil
+    case (.direct, _), (.narrowGroups, _), (.reference, _), (.automatic, _):
+      nil
     }
   }
 }

@@ -210,21 +210,18 @@ extension ConvolutionPlan {
     withExtendedLifetime(filter) {}
   }
 
-  /// On what is checked: both stages.
+  /// On what is checked: all stages.
   func run(
     _ first: UnsafeRawPointer, _ second: UnsafeRawPointer,
     _ result: UnsafeMutableRawPointer, _ workspace: UnsafeMutableRawPointer
   ) {
-    let scratch = workspace + Workspace.padded(kernel.partialByteCount)
-    KernelCall(
-      kernel, filter: first, source: second,
-      result: secondStage == nil ? result : workspace, workspace: scratch,
-      workspacePerThread: workspacePerThread
-    ).run(threads: threads)
-    guard let secondStage else { return }
-    KernelCall(
-      secondStage, filter: workspace, source: workspace, result: result,
-      workspace: scratch, workspacePerThread: workspacePerThread
-    ).run(threads: threads)
+    let memory = TileMemory(
+      first: first, source: StoredPointer(second, Scalar.scalarType),
+      result: MutableStoredPointer(result, Scalar.scalarType),
+      partial: workspace, workspace: workspace + sharedByteCount)
+    KernelCall(kernel, .run, memory, workspacePerThread: workspacePerThread)
+      .run(threads: threads)
+    guard kernel.finishTaskCount > 0 else { return }
+    KernelCall(kernel, .finish, memory).run(threads: threads)
   }
 }

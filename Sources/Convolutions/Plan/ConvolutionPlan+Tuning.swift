@@ -56,7 +56,7 @@ extension ConvolutionPlan {
     _ geometry: Conv2DGeometry, options: ConvolutionOptions
   ) -> [(plan: Self, time: Duration)] {
     var plans: [(plan: Self, time: Duration)] = []
-    for algorithm in Candidates.order {
+    for algorithm in Candidates.order(Operation.operation) {
       var options = options
       options.algorithm = algorithm
       // A cap holds for the candidate that is taken.

@@ -75,11 +75,8 @@ public struct ConvolutionPlan<
   /// What the cost model expects of an execution on one thread. Its numbers are
   /// of one machine; their ratios are what decides between algorithms.
   public var predictedTime: Duration {
-    let cost =
-      map.map { Candidates.cost(kernel, Scalar.scalarType, $0) }
-      ?? FilterGradientCandidates.cost(kernel, Scalar.scalarType, geometry)
     // A duration holds no more than some 1e20 seconds.
-    return .nanoseconds(min(cost, 1e27))
+    .nanoseconds(min(Candidates.cost(kernel, map), 1e27))
   }
 
   /// Why the algorithm was taken.
@@ -91,12 +88,10 @@ public struct ConvolutionPlan<
   }
 
   let kernel: any TileKernel
-  /// What adds up partial sums, made once: an execution allocates nothing.
-  let secondStage: (any TileKernel)?
-  /// Workspace of a thread in either stage, in bytes.
+  private let map: ConvolutionMap
+  /// Workspace of a thread, in bytes, behind what all threads share.
   let workspacePerThread: Int
-  /// `nil` of the filter gradient.
-  private let map: ConvolutionMap?
+  let sharedByteCount: Int
 
   /// Work below which starting a second thread costs more than it saves, in
   /// operations.
@@ -124,52 +119,22 @@ public struct ConvolutionPlan<
     // A stub of a conformance elsewhere ends here, before it meets any memory.
     _ = (Operation._sealedOperation, Scalar._sealedScalar)
     guard options.threads >= 1 else { throw .threads(options.threads) }
-    let map = ConvolutionMap(geometry, Operation.operation)
+    let map = ConvolutionMap(geometry, Operation.operation, Scalar.scalarType)
     var algorithm = options.algorithm
-    if algorithm == .automatic, options.tuning == .measure,
-      !geometry.isDegenerate
-    {
+    if algorithm == .automatic, options.tuning == .measure, !map.isDegenerate {
       algorithm = try Self.fastest(geometry, options: options)
     }
-    func choose<Storage: StorageScalar>(
-      _ type: Storage.Type
-    ) throws(Conv2DError) -> (ConvolutionAlgorithm, any TileKernel) {
-      let promise = options.winograd
-      guard let map else {
-        return algorithm == .automatic
-          ? FilterGradientCandidates.cheapest(
-            type, geometry, promise: promise, products: options.products)
-          : (
-            algorithm,
-            try FilterGradientCandidates.make(
-              algorithm, type, geometry, promise: promise,
-              products: options.products)
-          )
-      }
-      return algorithm == .automatic
-        ? Candidates.cheapest(
-          type, map, promise: promise, products: options.products,
-          targets: targets)
-        : (
-          algorithm,
-          try Candidates.make(
-            algorithm, type, map, promise: promise,
-            products: options.products, targets: targets)
-        )
-    }
+    let request = KernelRequest(
+      map: map, promise: options.winograd, products: options.products,
+      targets: targets)
     (self.algorithm, kernel) =
-      switch Scalar.scalarType {
-      case .float16: try choose(Float16.self)
-      case .bfloat16: try choose(BFloat16.self)
-      case .float32: try choose(Float.self)
-      case .float64: try choose(Double.self)
-      }
-    secondStage = kernel.secondStage
-    let perThread = Workspace.padded(
-      max(
-        kernel.workspaceByteCount, secondStage?.workspaceByteCount ?? 0))
-    workspacePerThread = perThread
+      algorithm == .automatic
+      ? Candidates.cheapest(request)
+      : (algorithm, try Candidates.make(algorithm, request))
+    let perThread = Workspace.padded(kernel.workspaceByteCount)
     let shared = Workspace.padded(kernel.partialByteCount)
+    workspacePerThread = perThread
+    sharedByteCount = shared
     var threads = min(
       options.threads, WorkerPool.maximumThreads, max(1, kernel.taskCount))
     if geometry.flops < Self.singleThreadFlops { threads = 1 }
@@ -271,12 +236,20 @@ extension ConvolutionPlan {
       precondition(geometry.filterCount == 0, "the filter has no address")
       return prepared
     }
-    // Packing is copying: a thread is worth its start from about a megabyte.
-    let threads = min(threads, 1 + kernel.filterByteCount >> 20)
-    KernelCall(
-      kernel, preparing: UnsafeRawPointer(filter), into: prepared.memory
-    ).run(threads: threads)
+    prepare(filter: filter, into: prepared.memory)
     return prepared
+  }
+
+  func prepare(
+    filter: UnsafeRawPointer, into prepared: UnsafeMutableRawPointer
+  ) {
+    let memory = TileMemory(
+      first: filter, source: StoredPointer(filter, Scalar.scalarType),
+      result: MutableStoredPointer(prepared, Scalar.scalarType),
+      partial: prepared, workspace: prepared)
+    // Packing is copying: a thread is worth its start from about a megabyte.
+    KernelCall(kernel, .prepare, memory)
+      .run(threads: min(threads, 1 + kernel.filterByteCount >> 20))
   }
 }
 

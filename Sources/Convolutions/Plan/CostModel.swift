@@ -131,7 +131,7 @@ extension MapAxis {
     let weight = Double(kernel) / Double(samples)
     for index in 0..<samples {
       let tap = Int(Double(index) * weight)
-      body(Double(run(landingIn: 0..<result, tap: tap).count), weight)
+      body(Double(run(landingIn: 0..<target, tap: tap).count), weight)
     }
   }
 

@@ -15,20 +15,25 @@ public enum InstructionSet: String, Sendable, Hashable, CaseIterable {
   /// for no better one; another value is reported on standard error when the
   /// library is loaded, and ignored.
   public static let current = InstructionSet(
-    rawValue: String(cString: conv_isa()))!
+    rawValue: String(cString: conv_table().pointee.isa))!
 
   /// Most rows of a product with panels: those whose sums fit into registers.
-  static let blockRows = Int(conv_block_rows())
+  static let blockRows = Int(conv_table().pointee.block_rows)
 
   /// Panels of sums of so many terms that one call multiplies so many rows with:
   /// those that a register block takes, so that other rows find them in the L1
   /// cache (1x1 on 56x56 with AVX2: 1.14x), or more that fit there as well.
   static func panelsTogether(rows: Int, terms: Int) -> Int {
-    max(Int(conv_block_panels(Int32(rows))), min(16, 256 / max(1, terms)))
+    max(blockPanels[rows], min(16, 256 / max(1, terms)))
   }
 
+  /// Panels of a register block of so many rows.
+  private static let blockPanels = withUnsafeBytes(
+    of: conv_table().pointee.block_panels
+  ) { $0.bindMemory(to: CInt.self).map(Int.init) }
+
   /// The most panels of a register block.
-  static let mostPanels = Int(conv_block_panels(1))
+  static let mostPanels = blockPanels[1]
 
   /// Those that this processor has, the best first, whatever is asked for.
   package static let available = (0..<conv_runnable_count()).map {

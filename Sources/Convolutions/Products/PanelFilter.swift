@@ -7,9 +7,7 @@ internal import CConvolutionKernels
 /// Panels of a phase of taps follow each other; phases do within a group. The
 /// last panel of a phase is filled up with zeros. One layout serves all instruction
 /// sets.
-struct PanelFilter<Scalar: StorageScalar>: Sendable {
-  typealias Compute = Scalar.Compute
-
+struct PanelFilter<Compute: ComputeScalar>: Sendable {
   /// Channels of a panel.
   static var width: Int { 64 / MemoryLayout<Compute>.stride }
 
@@ -42,7 +40,7 @@ struct PanelFilter<Scalar: StorageScalar>: Sendable {
   ///   - panels: the first panel of the phase.
   func pack(
     tap: Int, place: Int, of taps: Int, group: Int,
-    from filter: StoredFilter<Scalar>, channels: Int,
+    from filter: StoredFilter, channels: Int,
     into panels: UnsafeMutablePointer<Compute>
   ) {
     for panel in 0..<panelCount {

@@ -1,3 +1,5 @@
+internal import CConvolutionKernels
+
 /// How fast products are, for `convbench products`.
 package enum ProductRate {
   /// The processor's peak: what fused multiply-adds reach that wait for nothing,
@@ -15,7 +17,8 @@ package enum ProductRate {
     var sums = [Compute](repeating: .zero, count: 12)
     var operations = 0
     let best = bestTime(of: 20) {
-      operations = steps * Compute.spin(&sums, steps: steps)
+      operations =
+        steps * Int(Compute.kernels.pointee.spin(&sums, steps))
     }
     return Double(operations) / best
   }
@@ -26,11 +29,12 @@ package enum ProductRate {
     _ geometry: Conv2DGeometry, _ operation: ConvolutionOperation,
     _ type: ScalarType
   ) -> [Int]? {
-    func size<Scalar: StorageScalar>(_ type: Scalar.Type) -> [Int]? {
-      guard let map = ConvolutionMap(geometry, operation), !map.isDegenerate,
-        Implicit<Scalar>.objection(to: map) == nil
+    func size<Compute: ComputeScalar>(_ type: Compute.Type) -> [Int]? {
+      let map = ConvolutionMap(geometry, operation, type.scalarType)
+      guard operation != .filterGradient, !map.isDegenerate,
+        Implicit<Compute>.objection(to: map) == nil
       else { return nil }
-      return Implicit<Scalar>(map).productSize
+      return try? Implicit<Compute>(KernelRequest(map: map)).productSize
     }
     return type == .float64 ? size(Double.self) : size(Float.self)
   }
@@ -82,7 +86,7 @@ private final class PanelProduct<Compute: ComputeScalar> {
         byteCount: count * MemoryLayout<Compute>.stride
       ).assumingMemoryBound(to: Compute.self)
       for index in 0..<count {
-        numbers[index] = Compute.rounded(Double(index % 17) / 16 - 0.5)
+        numbers[index] = Compute(index % 17) / 16 - 0.5
       }
       return numbers
     }

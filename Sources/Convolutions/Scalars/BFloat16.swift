@@ -23,6 +23,21 @@ public struct BFloat16: Sendable, BitwiseCopyable {
   }
 }
 
+extension BFloat16 {
+  /// Rounds to nearest even, once: the `Float` between is rounded to odd, which
+  /// keeps every tie and every near-tie on its side.
+  static func rounded(_ value: Double) -> BFloat16 {
+    var single = Float(value)
+    if single.isFinite, Double(single) != value {
+      if abs(Double(single)) > abs(value) {
+        single = single.sign == .plus ? single.nextDown : single.nextUp
+      }
+      single = Float(bitPattern: single.bitPattern | 1)
+    }
+    return BFloat16(single)
+  }
+}
+
 extension Float {
   /// The same value, exactly.
   public init(_ value: BFloat16) {

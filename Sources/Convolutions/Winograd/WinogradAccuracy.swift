@@ -64,8 +64,8 @@ extension MapAxis {
     let taps = PhaseTaps(self, phase: phase)
     return weightedMean(
       (0..<taps.count).map { index in
-        let run = run(landingIn: 0..<result, tap: taps.tap(index))
-        let first = run.result / stride
+        let run = run(landingIn: 0..<target, tap: taps.tap(index))
+        let first = run.target / stride
         return first..<first + run.count
       })
   }
@@ -84,12 +84,12 @@ extension MapAxis {
   }
 }
 
-extension Axis {
+extension MapAxis {
   /// The windows whose tap reads the image, of the taps of the filter; those of
   /// more windows weigh more, in proportion.
   var meanWindows: Double {
     let windows = (0..<kernel).map {
-      Double(outputs(landingIn: 0..<input, tap: $0).count)
+      Double(sources(landingIn: 0..<target, tap: $0).count)
     }
     let sum = windows.reduce(0, +)
     return sum > 0 ? windows.reduce(0) { $0 + $1 * $1 } / sum : 0

@@ -20,4 +20,12 @@ enum WinogradProducts: Sendable, Hashable {
     self == .blas(.small)
       ? min(256, BLASCore.smallLimit / (rows * columns)) : 256
   }
+
+  /// OpenBLAS's products where it has small ones, which are level.
+  init(_ request: KernelRequest) {
+    switch (request.products, request.core) {
+    case (.panels, _), (.automatic, .packed): self = .panels
+    case (.blas, let core), (.automatic, let core): self = .blas(core)
+    }
+  }
 }

@@ -18,9 +18,9 @@ struct FilterBlock: Sendable {
   var count: Int { taps * tapCount }
 
   /// Input channels of a block within one group, counted over all groups.
-  func inputChannels(_ geometry: Conv2DGeometry) -> Range<Int> {
-    let group = outputs.lowerBound / geometry.depthPerGroup
-    let first = group * geometry.channelsPerGroup
+  func inputChannels(_ map: ConvolutionMap) -> Range<Int> {
+    let group = outputs.lowerBound / map.depthPerGroup
+    let first = group * map.channelsPerGroup
     return first + inputs.lowerBound..<first + inputs.upperBound
   }
 
@@ -33,19 +33,18 @@ struct FilterBlock: Sendable {
   /// Writes the sums of some input channels of one tap, rounded once.
   ///
   /// - Parameter tap: counted within the block.
-  func store<Scalar: StorageScalar>(
-    _ sums: UnsafePointer<Scalar.Compute>, tap: Int,
-    _ geometry: Conv2DGeometry, to result: UnsafeMutablePointer<Scalar>
+  func store<Compute: ComputeScalar>(
+    _ sums: UnsafePointer<Compute>, tap: Int,
+    _ map: ConvolutionMap, to result: MutableStoredPointer
   ) {
     let row = tapRows.lowerBound + tap / tapColumns.count
     let column = tapColumns.lowerBound + tap % tapColumns.count
     let line =
-      (row * geometry.kernelWidth + column) * geometry.channelsPerGroup
+      (row * map.kernelWidth + column) * map.channelsPerGroup
       + inputs.lowerBound
-    Scalar.narrowRows(
+    (result + line * map.sourceChannels + outputs.lowerBound).narrowRows(
       sums + tap * tapCount, stride: outputs.count,
-      to: result + line * geometry.outputChannels + outputs.lowerBound,
-      stride: geometry.outputChannels, rows: inputs.count, count: outputs.count)
+      to: map.sourceChannels, rows: inputs.count, count: outputs.count)
   }
 }
 
@@ -54,4 +53,10 @@ struct PixelBox: Sendable {
   let images: Range<Int>
   let rows: Range<Int>
   let columns: Range<Int>
+}
+
+/// Scalars from one row, and one pixel of it, to the next.
+struct PixelStrides {
+  var row: Int
+  var pixel: Int
 }

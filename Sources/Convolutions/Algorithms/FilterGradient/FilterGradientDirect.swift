@@ -1,79 +1,73 @@
 /// Plain loops without BLAS: the rival that the engine is measured against, and
-/// the algorithm of last resort, since it serves every geometry.
+/// the algorithm of last resort, since it serves every map.
 ///
 /// A task owns some channels of one tap.
-struct FilterGradientDirect<Scalar: StorageScalar>: FilterGradientKernel {
-  typealias Compute = Scalar.Compute
-
-  let geometry: Conv2DGeometry
+struct FilterGradientDirect<Compute: ComputeScalar>: Candidate {
+  let map: ConvolutionMap
   private let tasks: FilterGradientTasks
   private let depthwise: Bool
 
-  init(_ geometry: Conv2DGeometry) {
-    self.geometry = geometry
-    depthwise = geometry.channelsPerGroup == 1 && geometry.depthPerGroup == 1
+  static var algorithm: ConvolutionAlgorithm { .direct }
+
+  init(_ request: KernelRequest) {
+    map = request.map
+    depthwise = map.channelsPerGroup == 1 && map.depthPerGroup == 1
     let channels =
-      depthwise ? geometry.outputChannels : geometry.depthPerGroup
+      depthwise ? map.sourceChannels : map.depthPerGroup
     tasks = FilterGradientTasks(
-      geometry,
+      map,
       FilterGradientTiling(
-        inputs: min(geometry.channelsPerGroup, 48),
+        inputs: min(map.channelsPerGroup, 48),
         outputs: max(1, min(channels, depthwise ? 64 : 128)), tapRows: 1,
         tapColumns: 1),
       spansGroups: depthwise)
   }
 
   var taskCount: Int { tasks.count }
-  var packsOperands: Bool { false }
   var summary: String { "loops over channels, \(taskCount) tasks" }
 
   func cost(_ model: CostModel) -> Double {
     let tiling = tasks.tiling
     let width = Double(tiling.outputs)
-    let work = geometry.flops / 2
+    let work = map.flops / 2
     let loads =
-      Double(geometry.batch) * geometry.vertical.hits * geometry.horizontal.hits
-      * Double(tasks.blockCount / geometry.taps)
+      Double(map.batch) * map.vertical.hits * map.horizontal.hits
+      * Double(tasks.blockCount / map.taps)
       * Double(tiling.inputs + tiling.outputs)
     let alone = !depthwise && tiling.outputs < 16
     return 1.5 * (alone ? work : model.loops(work, over: width))
-      + model.load(loads, geometry.dataFormat)
+      + model.load(loads, map.dataFormat)
   }
 
   var workspaceByteCount: Int {
     let tiling = tasks.tiling
     return
       (tasks.sumCount
-      + FilterGradientLoops<Scalar>.scratchCount(
-        geometry, inputs: depthwise ? tiling.outputs : tiling.inputs,
+      + FilterGradientLoops<Compute>.scratchCount(
+        map, inputs: depthwise ? tiling.outputs : tiling.inputs,
         outputs: tiling.outputs)) * MemoryLayout<Compute>.stride
   }
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
-  func run(
-    task: Int, filter: UnsafeRawPointer, source outBackprop: UnsafeRawPointer,
-    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
-  ) {
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
+  func run(task: Int, _ memory: TileMemory) {
     let block = tasks.block(task)
-    let sums = workspace.assumingMemoryBound(to: Compute.self)
+    let sums = memory.workspace.assumingMemoryBound(to: Compute.self)
     sums.update(repeating: Compute.zero, count: block.count)
     FilterGradientLoops(
-      geometry: geometry, block: block, depthwise: depthwise,
+      map: map, block: block, depthwise: depthwise,
       input: PixelSource(
-        input: filter.assumingMemoryBound(to: Scalar.self), geometry),
+        input: memory.target, map),
       gradients: PixelSource(
-        outBackprop: outBackprop.assumingMemoryBound(to: Scalar.self),
-        geometry),
+        outBackprop: memory.source,
+        map),
       scratch: sums + tasks.sumCount
     ).add(
       PixelBox(
-        images: 0..<geometry.batch, rows: 0..<geometry.outputHeight,
-        columns: 0..<geometry.outputWidth), to: sums)
+        images: 0..<map.batch, rows: 0..<map.sourceHeight,
+        columns: 0..<map.sourceWidth), to: sums)
     tasks.finish(
       block, UnsafePointer(sums),
-      to: result.assumingMemoryBound(to: Scalar.self))
+      to: memory.result)
   }
 }

@@ -1,45 +1,45 @@
+internal import CConvolutionKernels
+
 /// Plain loops over a box of pixels: what each tap reads of it, and what it
 /// meets, is brought to `[pixels, channels]`, a run of one row at a time. Outer
 /// products are summed over the pixels, vectorised over the output channels;
 /// depthwise, products, vectorised over the channels.
-struct FilterGradientLoops<Scalar: StorageScalar> {
-  typealias Compute = Scalar.Compute
-
-  let geometry: Conv2DGeometry
+struct FilterGradientLoops<Compute: ComputeScalar> {
+  let map: ConvolutionMap
   let block: FilterBlock
   /// Whether every channel is a group, and a block holds many.
   let depthwise: Bool
-  let input: PixelSource<Scalar>
-  let gradients: PixelSource<Scalar>
+  let input: PixelSource
+  let gradients: PixelSource
   let scratch: UnsafeMutablePointer<Compute>
 
   /// Pixels of a row that are brought together.
-  private static func pixels(_ geometry: Conv2DGeometry) -> Int {
-    min(64, geometry.outputWidth)
+  private static func pixels(_ map: ConvolutionMap) -> Int {
+    min(64, map.sourceWidth)
   }
 
   /// Scratch memory for blocks of so many channels, in scalars.
   static func scratchCount(
-    _ geometry: Conv2DGeometry, inputs: Int, outputs: Int
+    _ map: ConvolutionMap, inputs: Int, outputs: Int
   ) -> Int {
-    let pixels = pixels(geometry)
+    let pixels = pixels(map)
     return padded(pixels * inputs) + padded(pixels * outputs)
   }
 
   /// Adds what a box gives, to sums of all taps of the block.
   func add(_ box: PixelBox, to sums: UnsafeMutablePointer<Compute>) {
-    let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
+    let (vertical, horizontal) = (map.vertical, map.horizontal)
     let channels =
-      depthwise ? block.outputs : block.inputChannels(geometry)
-    let pixels = Self.pixels(geometry)
+      depthwise ? block.outputs : block.inputChannels(map)
+    let pixels = Self.pixels(map)
     let copy = scratch
     let gradientCopy = scratch + padded(pixels * channels.count)
     for r in block.tapRows {
-      let rows = vertical.outputs(landingIn: 0..<vertical.input, tap: r)
+      let rows = vertical.sources(landingIn: 0..<vertical.target, tap: r)
         .clamped(to: box.rows)
       for c in block.tapColumns {
-        let columns = horizontal.outputs(
-          landingIn: 0..<horizontal.input, tap: c
+        let columns = horizontal.sources(
+          landingIn: 0..<horizontal.target, tap: c
         ).clamped(to: box.columns)
         let place = sums + block.offset(row: r, column: c)
         for image in box.images {
@@ -48,8 +48,8 @@ struct FilterGradientLoops<Scalar: StorageScalar> {
             while ow < columns.upperBound {
               let count = min(pixels, columns.upperBound - ow)
               input.load(
-                image: image, row: vertical.position(output: oh, tap: r),
-                column: horizontal.position(output: ow, tap: c),
+                image: image, row: vertical.position(source: oh, tap: r),
+                column: horizontal.position(source: ow, tap: c),
                 step: horizontal.stride, count: count, channels: channels,
                 to: copy, stride: channels.count)
               gradients.load(
@@ -79,9 +79,8 @@ struct FilterGradientLoops<Scalar: StorageScalar> {
       }
     } else {
       let rows = block.inputs.count
-      Compute.addOuterProducts(
-        pixels, stride: rows, gradients, stride: width, to: sums,
-        stride: width, rows: rows, columns: width, depth: count)
+      Compute.kernels.pointee.add_outer_products(
+        sums, width, pixels, rows, gradients, width, rows, width, count)
     }
   }
 }

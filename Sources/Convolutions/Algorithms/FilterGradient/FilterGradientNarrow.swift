@@ -1,3 +1,5 @@
+internal import CConvolutionKernels
+
 /// The filter gradient of depthwise layers and groups of a few channels, by
 /// vector loops over the channels: sums of some taps stay in registers while a
 /// box of pixels runs by.
@@ -5,50 +7,41 @@
 /// NHWC is read in place where sums are taken in the storage type; elsewhere
 /// boxes are copied as for products. Every tap runs over the windows that it
 /// lands in the image for, so padding is never multiplied.
-struct FilterGradientNarrow<Scalar: StorageScalar>: TiledFilterGradient {
-  typealias Compute = Scalar.Compute
-
-  let geometry: Conv2DGeometry
+struct FilterGradientNarrow<Compute: ComputeScalar>: TiledFilterGradient,
+  Candidate
+{
+  let map: ConvolutionMap
   let tasks: FilterGradientTasks
   private let copies: Bool
   private let slabs: (input: Int, outBackprop: Int, row: Int)
 
   private static var widths: [Int] { [1, 2, 4, 8] }
 
-  private static var mostWorkspace: Int {
-    MemoryLayout<Compute>.stride << 20
-  }
+  static var algorithm: ConvolutionAlgorithm { .narrowGroups }
 
-  init(_ geometry: Conv2DGeometry) {
-    self.geometry = geometry
-    copies = !Scalar.isCompute || geometry.dataFormat == .nchw
+  init(_ request: KernelRequest) throws(Conv2DError) {
+    map = request.map
+    try Self.checkSteps(map)
+    copies = !map.type.isCompute || map.dataFormat == .nchw
     let tiling = FilterGradientTiling(
-      narrow: geometry, copies: copies,
+      narrow: map, copies: copies,
       computeByteCount: MemoryLayout<Compute>.stride)
-    tasks = FilterGradientTasks(geometry, tiling, spansGroups: true)
+    tasks = FilterGradientTasks(map, tiling, spansGroups: true)
     slabs =
       copies
-      ? tiling.slabs(geometry, folds: false, inputs: tiling.outputs) : (0, 0, 0)
+      ? tiling.slabs(map, folds: false, inputs: tiling.outputs) : (0, 0, 0)
+    try checkWorkspace()
   }
 
-  /// Why a geometry cannot be served, if so.
-  static func objection(to geometry: Conv2DGeometry) -> String? {
-    guard !geometry.isDegenerate else { return nil }
-    guard geometry.channelsPerGroup == geometry.depthPerGroup,
-      widths.contains(geometry.channelsPerGroup)
+  static func objection(to map: ConvolutionMap) -> String? {
+    guard map.channelsPerGroup == map.depthPerGroup,
+      widths.contains(map.channelsPerGroup)
     else {
       return "groups have other than 1, 2, 4 or 8 channels in and out"
     }
-    guard geometry.groups > 1 || geometry.channelsPerGroup == 1 else {
-      return "there is one group"
-    }
-    return Self(geometry).workspaceByteCount
-      > mostWorkspace
-      ? "a thread would need more than \(mostWorkspace >> 20) MiB of workspace"
-      : nil
+    return map.groups > 1 || map.channelsPerGroup == 1
+      ? nil : "there is one group"
   }
-
-  var packsOperands: Bool { false }
 
   var summary: String {
     let tiling = tasks.tiling
@@ -60,15 +53,15 @@ struct FilterGradientNarrow<Scalar: StorageScalar>: TiledFilterGradient {
   func cost(_ model: CostModel) -> Double {
     // Fewer channels than a vector has go one by one.
     let work =
-      geometry.flops / 2
-      * (min(geometry.outputChannels, tasks.tiling.outputs) < 16 ? 16 : 1)
+      map.flops / 2
+      * (min(map.sourceChannels, tasks.tiling.outputs) < 16 ? 16 : 1)
     let loads =
       copies
       ? model.load(
-        Double(geometry.inputCount + geometry.outBackpropCount),
-        geometry.dataFormat) : 0
+        Double(map.targetCount + map.sourceCount),
+        map.dataFormat) : 0
     return model.loops(work, over: 128) + loads
-      + (secondStage?.cost(model) ?? 0)
+      + partsCost(model)
   }
 
   // MARK: Workspace
@@ -82,22 +75,17 @@ struct FilterGradientNarrow<Scalar: StorageScalar>: TiledFilterGradient {
 
   // MARK: Execution
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
-  func run(
-    task: Int, filter: UnsafeRawPointer, source outBackprop: UnsafeRawPointer,
-    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
-  ) {
-    let scratch = workspace.assumingMemoryBound(to: Compute.self)
-    let sums = tasks.sums(task: task, result: result, workspace: scratch)
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
+  func run(task: Int, _ memory: TileMemory) {
+    let scratch = memory.workspace.assumingMemoryBound(to: Compute.self)
+    let sums: UnsafeMutablePointer<Compute> = tasks.sums(task: task, memory)
     let block = tasks.block(task: task)
-    let input = filter.assumingMemoryBound(to: Scalar.self)
-    let outBackprop = outBackprop.assumingMemoryBound(to: Scalar.self)
+    let input = memory.target
+    let outBackprop = memory.source
     sums.update(repeating: Compute.zero, count: block.count)
     let slab = FilterGradientSlab(
-      geometry, block, channels: block.outputs, input: input,
+      map, block, channels: block.outputs, input: input,
       outBackprop: outBackprop, pixels: scratch + sumCount,
       gradients: scratch + sumCount + slabs.input,
       row: scratch + sumCount + slabs.input + slabs.outBackprop)
@@ -105,15 +93,15 @@ struct FilterGradientNarrow<Scalar: StorageScalar>: TiledFilterGradient {
       let box = tasks.box(index)
       if copies {
         addCopied(slab, block, box, to: sums)
-      } else if let input = Scalar.asCompute(input),
-        let outBackprop = Scalar.asCompute(outBackprop)
+      } else if let input: UnsafePointer<Compute> = input.asCompute(),
+        let outBackprop: UnsafePointer<Compute> = outBackprop.asCompute()
       {
         addInPlace(input, outBackprop, block, box, to: sums)
       }
     }
     tasks.finish(
       block, UnsafePointer(sums),
-      to: result.assumingMemoryBound(to: Scalar.self))
+      to: memory.result)
   }
 
   private func addInPlace(
@@ -121,40 +109,40 @@ struct FilterGradientNarrow<Scalar: StorageScalar>: TiledFilterGradient {
     _ block: FilterBlock, _ box: PixelBox,
     to sums: UnsafeMutablePointer<Compute>
   ) {
-    let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
-    let channels = geometry.outputChannels
+    let (vertical, horizontal) = (map.vertical, map.horizontal)
+    let channels = map.sourceChannels
     let first = block.outputs.lowerBound
     for image in box.images {
       let pixels =
-        input + image * vertical.input * horizontal.input * channels + first
+        input + image * vertical.target * horizontal.target * channels + first
       let gradients =
-        outBackprop + image * vertical.output * horizontal.output * channels
+        outBackprop + image * vertical.source * horizontal.source * channels
         + first
       TapBoxes(
-        vertical, horizontal, block, width: geometry.channelsPerGroup, box,
+        vertical, horizontal, block, width: map.channelsPerGroup, box,
         inputStrides: PixelStrides(
-          row: vertical.stride * horizontal.input * channels,
+          row: vertical.stride * horizontal.target * channels,
           pixel: horizontal.stride * channels),
         gradientStrides: PixelStrides(
-          row: horizontal.output * channels, pixel: channels)
+          row: horizontal.source * channels, pixel: channels)
       ).add(to: sums, input: pixels, gradients: gradients) { r, c, oh, ow in
         (
-          (vertical.position(output: oh, tap: r) * horizontal.input
-            + horizontal.position(output: ow, tap: c)) * channels,
-          (oh * horizontal.output + ow) * channels
+          (vertical.position(source: oh, tap: r) * horizontal.target
+            + horizontal.position(source: ow, tap: c)) * channels,
+          (oh * horizontal.source + ow) * channels
         )
       }
     }
   }
 
   private func addCopied(
-    _ slab: FilterGradientSlab<Scalar>, _ block: FilterBlock, _ box: PixelBox,
+    _ slab: FilterGradientSlab<Compute>, _ block: FilterBlock, _ box: PixelBox,
     to sums: UnsafeMutablePointer<Compute>
   ) {
     let vertical = PixelSlabAxis(
-      geometry.vertical, taps: block.tapRows, outputs: box.rows)
+      map.vertical, taps: block.tapRows, outputs: box.rows)
     let horizontal = PixelSlabAxis(
-      geometry.horizontal, taps: block.tapColumns, outputs: box.columns)
+      map.horizontal, taps: block.tapColumns, outputs: box.columns)
     slab.loadPixels(box, vertical, horizontal)
     slab.loadGradients(box)
     let channels = block.outputs.count
@@ -162,8 +150,8 @@ struct FilterGradientNarrow<Scalar: StorageScalar>: TiledFilterGradient {
     let width = box.columns.count
     for image in 0..<box.images.count {
       TapBoxes(
-        geometry.vertical, geometry.horizontal, block,
-        width: geometry.channelsPerGroup, box,
+        map.vertical, map.horizontal, block,
+        width: map.channelsPerGroup, box,
         inputStrides: PixelStrides(row: horizontal.count * pixel, pixel: pixel),
         gradientStrides: PixelStrides(row: width * pixel, pixel: pixel)
       ).add(
@@ -186,8 +174,8 @@ struct FilterGradientNarrow<Scalar: StorageScalar>: TiledFilterGradient {
 /// A box of pixels cut by the taps that land inside, so that several taps run
 /// over the same windows.
 private struct TapBoxes {
-  let vertical: Axis
-  let horizontal: Axis
+  let vertical: MapAxis
+  let horizontal: MapAxis
   let block: FilterBlock
   let width: Int
   let box: PixelBox
@@ -195,7 +183,8 @@ private struct TapBoxes {
   let gradientStrides: PixelStrides
 
   init(
-    _ vertical: Axis, _ horizontal: Axis, _ block: FilterBlock, width: Int,
+    _ vertical: MapAxis, _ horizontal: MapAxis, _ block: FilterBlock,
+    width: Int,
     _ box: PixelBox, inputStrides: PixelStrides, gradientStrides: PixelStrides
   ) {
     (self.vertical, self.horizontal) = (vertical, horizontal)
@@ -205,12 +194,12 @@ private struct TapBoxes {
   }
 
   private func rows(_ tap: Int) -> Range<Int> {
-    vertical.outputs(landingIn: 0..<vertical.input, tap: tap)
+    vertical.sources(landingIn: 0..<vertical.target, tap: tap)
       .clamped(to: box.rows)
   }
 
   private func columns(_ tap: Int) -> Range<Int> {
-    horizontal.outputs(landingIn: 0..<horizontal.input, tap: tap)
+    horizontal.sources(landingIn: 0..<horizontal.target, tap: tap)
       .clamped(to: box.columns)
   }
 
@@ -236,15 +225,15 @@ private struct TapBoxes {
             count += 1
           }
         }
-        Compute.addTapProducts(
-          width: width, taps: UnsafePointer(offsets.baseAddress!),
-          tapCount: count, input, inputStrides, gradients + gradient,
-          gradientStrides,
-          to: sums
+        Compute.kernels.pointee.add_tap_products(
+          width,
+          sums
             + block.offset(
               row: tapRows.lowerBound, column: tapColumns.lowerBound),
-          rows: rows.count, pixels: columns.count,
-          channels: block.outputs.count)
+          offsets.baseAddress!, count, input, inputStrides.row,
+          inputStrides.pixel, gradients + gradient, gradientStrides.row,
+          gradientStrides.pixel, rows.count, columns.count,
+          block.outputs.count)
       }
     }
     // Rows for which all of 3x3 taps of one channel each land inside.

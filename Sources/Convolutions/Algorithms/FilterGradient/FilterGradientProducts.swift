@@ -9,10 +9,10 @@
 /// With few input channels the taps of a row are folded into the channels: the
 /// input is copied by windows, with zeros for padding. Where out_backprop is not
 /// finite there, those zeros would count: such a box is multiplied tap by tap.
-struct FilterGradientProducts<Scalar: StorageScalar>: TiledFilterGradient {
-  typealias Compute = Scalar.Compute
-
-  let geometry: Conv2DGeometry
+struct FilterGradientProducts<Compute: ComputeScalar>: TiledFilterGradient,
+  Candidate
+{
+  let map: ConvolutionMap
   let tiling: FilterGradientTiling
   let folds: Bool
   let tasks: FilterGradientTasks
@@ -24,49 +24,24 @@ struct FilterGradientProducts<Scalar: StorageScalar>: TiledFilterGradient {
   private static var productColumns: Int { 256 }
   private static var productDepth: Int { 256 }
 
-  /// Bytes of workspace that no tiling should need.
-  private static var mostWorkspace: Int {
-    MemoryLayout<Compute>.stride << 20
-  }
+  static var algorithm: ConvolutionAlgorithm { .taps }
 
-  init(_ geometry: Conv2DGeometry, core: BLASCore) {
-    self.init(
-      geometry, core: core, folds: Self.folds(geometry),
-      tiling: Self.tiling(geometry))
-  }
-
-  private init(
-    _ geometry: Conv2DGeometry, core: BLASCore, folds: Bool,
-    tiling: FilterGradientTiling
-  ) {
-    self.geometry = geometry
-    self.core = core
-    self.folds = folds
-    self.tiling = tiling
-    tasks = FilterGradientTasks(geometry, tiling)
-    slabs = tiling.slabs(geometry, folds: folds)
+  init(_ request: KernelRequest) throws(Conv2DError) {
+    map = request.map
+    try Self.checkSteps(map)
+    core = request.core
+    folds = Self.folds(map)
+    tiling = FilterGradientTiling(
+      map, folds: folds, computeByteCount: MemoryLayout<Compute>.stride)
+    tasks = FilterGradientTasks(map, tiling)
+    slabs = tiling.slabs(map, folds: folds)
+    try checkWorkspace()
   }
 
   /// Too few channels for the rows of a product.
-  private static func folds(_ geometry: Conv2DGeometry) -> Bool {
-    geometry.channelsPerGroup < 16 && geometry.kernelWidth > 1
-      && geometry.kernelWidth * geometry.channelsPerGroup <= 256
-  }
-
-  private static func tiling(_ geometry: Conv2DGeometry) -> FilterGradientTiling
-  {
-    FilterGradientTiling(
-      geometry, folds: folds(geometry),
-      computeByteCount: MemoryLayout<Compute>.stride)
-  }
-
-  /// Why a geometry cannot be served, if so.
-  static func objection(to geometry: Conv2DGeometry) -> String? {
-    guard !geometry.isDegenerate else { return nil }
-    let kernel = Self(geometry, core: .packed)
-    return kernel.workspaceByteCount > mostWorkspace
-      ? "a thread would need more than \(mostWorkspace >> 20) MiB of workspace"
-      : nil
+  private static func folds(_ map: ConvolutionMap) -> Bool {
+    map.channelsPerGroup < 16 && map.kernelWidth > 1
+      && map.kernelWidth * map.channelsPerGroup <= 256
   }
 
   var packsOperands: Bool { core == .packed }
@@ -80,14 +55,14 @@ struct FilterGradientProducts<Scalar: StorageScalar>: TiledFilterGradient {
   }
 
   func cost(_ model: CostModel) -> Double {
-    let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
+    let (vertical, horizontal) = (map.vertical, map.horizontal)
     let (inputs, outputs) = (Double(tiling.inputs), Double(tiling.outputs))
     let blocks = Double(
-      geometry.groups
-        * ceilDivide(geometry.channelsPerGroup, tiling.inputs)
-        * ceilDivide(geometry.depthPerGroup, tiling.outputs))
+      map.groups
+        * ceilDivide(map.channelsPerGroup, tiling.inputs)
+        * ceilDivide(map.depthPerGroup, tiling.outputs))
     let chunks = Double(tasks.blockCount) / blocks
-    let images = Double(geometry.batch)
+    let images = Double(map.batch)
     let rows =
       (inputs * (folds ? Double(tiling.tapColumns) : 1) / 64).rounded(.up)
     let height = inputs * (folds ? Double(tiling.tapColumns) : 1) / rows
@@ -97,13 +72,13 @@ struct FilterGradientProducts<Scalar: StorageScalar>: TiledFilterGradient {
       let parts = (depth / 256).rounded(.up)
       products =
         vertical.hits / Double(tiling.rows)
-        * Double(ceilDivide(horizontal.output, tiling.columns)) * parts
+        * Double(ceilDivide(horizontal.source, tiling.columns)) * parts
         * model.product(
           rows: height, columns: outputs, depth: depth / parts, adds: true)
     } else {
       horizontal.forEachTap { windows, weight in
         guard windows > 0 else { return }
-        let cuts = Double(ceilDivide(horizontal.output, tiling.columns))
+        let cuts = Double(ceilDivide(horizontal.source, tiling.columns))
         let depth = (windows / cuts).rounded(.up) * Double(tiling.images)
         let parts = (depth / 256).rounded(.up)
         products +=
@@ -115,13 +90,13 @@ struct FilterGradientProducts<Scalar: StorageScalar>: TiledFilterGradient {
     products *= images / Double(tiling.images) * rows * blocks
     let box = Double(tiling.images * tiling.rows * tiling.columns)
     let pixels =
-      images * Double(geometry.outputHeight * geometry.outputWidth)
+      images * Double(map.sourceHeight * map.sourceWidth)
     let boxes = blocks * chunks * pixels / box
     var loads =
       boxes
-      * (model.load(Double(slabs.input), geometry.dataFormat)
-        + model.load(Double(slabs.outBackprop), geometry.dataFormat))
-    if geometry.dataFormat == .nhwc {
+      * (model.load(Double(slabs.input), map.dataFormat)
+        + model.load(Double(slabs.outBackprop), map.dataFormat))
+    if map.dataFormat == .nhwc {
       // Pixels of some of the channels are runs of their own.
       loads +=
         boxes
@@ -129,8 +104,8 @@ struct FilterGradientProducts<Scalar: StorageScalar>: TiledFilterGradient {
           Double(slabs.input) / (folds ? height * rows : inputs) + box,
           scalars: 0)
     }
-    return products + loads + model.move(2 * Double(geometry.filterCount))
-      + (secondStage?.cost(model) ?? 0)
+    return products + loads + model.move(2 * Double(map.filterCount))
+      + partsCost(model)
   }
 
   // MARK: Workspace
@@ -146,21 +121,16 @@ struct FilterGradientProducts<Scalar: StorageScalar>: TiledFilterGradient {
 
   // MARK: Execution
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
-  func run(
-    task: Int, filter: UnsafeRawPointer, source outBackprop: UnsafeRawPointer,
-    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
-  ) {
-    let scratch = workspace.assumingMemoryBound(to: Compute.self)
-    let sums = tasks.sums(task: task, result: result, workspace: scratch)
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
+  func run(task: Int, _ memory: TileMemory) {
+    let scratch = memory.workspace.assumingMemoryBound(to: Compute.self)
+    let sums: UnsafeMutablePointer<Compute> = tasks.sums(task: task, memory)
     let block = tasks.block(task: task)
     let slab = FilterGradientSlab(
-      geometry, block, channels: block.inputChannels(geometry),
-      input: filter.assumingMemoryBound(to: Scalar.self),
-      outBackprop: outBackprop.assumingMemoryBound(to: Scalar.self),
+      map, block, channels: block.inputChannels(map),
+      input: memory.target,
+      outBackprop: memory.source,
       pixels: scratch + sumCount,
       gradients: scratch + sumCount + slabs.input,
       row: scratch + sumCount + slabs.input + slabs.outBackprop)
@@ -175,14 +145,14 @@ struct FilterGradientProducts<Scalar: StorageScalar>: TiledFilterGradient {
     }
     tasks.finish(
       block, UnsafePointer(sums),
-      to: result.assumingMemoryBound(to: Scalar.self))
+      to: memory.result)
   }
 
   private func addPixels(
-    _ slab: FilterGradientSlab<Scalar>, _ block: FilterBlock, _ box: PixelBox,
+    _ slab: FilterGradientSlab<Compute>, _ block: FilterBlock, _ box: PixelBox,
     to sums: UnsafeMutablePointer<Compute>
   ) {
-    let (rowAxis, columnAxis) = (geometry.vertical, geometry.horizontal)
+    let (rowAxis, columnAxis) = (map.vertical, map.horizontal)
     let vertical = PixelSlabAxis(
       rowAxis, taps: block.tapRows, outputs: box.rows)
     let horizontal = PixelSlabAxis(
@@ -191,14 +161,14 @@ struct FilterGradientProducts<Scalar: StorageScalar>: TiledFilterGradient {
     slab.loadGradients(box)
     let (inputs, outputs) = (block.inputs.count, block.outputs.count)
     for r in block.tapRows {
-      let rows = rowAxis.outputs(landingIn: 0..<rowAxis.input, tap: r)
+      let rows = rowAxis.sources(landingIn: 0..<rowAxis.target, tap: r)
         .clamped(to: box.rows)
       guard !rows.isEmpty else { continue }
       let line = vertical.place(tap: r, output: rows.lowerBound)
       for c in block.tapColumns {
         let columns =
           columnAxis
-          .outputs(landingIn: 0..<columnAxis.input, tap: c)
+          .sources(landingIn: 0..<columnAxis.target, tap: c)
           .clamped(to: box.columns)
         guard !columns.isEmpty else { continue }
         let place = horizontal.place(tap: c, output: columns.lowerBound)
@@ -229,10 +199,10 @@ struct FilterGradientProducts<Scalar: StorageScalar>: TiledFilterGradient {
   }
 
   private func addWindows(
-    _ slab: FilterGradientSlab<Scalar>, _ block: FilterBlock, _ box: PixelBox,
+    _ slab: FilterGradientSlab<Compute>, _ block: FilterBlock, _ box: PixelBox,
     to sums: UnsafeMutablePointer<Compute>
   ) {
-    let (rowAxis, columnAxis) = (geometry.vertical, geometry.horizontal)
+    let (rowAxis, columnAxis) = (map.vertical, map.horizontal)
     let vertical = PixelSlabAxis(
       rowAxis, taps: block.tapRows, outputs: box.rows)
     slab.loadWindows(box, vertical)
@@ -243,14 +213,14 @@ struct FilterGradientProducts<Scalar: StorageScalar>: TiledFilterGradient {
     // Zeros times what is not finite would be NaN.
     let needsCare =
       block.tapColumns.contains {
-        !columnAxis.outputs(landingIn: 0..<columnAxis.input, tap: $0)
+        !columnAxis.sources(landingIn: 0..<columnAxis.target, tap: $0)
           .contains(box.columns)
       }
       && !Compute.areFinite(
         slab.gradients,
         count: images * box.rows.count * box.columns.count * outputs)
     for r in block.tapRows {
-      let rows = rowAxis.outputs(landingIn: 0..<rowAxis.input, tap: r)
+      let rows = rowAxis.sources(landingIn: 0..<rowAxis.target, tap: r)
         .clamped(to: box.rows)
       guard !rows.isEmpty else { continue }
       let line = vertical.place(tap: r, output: rows.lowerBound)
@@ -268,7 +238,7 @@ struct FilterGradientProducts<Scalar: StorageScalar>: TiledFilterGradient {
       for c in block.tapColumns {
         let columns =
           columnAxis
-          .outputs(landingIn: 0..<columnAxis.input, tap: c)
+          .sources(landingIn: 0..<columnAxis.target, tap: c)
           .clamped(to: box.columns)
         guard !columns.isEmpty else { continue }
         let place = columns.lowerBound - box.columns.lowerBound

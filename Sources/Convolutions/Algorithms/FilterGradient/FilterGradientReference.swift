@@ -2,52 +2,48 @@
 /// time: what the others are checked against. It shares no code with them.
 ///
 /// A task owns one tap.
-struct FilterGradientReference<Scalar: StorageScalar>: FilterGradientKernel {
-  let geometry: Conv2DGeometry
+struct FilterGradientReference<Compute: ComputeScalar>: Candidate {
+  let map: ConvolutionMap
 
-  init(_ geometry: Conv2DGeometry) {
-    self.geometry = geometry
+  static var algorithm: ConvolutionAlgorithm { .reference }
+
+  init(_ request: KernelRequest) {
+    map = request.map
   }
 
-  var taskCount: Int { geometry.taps }
+  var taskCount: Int { map.taps }
   var workspaceByteCount: Int { 0 }
-  var packsOperands: Bool { false }
   var summary: String { "the definition, summed in double precision" }
 
   /// Never the choice.
-  func cost(_ model: CostModel) -> Double { geometry.flops * 10 }
+  func cost(_ model: CostModel) -> Double { map.flops * 10 }
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
-  func run(
-    task: Int, filter: UnsafeRawPointer, source outBackprop: UnsafeRawPointer,
-    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
-  ) {
-    let input = filter.assumingMemoryBound(to: Scalar.self)
-    let outBackprop = outBackprop.assumingMemoryBound(to: Scalar.self)
-    let result = result.assumingMemoryBound(to: Scalar.self)
-    let nhwc = geometry.dataFormat == .nhwc
-    let (h, w) = (geometry.inputHeight, geometry.inputWidth)
-    let (inC, outC) = (geometry.inputChannels, geometry.outputChannels)
-    let (oh, ow) = (geometry.outputHeight, geometry.outputWidth)
-    let (sh, sw) = (geometry.strides[0], geometry.strides[1])
-    let (dh, dw) = (geometry.dilations[0], geometry.dilations[1])
-    let (r, c) = (task / geometry.kernelWidth, task % geometry.kernelWidth)
-    let cig = geometry.filterSizes[2]
-    let cog = outC / geometry.groups
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
+  func run(task: Int, _ memory: TileMemory) {
+    let input = memory.target
+    let outBackprop = memory.source
+    let result = memory.result
+    let nhwc = map.dataFormat == .nhwc
+    let (h, w) = (map.targetHeight, map.targetWidth)
+    let (inC, outC) = (map.targetChannels, map.sourceChannels)
+    let (oh, ow) = (map.sourceHeight, map.sourceWidth)
+    let (sh, sw) = (map.vertical.stride, map.horizontal.stride)
+    let (dh, dw) = (map.vertical.dilation, map.horizontal.dilation)
+    let (r, c) = (task / map.kernelWidth, task % map.kernelWidth)
+    let cig = map.channelsPerGroup
+    let cog = outC / map.groups
 
     for k in 0..<cig {
       for co in 0..<outC {
         let ci = co / cog * cig + k
         var sum = 0.0
-        for n in 0..<geometry.batch {
+        for n in 0..<map.batch {
           for i in 0..<oh {
-            let y = i * sh - geometry.padTop + r * dh
+            let y = i * sh - map.vertical.pad + r * dh
             if y < 0 || y >= h { continue }
             for j in 0..<ow {
-              let x = j * sw - geometry.padLeft + c * dw
+              let x = j * sw - map.horizontal.pad + c * dw
               if x < 0 || x >= w { continue }
               let place =
                 nhwc
@@ -57,11 +53,11 @@ struct FilterGradientReference<Scalar: StorageScalar>: FilterGradientKernel {
                 nhwc
                 ? ((n * oh + i) * ow + j) * outC + co
                 : ((n * outC + co) * oh + i) * ow + j
-              sum += input[place].double * outBackprop[gradient].double
+              sum += input[place] * outBackprop[gradient]
             }
           }
         }
-        result[(task * cig + k) * outC + co] = Scalar.rounded(sum)
+        result.store(sum, at: (task * cig + k) * outC + co)
       }
     }
   }

@@ -1,13 +1,11 @@
 /// The copies of a box that the products of a block read.
-struct FilterGradientSlab<Scalar: StorageScalar> {
-  typealias Compute = Scalar.Compute
-
-  private let geometry: Conv2DGeometry
+struct FilterGradientSlab<Compute: ComputeScalar> {
+  private let map: ConvolutionMap
   private let block: FilterBlock
   /// Input channels, counted over all groups.
   private let channels: Range<Int>
-  private let source: PixelSource<Scalar>
-  private let gradientSource: PixelSource<Scalar>
+  private let source: PixelSource
+  private let gradientSource: PixelSource
   /// Of the input, `[kinds of rows, kinds of columns, rows, columns, images,
   /// channels]`, or by windows, `[kinds of rows, rows, windows, images, tap
   /// columns, channels]`.
@@ -18,16 +16,16 @@ struct FilterGradientSlab<Scalar: StorageScalar> {
   private let row: UnsafeMutablePointer<Compute>
 
   init(
-    _ geometry: Conv2DGeometry, _ block: FilterBlock, channels: Range<Int>,
-    input: UnsafePointer<Scalar>, outBackprop: UnsafePointer<Scalar>,
+    _ map: ConvolutionMap, _ block: FilterBlock, channels: Range<Int>,
+    input: StoredPointer, outBackprop: StoredPointer,
     pixels: UnsafeMutablePointer<Compute>,
     gradients: UnsafeMutablePointer<Compute>, row: UnsafeMutablePointer<Compute>
   ) {
-    self.geometry = geometry
+    self.map = map
     self.block = block
     self.channels = channels
-    source = PixelSource(input: input, geometry)
-    gradientSource = PixelSource(outBackprop: outBackprop, geometry)
+    source = PixelSource(input: input, map)
+    gradientSource = PixelSource(outBackprop: outBackprop, map)
     copy = pixels
     gradientCopy = gradients
     self.row = row
@@ -40,7 +38,7 @@ struct FilterGradientSlab<Scalar: StorageScalar> {
   func loadGradients(_ box: PixelBox) {
     let (width, images) = (box.columns.count, box.images.count)
     let channels = block.outputs.count
-    if images == 1, width == geometry.outputWidth {
+    if images == 1, width == map.sourceWidth {
       // Whole rows follow each other.
       gradientSource.load(
         image: box.images.lowerBound, row: box.rows.lowerBound, column: 0,
@@ -86,8 +84,8 @@ struct FilterGradientSlab<Scalar: StorageScalar> {
     image: Int, row y: Int, _ horizontal: PixelSlabAxis,
     to copy: UnsafeMutablePointer<Compute>, stride: Int, kindStride: Int
   ) {
-    let step = geometry.horizontal.stride
-    if geometry.dataFormat == .nhwc || step == 1 {
+    let step = map.horizontal.stride
+    if map.dataFormat == .nhwc || step == 1 {
       for kind in 0..<horizontal.kinds {
         let places = horizontal.places(kind: kind)
         guard !places.isEmpty else { continue }
@@ -101,7 +99,7 @@ struct FilterGradientSlab<Scalar: StorageScalar> {
       return
     }
     // Columns of NCHW are transposed together, then sorted.
-    var columns = geometry.inputWidth..<0 + geometry.inputWidth
+    var columns = map.targetWidth..<0 + map.targetWidth
     for kind in 0..<horizontal.kinds {
       let places = horizontal.places(kind: kind)
       guard !places.isEmpty else { continue }
@@ -131,14 +129,14 @@ struct FilterGradientSlab<Scalar: StorageScalar> {
 
   /// Every window's row of taps, with zeros for padding.
   func loadWindows(_ box: PixelBox, _ vertical: PixelSlabAxis) {
-    let axis = geometry.horizontal
+    let axis = map.horizontal
     let (width, taps) = (channels.count, block.tapColumns.count)
     let window = taps * width
     let images = box.images.count
     let stride = images * window
-    let first = axis.position(output: box.columns.lowerBound, tap: 0)
-    let end = axis.position(output: box.columns.upperBound - 1, tap: taps - 1)
-    let inside = max(0, first)..<max(0, first, min(axis.input, end + 1))
+    let first = axis.position(source: box.columns.lowerBound, tap: 0)
+    let end = axis.position(source: box.columns.upperBound - 1, tap: taps - 1)
+    let inside = max(0, first)..<max(0, first, min(axis.target, end + 1))
     row.update(repeating: Compute.zero, count: (end + 1 - first) * width)
     for kind in 0..<vertical.kinds {
       for line in vertical.places(kind: kind) {

@@ -4,7 +4,7 @@
 /// All numbers follow from the problem and the core type, so the bits of the
 /// result do not depend on who computes what.
 struct FilterGradientTasks: Sendable {
-  let geometry: Conv2DGeometry
+  let map: ConvolutionMap
   let tiling: FilterGradientTiling
   /// Output channels that are cut into blocks together: those of a group, or
   /// all.
@@ -23,22 +23,22 @@ struct FilterGradientTasks: Sendable {
   /// - Parameter spansGroups: whether a block may hold channels of more than one
   ///   group.
   init(
-    _ geometry: Conv2DGeometry, _ tiling: FilterGradientTiling,
+    _ map: ConvolutionMap, _ tiling: FilterGradientTiling,
     spansGroups: Bool = false
   ) {
-    self.geometry = geometry
+    self.map = map
     self.tiling = tiling
-    span = spansGroups ? geometry.outputChannels : geometry.depthPerGroup
-    rowChunks = ceilDivide(geometry.kernelHeight, tiling.tapRows)
-    columnChunks = ceilDivide(geometry.kernelWidth, tiling.tapColumns)
-    inputBlocks = ceilDivide(geometry.channelsPerGroup, tiling.inputs)
+    span = spansGroups ? map.sourceChannels : map.depthPerGroup
+    rowChunks = ceilDivide(map.kernelHeight, tiling.tapRows)
+    columnChunks = ceilDivide(map.kernelWidth, tiling.tapColumns)
+    inputBlocks = ceilDivide(map.channelsPerGroup, tiling.inputs)
     outputBlocks = ceilDivide(span, tiling.outputs)
     blockCount =
-      geometry.outputChannels / span * rowChunks * columnChunks * inputBlocks
+      map.sourceChannels / span * rowChunks * columnChunks * inputBlocks
       * outputBlocks
-    boxRows = ceilDivide(geometry.outputHeight, tiling.rows)
-    boxColumns = ceilDivide(geometry.outputWidth, tiling.columns)
-    boxCount = ceilDivide(geometry.batch, tiling.images) * boxRows * boxColumns
+    boxRows = ceilDivide(map.sourceHeight, tiling.rows)
+    boxColumns = ceilDivide(map.sourceWidth, tiling.columns)
+    boxCount = ceilDivide(map.batch, tiling.images) * boxRows * boxColumns
   }
 
   var parts: Int { tiling.parts }
@@ -55,11 +55,11 @@ struct FilterGradientTasks: Sendable {
       return rest % count
     }
     let outputs = (0..<span).part(next(outputBlocks), of: tiling.outputs)
-    let inputs = (0..<geometry.channelsPerGroup)
+    let inputs = (0..<map.channelsPerGroup)
       .part(next(inputBlocks), of: tiling.inputs)
-    let columns = (0..<geometry.kernelWidth)
+    let columns = (0..<map.kernelWidth)
       .part(next(columnChunks), of: tiling.tapColumns)
-    let rows = (0..<geometry.kernelHeight)
+    let rows = (0..<map.kernelHeight)
       .part(next(rowChunks), of: tiling.tapRows)
     let first = rest * span
     return FilterBlock(
@@ -76,9 +76,9 @@ struct FilterGradientTasks: Sendable {
   func box(_ index: Int) -> PixelBox {
     let (row, column) = (index / boxColumns, index % boxColumns)
     return PixelBox(
-      images: (0..<geometry.batch).part(row / boxRows, of: tiling.images),
-      rows: (0..<geometry.outputHeight).part(row % boxRows, of: tiling.rows),
-      columns: (0..<geometry.outputWidth).part(column, of: tiling.columns))
+      images: (0..<map.batch).part(row / boxRows, of: tiling.images),
+      rows: (0..<map.sourceHeight).part(row % boxRows, of: tiling.rows),
+      columns: (0..<map.sourceWidth).part(column, of: tiling.columns))
   }
 
   // MARK: Sums
@@ -88,75 +88,86 @@ struct FilterGradientTasks: Sendable {
 
   /// Where a task adds up: in its part of the partial sums, or in the
   /// workspace.
-  func sums<Compute>(
-    task: Int, result: UnsafeMutableRawPointer,
-    workspace: UnsafeMutablePointer<Compute>
+  func sums<Compute: ComputeScalar>(
+    task: Int, _ memory: TileMemory
   ) -> UnsafeMutablePointer<Compute> {
-    guard parts > 1 else { return workspace }
-    return result.assumingMemoryBound(to: Compute.self) + task * sumCount
+    (parts > 1 ? memory.partial : memory.workspace)
+      .assumingMemoryBound(to: Compute.self)
+      + (parts > 1 ? task * sumCount : 0)
   }
 
   /// Writes the sums of a task that has seen all pixels.
-  func finish<Scalar: StorageScalar>(
-    _ block: FilterBlock, _ sums: UnsafePointer<Scalar.Compute>,
-    to result: UnsafeMutablePointer<Scalar>
+  func finish<Compute: ComputeScalar>(
+    _ block: FilterBlock, _ sums: UnsafePointer<Compute>,
+    to result: MutableStoredPointer
   ) {
     guard parts == 1 else { return }
     for tap in 0..<block.taps {
       block.store(
-        sums, tap: tap, geometry, to: result)
+        sums, tap: tap, map, to: result)
     }
   }
 }
 
-/// The second stage: adds up the parts in their order, and rounds once.
-///
-/// As a kernel it takes the partial sums in place of the input.
-struct SumOfParts<Scalar: StorageScalar>: TileKernel {
-  typealias Compute = Scalar.Compute
+/// A kernel whose tasks are blocks of the filter and parts of the pixels.
+protocol TiledFilterGradient: TileKernel {
+  associatedtype Compute: ComputeScalar
 
-  private let tasks: FilterGradientTasks
+  var tasks: FilterGradientTasks { get }
+}
 
-  init(_ tasks: FilterGradientTasks) { self.tasks = tasks }
+extension TiledFilterGradient where Self: Candidate {
+  /// Throws where an offset from one window or tap to the next might overflow;
+  /// only strides and dilations far beyond the image do.
+  static func checkSteps(_ map: ConvolutionMap) throws(Conv2DError) {
+    let row = Double(map.targetWidth) * Double(map.targetChannels)
+    let step = [map.vertical, map.horizontal]
+      .map { max($0.stride, $0.dilation) }.max()!
+    guard Double(step) * max(row, 1) <= 0x1p60 else {
+      throw unsupported("a stride or a dilation takes offsets beyond 64 bits")
+    }
+  }
 
-  private var taps: Int { tasks.tiling.tapRows * tasks.tiling.tapColumns }
+  /// Throws where a thread needs more workspace than a tiling should.
+  func checkWorkspace() throws(Conv2DError) {
+    let most = MemoryLayout<Compute>.stride << 20
+    guard workspaceByteCount <= most else {
+      throw Self.unsupported(
+        "a thread would need more than \(most >> 20) MiB of workspace")
+    }
+  }
+}
 
-  /// Bytes of the partial sums.
+extension TiledFilterGradient {
+  var taskCount: Int { tasks.count }
+
+  // MARK: Parts
+
   var partialByteCount: Int {
-    tasks.count * tasks.sumCount * MemoryLayout<Compute>.stride
+    tasks.parts > 1
+      ? tasks.count * tasks.sumCount * MemoryLayout<Compute>.stride : 0
   }
 
-  var taskCount: Int { tasks.blockCount * taps }
-  var workspaceByteCount: Int { 0 }
-  var filterByteCount: Int { 0 }
-  var filterPartCount: Int { 0 }
-  var packsOperands: Bool { false }
-  var summary: String { "the sum of \(tasks.parts) parts" }
-
-  func cost(_ model: CostModel) -> Double {
-    model.move(Double(tasks.count * tasks.sumCount))
+  var finishTaskCount: Int {
+    tasks.parts > 1
+      ? tasks.blockCount * tasks.tiling.tapRows * tasks.tiling.tapColumns : 0
   }
 
-  func prepareFilter(
-    part: Int, from filter: UnsafeRawPointer,
-    into prepared: UnsafeMutableRawPointer
-  ) {}
+  /// What adding up the parts is expected to cost.
+  func partsCost(_ model: CostModel) -> Double {
+    tasks.parts > 1 ? model.move(Double(tasks.count * tasks.sumCount)) : 0
+  }
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
-  func run(
-    task: Int, filter: UnsafeRawPointer, source outBackprop: UnsafeRawPointer,
-    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
-  ) {
+  /// Adds up the parts of one tap in their order, and rounds once.
+  func finish(task: Int, _ memory: TileMemory) {
+    let taps = tasks.tiling.tapRows * tasks.tiling.tapColumns
     let (index, tap) = task.quotientAndRemainder(dividingBy: taps)
     let block = tasks.block(index)
     guard tap < block.taps else { return }
-    // The sums are the library's own memory: the first part takes the others.
+    // The first part takes the others.
     let sums =
-      UnsafeMutableRawPointer(mutating: filter)
-      .assumingMemoryBound(to: Compute.self) + index * tasks.sumCount
+      memory.partial.assumingMemoryBound(to: Compute.self)
+      + index * tasks.sumCount
     let first = tap * block.tapCount
     for part in 1..<tasks.parts {
       Compute.addRuns(
@@ -166,7 +177,6 @@ struct SumOfParts<Scalar: StorageScalar>: TileKernel {
         count: block.inputs.count * block.outputs.count)
     }
     block.store(
-      UnsafePointer(sums), tap: tap, tasks.geometry,
-      to: result.assumingMemoryBound(to: Scalar.self))
+      UnsafePointer(sums), tap: tap, tasks.map, to: memory.result)
   }
 }

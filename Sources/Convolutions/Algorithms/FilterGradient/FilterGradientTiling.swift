@@ -41,13 +41,13 @@ extension FilterGradientTiling {
   private static var wide: Int { 256 }
 
   /// - Parameter folds: whether the taps of a row are channels to the products.
-  init(_ geometry: Conv2DGeometry, folds: Bool, computeByteCount: Int) {
+  init(_ map: ConvolutionMap, folds: Bool, computeByteCount: Int) {
     let sums = Self.sumTarget / computeByteCount
-    let (width, depth) = (geometry.channelsPerGroup, geometry.depthPerGroup)
+    let (width, depth) = (map.channelsPerGroup, map.depthPerGroup)
     inputs = folds ? width : evenBlock(width, limit: Self.narrow)
     outputs = min(depth, folds ? Self.wide : Self.narrow)
-    tapRows = geometry.kernelHeight
-    tapColumns = geometry.kernelWidth
+    tapRows = map.kernelHeight
+    tapColumns = map.kernelWidth
 
     // As many taps as fit, since all of them share what is loaded.
     let taps = max(1, sums / (inputs * outputs))
@@ -58,8 +58,8 @@ extension FilterGradientTiling {
       }
     }
     // Taps that lie far apart share little.
-    if Self.isFar(geometry.vertical, tapRows) { tapRows = 1 }
-    if !folds, Self.isFar(geometry.horizontal, tapColumns) { tapColumns = 1 }
+    if Self.isFar(map.vertical, tapRows) { tapRows = 1 }
+    if !folds, Self.isFar(map.horizontal, tapColumns) { tapColumns = 1 }
 
     let perTap = max(1, sums / (tapRows * tapColumns))
     outputs = evenBlock(
@@ -71,16 +71,16 @@ extension FilterGradientTiling {
 
     // The larger side is cut first: that costs least in loads.
     func blocks() -> Int {
-      geometry.groups * ceilDivide(geometry.kernelHeight, tapRows)
-        * ceilDivide(geometry.kernelWidth, tapColumns)
+      map.groups * ceilDivide(map.kernelHeight, tapRows)
+        * ceilDivide(map.kernelWidth, tapColumns)
         * ceilDivide(width, inputs) * ceilDivide(depth, outputs)
     }
     let shares =
-      geometry.vertical.stride <= (tapRows - 1) * geometry.vertical.dilation
-    while blocks() * mostParts(geometry, computeByteCount) < Self.fewestTasks {
+      map.vertical.stride <= (tapRows - 1) * map.vertical.dilation
+    while blocks() * mostParts(map, computeByteCount) < Self.fewestTasks {
       if !shares, tapRows > 1 {
         // Rows of taps that read no row of the input together.
-        tapRows = evenPart(geometry.kernelHeight, limit: tapRows / 2)
+        tapRows = evenPart(map.kernelHeight, limit: tapRows / 2)
       } else if outputs > Self.narrow, outputs >= inputs || folds {
         outputs = evenBlock(depth, limit: max(Self.narrow, outputs / 2))
       } else if inputs > Self.narrow, !folds {
@@ -90,129 +90,129 @@ extension FilterGradientTiling {
       }
     }
     cutPixels(
-      geometry, folds: folds, blocks: blocks(),
+      map, folds: folds, blocks: blocks(),
       slab: Self.slabTarget / computeByteCount)
-    cutParts(geometry, blocks: blocks(), computeByteCount: computeByteCount)
+    cutParts(map, blocks: blocks(), computeByteCount: computeByteCount)
   }
 
   /// Whether a box has less of its own along an axis than its taps reach over.
-  private static func isFar(_ axis: Axis, _ taps: Int) -> Bool {
+  private static func isFar(_ axis: MapAxis, _ taps: Int) -> Bool {
     (taps - 1) * axis.dilation / axis.stride
-      > max(16, min(axis.output / 2, 64))
+      > max(16, min(axis.source / 2, 64))
   }
 
   /// Parts that the pixels are worth.
   private func mostParts(
-    _ geometry: Conv2DGeometry, _ computeByteCount: Int
+    _ map: ConvolutionMap, _ computeByteCount: Int
   ) -> Int {
     let pixels =
-      geometry.batch * geometry.outputHeight * geometry.outputWidth
+      map.batch * map.sourceHeight * map.sourceWidth
     return max(
       1,
       min(
         pixels / Self.fewestPixels,
-        Self.mostPartialBytes / (geometry.filterCount * computeByteCount)))
+        Self.mostPartialBytes / (map.filterCount * computeByteCount)))
   }
 
   private mutating func cutParts(
-    _ geometry: Conv2DGeometry, blocks: Int, computeByteCount: Int
+    _ map: ConvolutionMap, blocks: Int, computeByteCount: Int
   ) {
     guard blocks < Self.fewestTasks else { return }
     parts = min(
-      ceilDivide(16, blocks), mostParts(geometry, computeByteCount),
-      boxCount(geometry))
+      ceilDivide(16, blocks), mostParts(map, computeByteCount),
+      boxCount(map))
   }
 
   /// For loops over channels of groups with as many channels in as out.
   init(
-    narrow geometry: Conv2DGeometry, copies: Bool, computeByteCount: Int
+    narrow map: ConvolutionMap, copies: Bool, computeByteCount: Int
   ) {
-    inputs = geometry.channelsPerGroup
+    inputs = map.channelsPerGroup
     outputs = evenBlock(
-      geometry.outputChannels, limit: copies ? 32 : Self.wide)
+      map.sourceChannels, limit: copies ? 32 : Self.wide)
     outputs =
-      min(geometry.outputChannels, ceilDivide(outputs, inputs) * inputs)
-    tapRows = geometry.kernelHeight
-    tapColumns = geometry.kernelWidth
+      min(map.sourceChannels, ceilDivide(outputs, inputs) * inputs)
+    tapRows = map.kernelHeight
+    tapColumns = map.kernelWidth
     let taps = max(
       1, Self.sumTarget / computeByteCount / (inputs * outputs))
     if tapRows * tapColumns > taps {
       tapRows = evenPart(tapRows, limit: max(1, taps / tapColumns))
       tapColumns = evenPart(tapColumns, limit: taps)
     }
-    if Self.isFar(geometry.vertical, tapRows) { tapRows = 1 }
-    if Self.isFar(geometry.horizontal, tapColumns) { tapColumns = 1 }
+    if Self.isFar(map.vertical, tapRows) { tapRows = 1 }
+    if Self.isFar(map.horizontal, tapColumns) { tapColumns = 1 }
     let blocks =
-      ceilDivide(geometry.kernelHeight, tapRows)
-      * ceilDivide(geometry.kernelWidth, tapColumns)
-      * ceilDivide(geometry.outputChannels, outputs)
+      ceilDivide(map.kernelHeight, tapRows)
+      * ceilDivide(map.kernelWidth, tapColumns)
+      * ceilDivide(map.sourceChannels, outputs)
     cutPixels(
-      geometry, folds: false, blocks: blocks, channels: outputs,
+      map, folds: false, blocks: blocks, channels: outputs,
       slab: Self.slabTarget / computeByteCount)
-    cutParts(geometry, blocks: blocks, computeByteCount: computeByteCount)
+    cutParts(map, blocks: blocks, computeByteCount: computeByteCount)
   }
 
   /// Channels of a block for Winograd.
   static func winogradBlock(
-    _ geometry: Conv2DGeometry
+    _ map: ConvolutionMap
   ) -> (inputs: Int, outputs: Int) {
     (
-      evenBlock(geometry.channelsPerGroup, limit: narrow),
-      evenBlock(geometry.depthPerGroup, limit: narrow)
+      evenBlock(map.channelsPerGroup, limit: narrow),
+      evenBlock(map.depthPerGroup, limit: narrow)
     )
   }
 
   /// For Winograd: boxes of one row of tiles.
   init(
-    winograd geometry: Conv2DGeometry, products: Int, rows: Int, columns: Int,
+    winograd map: ConvolutionMap, products: Int, rows: Int, columns: Int,
     boxesTogether: Int, computeByteCount: Int
   ) {
-    (inputs, outputs) = Self.winogradBlock(geometry)
-    tapRows = geometry.kernelHeight
-    tapColumns = geometry.kernelWidth
+    (inputs, outputs) = Self.winogradBlock(map)
+    tapRows = map.kernelHeight
+    tapColumns = map.kernelWidth
     self.rows = rows
     self.columns = columns
     let blocks =
-      geometry.groups * ceilDivide(geometry.channelsPerGroup, inputs)
-      * ceilDivide(geometry.depthPerGroup, outputs)
+      map.groups * ceilDivide(map.channelsPerGroup, inputs)
+      * ceilDivide(map.depthPerGroup, outputs)
     // A part is transformed back, and wants a few products before that.
     parts = max(
       1,
       min(
-        8 / blocks, mostParts(geometry, computeByteCount),
-        boxCount(geometry) / boxesTogether / 2))
+        8 / blocks, mostParts(map, computeByteCount),
+        boxCount(map) / boxesTogether / 2))
   }
 
-  private func boxCount(_ geometry: Conv2DGeometry) -> Int {
-    ceilDivide(geometry.batch, images)
-      * ceilDivide(geometry.outputHeight, rows)
-      * ceilDivide(geometry.outputWidth, columns)
+  private func boxCount(_ map: ConvolutionMap) -> Int {
+    ceilDivide(map.batch, images)
+      * ceilDivide(map.sourceHeight, rows)
+      * ceilDivide(map.sourceWidth, columns)
   }
 
   /// Boxes that fit the cache, and enough of them for the parts.
   private mutating func cutPixels(
-    _ geometry: Conv2DGeometry, folds: Bool, blocks: Int,
+    _ map: ConvolutionMap, folds: Bool, blocks: Int,
     channels: Int? = nil, slab: Int
   ) {
     let (batch, height, width) = (
-      geometry.batch, geometry.outputHeight, geometry.outputWidth
+      map.batch, map.sourceHeight, map.sourceWidth
     )
     // No more than boxes ever have.
     columns = evenPart(width, limit: 1 << 14)
     rows = evenPart(height, limit: 1 << 12)
     images = evenPart(batch, limit: 1 << 8)
     func fits() -> Bool {
-      let slabs = slabs(geometry, folds: folds, inputs: channels)
+      let slabs = slabs(map, folds: folds, inputs: channels)
       return slabs.input + slabs.outBackprop <= slab
     }
     let wanted = blocks < Self.fewestTasks ? 16 : 1
-    func isEnough() -> Bool { boxCount(geometry) >= wanted }
+    func isEnough() -> Bool { boxCount(map) >= wanted }
     while images > 1, !(fits() && isEnough()) {
       images = evenPart(batch, limit: images - 1)
     }
     while rows > 1, !(fits() && isEnough()) {
       let reach =
-        (tapRows - 1) * geometry.vertical.dilation / geometry.vertical.stride
+        (tapRows - 1) * map.vertical.dilation / map.vertical.stride
       // Fewer rows than the taps reach over are mostly loaded for others.
       if rows <= reach, columns * rows <= 4096 { break }
       rows = evenPart(height, limit: rows - 1)
@@ -237,10 +237,10 @@ extension FilterGradientTiling {
   ///
   /// - Parameter inputs: input channels that are copied, if not those of a block.
   func slabs(
-    _ geometry: Conv2DGeometry, folds: Bool, inputs channels: Int? = nil
+    _ map: ConvolutionMap, folds: Bool, inputs channels: Int? = nil
   ) -> (input: Int, outBackprop: Int, row: Int) {
     let inputs = channels ?? inputs
-    let (vertical, horizontal) = (geometry.vertical, geometry.horizontal)
+    let (vertical, horizontal) = (map.vertical, map.horizontal)
     let lines = PixelSlabAxis.mostPlaces(
       vertical, taps: tapRows, outputs: rows)
     let places =
@@ -252,14 +252,14 @@ extension FilterGradientTiling {
       (columns - 1) * horizontal.stride + (tapColumns - 1) * horizontal.dilation
       + 1
     let needsRow =
-      folds || (geometry.dataFormat == .nchw && horizontal.stride > 1)
+      folds || (map.dataFormat == .nchw && horizontal.stride > 1)
     return (
       product([lines, places, images, inputs]),
       product([rows, columns, images, outputs]),
       needsRow
         ? product([
           // All kinds have as many places, read or not.
-          folds ? reach : min(reach + 2 * horizontal.stride, horizontal.input),
+          folds ? reach : min(reach + 2 * horizontal.stride, horizontal.target),
           inputs,
         ]) : 0
     )

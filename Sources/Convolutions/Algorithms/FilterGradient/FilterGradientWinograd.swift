@@ -7,30 +7,32 @@
 /// loops.
 ///
 /// Source: Lavin, Gray, arXiv 1509.09308.
-struct FilterGradientWinograd<Scalar: StorageScalar>: TiledFilterGradient {
-  typealias Compute = Scalar.Compute
-
-  let geometry: Conv2DGeometry
+struct FilterGradientWinograd<Compute: ComputeScalar>: TiledFilterGradient,
+  Candidate
+{
+  let map: ConvolutionMap
   private let cut: FilterGradientWinogradCut
   let tasks: FilterGradientTasks
   private let core: BLASCore
   private let rowMatrix: [Double]
   private let columnMatrix: [Double]
 
-  init(
-    _ geometry: Conv2DGeometry, promise: WinogradPromise, core: BLASCore
-  ) throws(Conv2DError) {
-    self.geometry = geometry
-    self.core = core
+  static var algorithm: ConvolutionAlgorithm { .winograd }
+
+  init(_ request: KernelRequest) throws(Conv2DError) {
+    let promise = request.promise
+    map = request.map
+    try Self.checkSteps(map)
+    core = request.core
     cut = try FilterGradientWinogradCut.cheapest(
-      geometry,
+      map,
       // Half types round results to far fewer bits than any set leaves.
-      promise.isAccuracy && !Scalar.isCompute
+      promise.isAccuracy && !map.type.isCompute
         ? .accuracy(.standard) : promise,
       computeByteCount: MemoryLayout<Compute>.stride)
     rowMatrix = cut.vertical.filterTransform
     columnMatrix = cut.horizontal.filterTransform
-    tasks = FilterGradientTasks(geometry, cut.tiling)
+    tasks = FilterGradientTasks(map, cut.tiling)
   }
 
   private var vertical: WinogradAxis { cut.vertical }
@@ -53,9 +55,9 @@ struct FilterGradientWinograd<Scalar: StorageScalar>: TiledFilterGradient {
     let (inputs, outputs) = (Double(tiling.inputs), Double(tiling.outputs))
     let blocks = Double(tasks.blockCount)
     let boxes =
-      Double(geometry.batch)
-      * Double(ceilDivide(geometry.outputHeight, tiling.rows))
-      * Double(ceilDivide(geometry.outputWidth, tiling.columns))
+      Double(map.batch)
+      * Double(ceilDivide(map.sourceHeight, tiling.rows))
+      * Double(ceilDivide(map.sourceWidth, tiling.columns))
     let tiles = boxes * Double(tilesPerBox)
     let depth = Double(min(boxesTogether * tilesPerBox, Int(tiles)))
     let products = Double(self.products)
@@ -74,9 +76,9 @@ struct FilterGradientWinograd<Scalar: StorageScalar>: TiledFilterGradient {
       * (inputs + outputs)
     return blocks
       * (multiplication + model.transform(tiles * perTile * (inputs + outputs))
-        + model.load(loads, geometry.dataFormat)
+        + model.load(loads, map.dataFormat)
         + Double(tasks.parts) * model.transform(2 * products * inputs * outputs))
-      + (secondStage?.cost(model) ?? 0)
+      + partsCost(model)
   }
 
   /// The relative Frobenius error to expect of random data.
@@ -109,8 +111,8 @@ struct FilterGradientWinograd<Scalar: StorageScalar>: TiledFilterGradient {
     max(
       products * (inputStride + gradientStride),
       vertical.outputs * horizontal.products * tiling.inputs * tiling.outputs,
-      FilterGradientLoops<Scalar>.scratchCount(
-        geometry, inputs: tiling.inputs, outputs: tiling.outputs))
+      FilterGradientLoops<Compute>.scratchCount(
+        map, inputs: tiling.inputs, outputs: tiling.outputs))
   }
   /// Columns of the input that a box reads.
   private var reach: Int { tiling.columns + horizontal.outputs - 1 }
@@ -127,21 +129,16 @@ struct FilterGradientWinograd<Scalar: StorageScalar>: TiledFilterGradient {
 
   // MARK: Execution
 
-  @_specialize(where Scalar == Float16)
-  @_specialize(where Scalar == BFloat16)
-  @_specialize(where Scalar == Float)
-  @_specialize(where Scalar == Double)
-  func run(
-    task: Int, filter: UnsafeRawPointer, source outBackprop: UnsafeRawPointer,
-    result: UnsafeMutableRawPointer, workspace: UnsafeMutableRawPointer
-  ) {
-    let scratch = workspace.assumingMemoryBound(to: Compute.self)
-    let sums = tasks.sums(task: task, result: result, workspace: scratch)
+  @_specialize(where Compute == Float)
+  @_specialize(where Compute == Double)
+  func run(task: Int, _ memory: TileMemory) {
+    let scratch = memory.workspace.assumingMemoryBound(to: Compute.self)
+    let sums: UnsafeMutablePointer<Compute> = tasks.sums(task: task, memory)
     let block = tasks.block(task: task)
     let input = PixelSource(
-      input: filter.assumingMemoryBound(to: Scalar.self), geometry)
+      input: memory.target, map)
     let gradients = PixelSource(
-      outBackprop: outBackprop.assumingMemoryBound(to: Scalar.self), geometry)
+      outBackprop: memory.source, map)
     let products = scratch + sumCount
     let tiles = products + self.products * productStride
     let box = tiles + padded(tileCount)
@@ -154,7 +151,7 @@ struct FilterGradientWinograd<Scalar: StorageScalar>: TiledFilterGradient {
       for index in first..<end {
         let pixels = tasks.box(index)
         forward(
-          input, block.inputChannels(geometry), pixels, tile: count,
+          input, block.inputChannels(map), pixels, tile: count,
           to: tiles, box)
         forward(
           gradients: gradients, block.outputs, pixels, tile: count,
@@ -169,7 +166,7 @@ struct FilterGradientWinograd<Scalar: StorageScalar>: TiledFilterGradient {
     inverse(block, products, tiles, to: sums)
     if !Compute.areFinite(sums, count: block.count) {
       let loops = FilterGradientLoops(
-        geometry: geometry, block: block, depthwise: false, input: input,
+        map: map, block: block, depthwise: false, input: input,
         gradients: gradients, scratch: tiles)
       sums.update(repeating: Compute.zero, count: block.count)
       for index in boxes { loops.add(tasks.box(index), to: sums) }
@@ -177,20 +174,20 @@ struct FilterGradientWinograd<Scalar: StorageScalar>: TiledFilterGradient {
     clearUnreached(block, sums)
     tasks.finish(
       block, UnsafePointer(sums),
-      to: result.assumingMemoryBound(to: Scalar.self))
+      to: memory.result)
   }
 
   /// Taps that always fall into padding have the rounding errors of the others.
   private func clearUnreached(
     _ block: FilterBlock, _ sums: UnsafeMutablePointer<Compute>
   ) {
-    func isRead(_ axis: Axis, _ tap: Int) -> Bool {
-      !axis.outputs(landingIn: 0..<axis.input, tap: tap).isEmpty
+    func isRead(_ axis: MapAxis, _ tap: Int) -> Bool {
+      !axis.sources(landingIn: 0..<axis.target, tap: tap).isEmpty
     }
     for row in block.tapRows {
-      let isRowRead = isRead(geometry.vertical, row)
+      let isRowRead = isRead(map.vertical, row)
       for column in block.tapColumns
-      where !isRowRead || !isRead(geometry.horizontal, column) {
+      where !isRowRead || !isRead(map.horizontal, column) {
         (sums + block.offset(row: row, column: column))
           .update(repeating: .zero, count: block.tapCount)
       }
@@ -199,7 +196,7 @@ struct FilterGradientWinograd<Scalar: StorageScalar>: TiledFilterGradient {
 
   /// Transforms the input of a box.
   private func forward(
-    _ input: PixelSource<Scalar>, _ channels: Range<Int>, _ box: PixelBox,
+    _ input: PixelSource, _ channels: Range<Int>, _ box: PixelBox,
     tile: Int, to tiles: UnsafeMutablePointer<Compute>,
     _ scratch: UnsafeMutablePointer<Compute>
   ) {
@@ -208,8 +205,8 @@ struct FilterGradientWinograd<Scalar: StorageScalar>: TiledFilterGradient {
     let columns = across * horizontal.taps + horizontal.outputs - 1
     input.loadPadded(
       image: box.images.lowerBound,
-      row: box.rows.lowerBound - geometry.padTop, rows: vertical.inputs,
-      column: box.columns.lowerBound - geometry.padLeft, columns: columns,
+      row: box.rows.lowerBound - map.vertical.pad, rows: vertical.inputs,
+      column: box.columns.lowerBound - map.horizontal.pad, columns: columns,
       channels: channels, to: scratch)
     let half = scratch + vertical.inputs * columns * count
     Compute.winogradForward(
@@ -226,7 +223,7 @@ struct FilterGradientWinograd<Scalar: StorageScalar>: TiledFilterGradient {
 
   /// Transforms the out_backprop of a box.
   private func forward(
-    gradients: PixelSource<Scalar>, _ channels: Range<Int>, _ box: PixelBox,
+    gradients: PixelSource, _ channels: Range<Int>, _ box: PixelBox,
     tile: Int, to tiles: UnsafeMutablePointer<Compute>,
     _ scratch: UnsafeMutablePointer<Compute>
   ) {

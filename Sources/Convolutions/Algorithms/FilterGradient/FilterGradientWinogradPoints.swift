@@ -19,25 +19,25 @@ struct FilterGradientWinogradCut {
   var products: Int { vertical.products * horizontal.products }
 
   private init(
-    _ geometry: Conv2DGeometry, _ vertical: WinogradAxis,
+    _ map: ConvolutionMap, _ vertical: WinogradAxis,
     _ horizontal: WinogradAxis, computeByteCount: Int
   ) {
     self.vertical = vertical
     self.horizontal = horizontal
-    let across = ceilDivide(geometry.outputWidth, horizontal.taps)
+    let across = ceilDivide(map.sourceWidth, horizontal.taps)
     tilesPerBox = evenPart(across, limit: Self.mostTiles)
     boxesTogether = max(1, Self.mostTiles / max(1, tilesPerBox))
     let products = vertical.products * horizontal.products
     tiling = FilterGradientTiling(
-      winograd: geometry, products: products, rows: vertical.taps,
+      winograd: map, products: products, rows: vertical.taps,
       columns: tilesPerBox * horizontal.taps, boxesTogether: boxesTogether,
       computeByteCount: computeByteCount)
     let tiles = Double(
-      geometry.batch * ceilDivide(geometry.outputHeight, vertical.taps)
+      map.batch * ceilDivide(map.sourceHeight, vertical.taps)
         * across)
     expectedError = Self.error(
-      vertical.amplification(positions: geometry.kernelHeight)
-        * horizontal.amplification(positions: geometry.kernelWidth),
+      vertical.amplification(positions: map.kernelHeight)
+        * horizontal.amplification(positions: map.kernelWidth),
       tiles: tiles / Double(tiling.parts),
       together: Double(tilesPerBox * boxesTogether))
     // In multiply-adds of a product; transforming back is worth some tiles.
@@ -62,13 +62,13 @@ struct FilterGradientWinogradCut {
 
   /// The cut of the least work that keeps the promise.
   static func cheapest(
-    _ geometry: Conv2DGeometry, _ promise: WinogradPromise,
+    _ map: ConvolutionMap, _ promise: WinogradPromise,
     computeByteCount: Int
   ) throws(Conv2DError) -> Self {
     func refuse(_ reason: String) throws(Conv2DError) -> Never {
       throw .unsupported(.winograd, reason: reason)
     }
-    let axes = [geometry.vertical, geometry.horizontal]
+    let axes = [map.vertical, map.horizontal]
     guard axes.allSatisfy({ $0.stride == 1 && $0.dilation == 1 }) else {
       try refuse("there is a stride or a dilation")
     }
@@ -79,17 +79,17 @@ struct FilterGradientWinogradCut {
       try refuse("its error is not known on a BLAS other than OpenBLAS")
     }
     var cuts: [Self] = []
-    for row in candidates(geometry.vertical, promise.sets(axis: 0)) {
-      for column in candidates(geometry.horizontal, promise.sets(axis: 1)) {
+    for row in candidates(map.vertical, promise.sets(axis: 0)) {
+      for column in candidates(map.horizontal, promise.sets(axis: 1)) {
         cuts.append(
-          Self(geometry, row, column, computeByteCount: computeByteCount))
+          Self(map, row, column, computeByteCount: computeByteCount))
       }
     }
     guard let best = cuts.min(by: { $0.expectedError < $1.expectedError })
     else { try refuse("no set of points has so many taps") }
     let terms =
-      geometry.vertical.meanWindows * geometry.horizontal.meanWindows
-      * Double(geometry.batch)
+      map.vertical.meanWindows * map.horizontal.meanWindows
+      * Double(map.batch)
     try promise.check(
       error: best.expectedError, terms: terms,
       computeByteCount: computeByteCount)
@@ -101,7 +101,7 @@ struct FilterGradientWinogradCut {
 
   /// Every set that makes as many outputs as the axis has taps.
   private static func candidates(
-    _ axis: Axis, _ sets: [WinogradSet]
+    _ axis: MapAxis, _ sets: [WinogradSet]
   ) -> [WinogradAxis] {
     sets.compactMap { set in
       let tile = set.inputs - axis.kernel + 1

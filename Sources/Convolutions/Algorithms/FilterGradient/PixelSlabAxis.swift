@@ -22,10 +22,10 @@ struct PixelSlabAxis: Sendable {
   /// Places of each kind.
   let count: Int
 
-  init(_ axis: Axis, taps: Range<Int>, outputs: Range<Int>) {
+  init(_ axis: MapAxis, taps: Range<Int>, outputs: Range<Int>) {
     stride = axis.stride
     dilation = axis.dilation
-    input = axis.input
+    input = axis.target
     firstTap = taps.lowerBound
     firstOutput = outputs.lowerBound
     period = Self.period(axis)
@@ -33,25 +33,25 @@ struct PixelSlabAxis: Sendable {
     firstShift = taps.lowerBound * axis.dilation / axis.stride
     let lastShift = (taps.upperBound - 1) * axis.dilation / axis.stride
     origin =
-      (outputs.lowerBound + firstShift) * axis.stride - axis.padBefore
+      (outputs.lowerBound + firstShift) * axis.stride - axis.pad
     // Places outside the image are left out at both ends.
     let places = outputs.count + lastShift - firstShift
     first = min(places, max(0, ceilDivide(1 - stride - origin, stride)))
     count = max(
-      0, min(places, ceilDivide(axis.input - origin, stride)) - first)
+      0, min(places, ceilDivide(axis.target - origin, stride)) - first)
   }
 
-  private static func period(_ axis: Axis) -> Int {
+  private static func period(_ axis: MapAxis) -> Int {
     var (a, b) = (axis.stride, axis.dilation)
     while b != 0 { (a, b) = (b, a % b) }
     return axis.stride / a
   }
 
   /// At most so many places of all kinds, for so many taps and windows.
-  static func mostPlaces(_ axis: Axis, taps: Int, outputs: Int) -> Int {
+  static func mostPlaces(_ axis: MapAxis, taps: Int, outputs: Int) -> Int {
     let kinds = min(period(axis), taps)
     let places = outputs + (taps - 1) * axis.dilation / axis.stride + 1
-    return kinds * min(places, axis.input / axis.stride + 2)
+    return kinds * min(places, axis.target / axis.stride + 2)
   }
 
   /// The kind of a tap, and the place that it reads for a window.

@@ -1,27 +1,25 @@
 /// A tensor of images in either layout, read as pixels of channels.
-struct PixelSource<Scalar: StorageScalar> {
-  typealias Compute = Scalar.Compute
-
-  private let pixels: UnsafePointer<Scalar>
+struct PixelSource {
+  private let pixels: StoredPointer
   private let format: DataFormat
   private let height: Int
   private let width: Int
   private let channels: Int
 
-  init(input: UnsafePointer<Scalar>, _ geometry: Conv2DGeometry) {
+  init(input: StoredPointer, _ map: ConvolutionMap) {
     pixels = input
-    format = geometry.dataFormat
-    height = geometry.inputHeight
-    width = geometry.inputWidth
-    channels = geometry.inputChannels
+    format = map.dataFormat
+    height = map.targetHeight
+    width = map.targetWidth
+    channels = map.targetChannels
   }
 
-  init(outBackprop: UnsafePointer<Scalar>, _ geometry: Conv2DGeometry) {
+  init(outBackprop: StoredPointer, _ map: ConvolutionMap) {
     pixels = outBackprop
-    format = geometry.dataFormat
-    height = geometry.outputHeight
-    width = geometry.outputWidth
-    channels = geometry.outputChannels
+    format = map.dataFormat
+    height = map.sourceHeight
+    width = map.sourceWidth
+    channels = map.sourceChannels
   }
 
   /// Copies pixels of a row, widened.
@@ -30,7 +28,7 @@ struct PixelSource<Scalar: StorageScalar> {
   ///   - channels: counted over all groups.
   ///   - step: columns from one pixel to the next.
   ///   - stride: scalars from one pixel of the copy to the next.
-  func load(
+  func load<Compute: ComputeScalar>(
     image: Int, row: Int, column: Int, step: Int = 1, count: Int,
     channels part: Range<Int>, to copy: UnsafeMutablePointer<Compute>,
     stride: Int
@@ -39,26 +37,26 @@ struct PixelSource<Scalar: StorageScalar> {
       let source =
         pixels + ((image * channels + part.lowerBound) * height + row) * width
         + column
-      Scalar.widenTransposed(
-        source, rows: part.count, columns: count, stride: height * width,
-        step: step, to: copy, stride: stride)
+      source.widenTransposed(
+        rows: part.count, columns: count, stride: height * width, step: step,
+        to: copy, stride: stride)
       return
     }
     let source =
       pixels + ((image * height + row) * width + column) * channels
       + part.lowerBound
     if step == 1, part.count == channels, stride == channels {
-      Scalar.widen(source, to: copy, count: count * channels)
+      source.widen(to: copy, count: count * channels)
     } else {
-      Scalar.widenRows(
+      source.widenRows(
         // With one pixel there is no next, and a wild step may overflow.
-        source, stride: count > 1 ? step * channels : 0, to: copy,
-        stride: stride, rows: count, count: part.count)
+        stride: count > 1 ? step * channels : 0, to: copy, stride: stride,
+        rows: count, count: part.count)
     }
   }
 
   /// Copies a box of pixels, widened, with zeros for those outside the image.
-  func loadPadded(
+  func loadPadded<Compute: ComputeScalar>(
     image: Int, row: Int, rows: Int, column: Int, columns: Int,
     channels: Range<Int>, to copy: UnsafeMutablePointer<Compute>
   ) {
