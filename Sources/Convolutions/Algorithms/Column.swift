@@ -114,7 +114,7 @@ struct Column<Compute: ComputeScalar>: Candidate {
     let blocks = Double(map.groups * panels.blocksPerGroup)
     let results = Double(map.targetCount)
     let loads =
-      SourceTile.copies(map)
+      TileLoader.copies(map)
       ? Double(map.sourceCount) * Double(panels.blocksPerGroup) : 0
     // Sums wait for stores of the column tile: `convbench choose` has it 9 %
     // slower than its parts.
@@ -160,7 +160,7 @@ struct Column<Compute: ComputeScalar>: Candidate {
   }
 
   private var tileByteCount: Int {
-    SourceTile.copies(map)
+    TileLoader.copies(map)
       ? byteCount(largestTile.pixels * map.depthPerGroup) : 0
   }
 
@@ -200,7 +200,7 @@ struct Column<Compute: ComputeScalar>: Candidate {
         + (onPanels
           ? panels.lineOffset(group: group, block: block)
           : panels.offset(group: group, block: block)),
-      source: memory.source,
+      loader: TileLoader(source: memory.source, of: map),
       sums: memory.workspace.assumingMemoryBound(to: Compute.self),
       columnTile: columnTile.assumingMemoryBound(to: Compute.self),
       tile: tile.assumingMemoryBound(to: Compute.self),

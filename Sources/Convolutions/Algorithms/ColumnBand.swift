@@ -8,7 +8,7 @@ struct ColumnBand<Compute: ComputeScalar> {
   let channels: Range<Int>
   let tiles: Tiles
   let panels: UnsafePointer<Compute>
-  let source: StoredPointer
+  let loader: TileLoader
   /// `[rows, columns, channels]`.
   let sums: UnsafeMutablePointer<Compute>
   let columnTile: UnsafeMutablePointer<Compute>
@@ -41,9 +41,11 @@ struct ColumnBand<Compute: ComputeScalar> {
   private func accumulate(_ run: Tiles.Run) {
     for part in 0..<run.parts {
       let pixels = tiles.pixels(part: part, of: run)
-      if part + 1 < run.parts {
-        SourceTile(map, source).prefetch(
-          first: pixels.first + pixels.count, count: pixels.count, image: image)
+      // Pixels of one group are skipped over.
+      if part + 1 < run.parts, map.groups == 1 {
+        loader.prefetch(
+          image: image, pixel: pixels.first + pixels.count,
+          count: pixels.count)
       }
       accumulate(pixels)
     }
@@ -52,9 +54,16 @@ struct ColumnBand<Compute: ComputeScalar> {
   private func accumulate(_ pixels: Tiles.Pixels) {
     let (tapRows, tapColumns) = tiles.taps(of: pixels)
     guard !tapRows.isEmpty, !tapColumns.isEmpty else { return }
-    let (operand, stride) = SourceTile(map, source).load(
-      first: pixels.first, count: pixels.count, image: image, group: group,
-      into: tile)
+    let channels = map.sourceChannels(of: group)
+    var (operand, stride) = (UnsafePointer(tile), map.depthPerGroup)
+    if TileLoader.copies(map) {
+      loader.load(
+        image: image, pixel: pixels.first, count: pixels.count,
+        channels: channels, to: tile)
+    } else {
+      (operand, stride) = loader.inPlace(
+        image: image, pixel: pixels.first, channels: channels)
+    }
     tiles.forEachPiece(rows: tapRows, columns: tapColumns) { piece in
       let tile =
         kernel.onPanels

@@ -89,9 +89,9 @@ extension ImplicitTile {
     let before = (inside.lowerBound - columns.lowerBound) * depth
     let behind = (columns.upperBound - inside.upperBound) * depth
     place.update(repeating: .zero, count: before)
-    SourceTile(map, source).loadPixels(
-      first: row * map.sourceWidth + inside.lowerBound, count: inside.count,
-      image: image, group: group, into: place + before)
+    TileLoader(source: source, of: map).load(
+      image: image, row: row, column: inside.lowerBound, count: inside.count,
+      channels: map.sourceChannels(of: group), to: place + before)
     (place + before + inside.count * depth)
       .update(repeating: .zero, count: behind)
   }
@@ -113,11 +113,12 @@ extension ImplicitTile {
           .update(repeating: .zero, count: depth)
       }
       guard !inside.isEmpty else { continue }
-      SourceTile(map, source).loadPixels(
-        first: row * map.sourceWidth + inside.lowerBound * taps.step
-          + taps.source(tap),
-        count: inside.count, step: taps.step, image: image, group: group,
-        into: to + (inside.lowerBound - first) * stride, stride: stride)
+      TileLoader(source: source, of: map).load(
+        image: image, row: row,
+        column: inside.lowerBound * taps.step + taps.source(tap),
+        step: taps.step, count: inside.count,
+        channels: map.sourceChannels(of: group),
+        to: to + (inside.lowerBound - first) * stride, stride: stride)
     }
   }
 

@@ -1,9 +1,10 @@
 /// The definition, in double precision, one result at a time: what the others
 /// are checked against. It shares no code with them.
 ///
-/// A task owns one result row of one image.
+/// A task owns one row of the result of one image, or one tap of the filter
+/// gradient.
 struct Reference<Compute: ComputeScalar>: Candidate {
-  let map: ConvolutionMap
+  private let map: ConvolutionMap
 
   static var algorithm: ConvolutionAlgorithm { .reference }
 
@@ -11,12 +12,17 @@ struct Reference<Compute: ComputeScalar>: Candidate {
     map = request.map
   }
 
-  var taskCount: Int { map.batch * map.targetHeight }
+  private var isFilterGradient: Bool { map.operation == .filterGradient }
+
+  var taskCount: Int {
+    isFilterGradient ? map.taps : map.batch * map.targetHeight
+  }
+
   var workspaceByteCount: Int { 0 }
   var filterByteCount: Int {
-    map.filterCount * map.type.byteCount
+    isFilterGradient ? 0 : map.filterCount * map.type.byteCount
   }
-  var filterPartCount: Int { 1 }
+  var filterPartCount: Int { isFilterGradient ? 0 : 1 }
   var summary: String { "the definition, summed in double precision" }
 
   func prepareFilter(
@@ -29,12 +35,17 @@ struct Reference<Compute: ComputeScalar>: Candidate {
   /// Never the choice.
   func cost(_ model: CostModel) -> Double { map.flops * 10 }
 
-  @_specialize(where Compute == Float)
-  @_specialize(where Compute == Double)
   func run(task: Int, _ memory: TileMemory) {
-    let filter = memory.target
-    let source = memory.source
-    let result = memory.result
+    if isFilterGradient {
+      addUpTap(task, memory)
+    } else {
+      addUpRow(task, memory)
+    }
+  }
+
+  private func addUpRow(_ task: Int, _ memory: TileMemory) {
+    let filter = StoredPointer(memory.first, map.type)
+    let (source, result) = (memory.source, memory.result)
     let n = task / map.targetHeight
     let y = task % map.targetHeight
     let nhwc = map.dataFormat == .nhwc
@@ -77,6 +88,47 @@ struct Reference<Compute: ComputeScalar>: Candidate {
           ? ((n * h + y) * w + x) * inC + ci
           : ((n * inC + ci) * h + y) * w + x
         result.store(sum, at: place)
+      }
+    }
+  }
+
+  private func addUpTap(_ task: Int, _ memory: TileMemory) {
+    let (input, outBackprop) = (memory.target, memory.source)
+    let result = memory.result
+    let nhwc = map.dataFormat == .nhwc
+    let (h, w) = (map.targetHeight, map.targetWidth)
+    let (inC, outC) = (map.targetChannels, map.sourceChannels)
+    let (oh, ow) = (map.sourceHeight, map.sourceWidth)
+    let (vertical, horizontal) = (map.vertical, map.horizontal)
+    let (r, c) = (task / map.kernelWidth, task % map.kernelWidth)
+    let cig = inC / map.groups
+    let cog = outC / map.groups
+
+    for k in 0..<cig {
+      for co in 0..<outC {
+        let ci = co / cog * cig + k
+        var sum = 0.0
+        for n in 0..<map.batch {
+          for i in 0..<oh {
+            let y = i * vertical.stride - vertical.pad + r * vertical.dilation
+            if y < 0 || y >= h { continue }
+            for j in 0..<ow {
+              let x =
+                j * horizontal.stride - horizontal.pad + c * horizontal.dilation
+              if x < 0 || x >= w { continue }
+              let place =
+                nhwc
+                ? ((n * h + y) * w + x) * inC + ci
+                : ((n * inC + ci) * h + y) * w + x
+              let gradient =
+                nhwc
+                ? ((n * oh + i) * ow + j) * outC + co
+                : ((n * outC + co) * oh + i) * ow + j
+              sum += input[place] * outBackprop[gradient]
+            }
+          }
+        }
+        result.store(sum, at: (task * cig + k) * outC + co)
       }
     }
   }

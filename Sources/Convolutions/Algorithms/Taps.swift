@@ -34,7 +34,7 @@ struct Taps<Compute: ComputeScalar>: Candidate {
     core = request.core
     tiling = TapTiling(
       map, core: core, computeByteCount: MemoryLayout<Compute>.stride,
-      copies: SourceTile.copies(map),
+      copies: TileLoader.copies(map),
       targets: request.targets?.taps ?? TapTargets())
     panels = FilterPanels(
       map, channelBlock: tiling.channelBlock, tapsPerChunk: 1,
@@ -150,7 +150,7 @@ struct Taps<Compute: ComputeScalar>: Candidate {
   // are copied, the sums of a strip where they are not taken in the result.
 
   private var tileByteCount: Int {
-    guard SourceTile.copies(map) else { return 0 }
+    guard TileLoader.copies(map) else { return 0 }
     return byteCount(
       tiling.tileRows * tiling.tileColumns * map.depthPerGroup)
   }
@@ -273,7 +273,7 @@ struct TapSource<Compute: ComputeScalar> {
     self.image = image
     self.group = group
     bandRows = rows
-    self.copy = SourceTile.copies(map) ? copy : nil
+    self.copy = TileLoader.copies(map) ? copy : nil
     dense = tiling.isDense
     tapRows = tiling.tapRows
     touchedRows = map.vertical.sources(touching: rows)
@@ -307,20 +307,21 @@ struct TapSource<Compute: ComputeScalar> {
     let depth = map.depthPerGroup
     let width = map.sourceWidth
     let columns = touchedColumns
-    let tile = SourceTile(map, source)
+    let loader = TileLoader(source: source, of: map)
+    let channels = map.sourceChannels(of: group)
     guard !rows.isEmpty, !columns.isEmpty, let copy else { return }
     let destination = copy + place * columns.count * depth
     if columns.count == width {
-      tile.loadPixels(
-        first: rows.lowerBound * width, count: rows.count * width,
-        image: image, group: group, into: destination)
+      loader.load(
+        image: image, row: rows.lowerBound, column: 0,
+        count: rows.count * width, channels: channels, to: destination)
       return
     }
     for (index, row) in rows.enumerated() {
-      tile.loadPixels(
-        first: row * width + columns.lowerBound, count: columns.count,
-        image: image, group: group,
-        into: destination + index * columns.count * depth)
+      loader.load(
+        image: image, row: row, column: columns.lowerBound,
+        count: columns.count, channels: channels,
+        to: destination + index * columns.count * depth)
     }
   }
 

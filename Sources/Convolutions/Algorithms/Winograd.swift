@@ -454,8 +454,7 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
       channels: (0..<map.channelsPerGroup)
         .part(part, of: phase.partChannels),
       filter: memory.first.assumingMemoryBound(to: Compute.self),
-      sourceTile: SourceTile(
-        map, memory.source),
+      loader: TileLoader(source: memory.source, of: map),
       result: memory.result,
       layout: layout,
       workspace: memory.workspace.assumingMemoryBound(to: Compute.self)

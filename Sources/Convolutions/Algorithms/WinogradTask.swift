@@ -8,7 +8,7 @@ struct WinogradTask<Compute: ComputeScalar> {
   /// Counted within the group.
   let channels: Range<Int>
   let filter: UnsafePointer<Compute>
-  let sourceTile: SourceTile
+  let loader: TileLoader
   let result: MutableStoredPointer
   let layout: WinogradWorkspace
   let workspace: UnsafeMutablePointer<Compute>
@@ -129,10 +129,11 @@ struct WinogradTask<Compute: ComputeScalar> {
         continue
       }
       clear(place, pixels: inside.lowerBound)
-      sourceTile.loadPixels(
-        first: row * width + firstColumn + inside.lowerBound * step,
-        count: inside.count, step: step, image: unit.image, group: group,
-        into: place + inside.lowerBound * depth, stride: depth)
+      loader.load(
+        image: unit.image, row: row,
+        column: firstColumn + inside.lowerBound * step, step: step,
+        count: inside.count, channels: map.sourceChannels(of: group),
+        to: place + inside.lowerBound * depth, stride: depth)
       clear(
         place + inside.upperBound * depth, pixels: columns - inside.upperBound)
     }
@@ -334,9 +335,9 @@ struct WinogradTask<Compute: ComputeScalar> {
           guard let column = map.horizontal.source(tap: c, at: x) else {
             continue
           }
-          sourceTile.loadPixels(
-            first: row * map.sourceWidth + column, count: 1, image: run.image,
-            group: group, into: pixel)
+          loader.load(
+            image: run.image, row: row, column: column, count: 1,
+            channels: map.sourceChannels(of: group), to: pixel)
           let tap = r * map.kernelWidth + c
           for block in blocks {
             let all = kernel.plain.channels(block: block)

@@ -68,6 +68,11 @@ struct ConvolutionMap: Sendable, Hashable {
   var kernelHeight: Int { vertical.kernel }
   var kernelWidth: Int { horizontal.kernel }
 
+  /// Channels of the source that a group has, counted over all groups.
+  func sourceChannels(of group: Int) -> Range<Int> {
+    group * depthPerGroup..<(group + 1) * depthPerGroup
+  }
+
   /// Taps of the kernel.
   var taps: Int { kernelHeight * kernelWidth }
 

@@ -117,7 +117,7 @@ enum Candidates {
       case .narrowGroups: try FilterGradientNarrow<Compute>.cut(request)
       case .winograd: try FilterGradientWinograd<Compute>.cut(request)
       case .direct, .automatic: try FilterGradientDirect<Compute>.cut(request)
-      case .reference: try FilterGradientReference<Compute>.cut(request)
+      case .reference: try Reference<Compute>.cut(request)
       case .column, .implicit:
         throw .unsupported(
           algorithm, reason: "it is none for the filter gradient")

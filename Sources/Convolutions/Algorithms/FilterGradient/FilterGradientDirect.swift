@@ -56,11 +56,8 @@ struct FilterGradientDirect<Compute: ComputeScalar>: Candidate {
     sums.update(repeating: Compute.zero, count: block.count)
     FilterGradientLoops(
       map: map, block: block, depthwise: depthwise,
-      input: PixelSource(
-        input: memory.target, map),
-      gradients: PixelSource(
-        outBackprop: memory.source,
-        map),
+      input: TileLoader(target: memory.target, of: map),
+      gradients: TileLoader(source: memory.source, of: map),
       scratch: sums + tasks.sumCount
     ).add(
       PixelBox(

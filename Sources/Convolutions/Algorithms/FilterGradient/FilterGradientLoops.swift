@@ -9,8 +9,8 @@ struct FilterGradientLoops<Compute: ComputeScalar> {
   let block: FilterBlock
   /// Whether every channel is a group, and a block holds many.
   let depthwise: Bool
-  let input: PixelSource
-  let gradients: PixelSource
+  let input: TileLoader
+  let gradients: TileLoader
   let scratch: UnsafeMutablePointer<Compute>
 
   /// Pixels of a row that are brought together.

@@ -4,8 +4,8 @@ struct FilterGradientSlab<Compute: ComputeScalar> {
   private let block: FilterBlock
   /// Input channels, counted over all groups.
   private let channels: Range<Int>
-  private let source: PixelSource
-  private let gradientSource: PixelSource
+  private let source: TileLoader
+  private let gradientSource: TileLoader
   /// Of the input, `[kinds of rows, kinds of columns, rows, columns, images,
   /// channels]`, or by windows, `[kinds of rows, rows, windows, images, tap
   /// columns, channels]`.
@@ -24,8 +24,8 @@ struct FilterGradientSlab<Compute: ComputeScalar> {
     self.map = map
     self.block = block
     self.channels = channels
-    source = PixelSource(input: input, map)
-    gradientSource = PixelSource(outBackprop: outBackprop, map)
+    source = TileLoader(target: input, of: map)
+    gradientSource = TileLoader(source: outBackprop, of: map)
     copy = pixels
     gradientCopy = gradients
     self.row = row

@@ -135,10 +135,8 @@ struct FilterGradientWinograd<Compute: ComputeScalar>: TiledFilterGradient,
     let scratch = memory.workspace.assumingMemoryBound(to: Compute.self)
     let sums: UnsafeMutablePointer<Compute> = tasks.sums(task: task, memory)
     let block = tasks.block(task: task)
-    let input = PixelSource(
-      input: memory.target, map)
-    let gradients = PixelSource(
-      outBackprop: memory.source, map)
+    let input = TileLoader(target: memory.target, of: map)
+    let gradients = TileLoader(source: memory.source, of: map)
     let products = scratch + sumCount
     let tiles = products + self.products * productStride
     let box = tiles + padded(tileCount)
@@ -196,7 +194,7 @@ struct FilterGradientWinograd<Compute: ComputeScalar>: TiledFilterGradient,
 
   /// Transforms the input of a box.
   private func forward(
-    _ input: PixelSource, _ channels: Range<Int>, _ box: PixelBox,
+    _ input: TileLoader, _ channels: Range<Int>, _ box: PixelBox,
     tile: Int, to tiles: UnsafeMutablePointer<Compute>,
     _ scratch: UnsafeMutablePointer<Compute>
   ) {
@@ -223,7 +221,7 @@ struct FilterGradientWinograd<Compute: ComputeScalar>: TiledFilterGradient,
 
   /// Transforms the out_backprop of a box.
   private func forward(
-    gradients: PixelSource, _ channels: Range<Int>, _ box: PixelBox,
+    gradients: TileLoader, _ channels: Range<Int>, _ box: PixelBox,
     tile: Int, to tiles: UnsafeMutablePointer<Compute>,
     _ scratch: UnsafeMutablePointer<Compute>
   ) {
