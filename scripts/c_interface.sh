@@ -25,7 +25,7 @@ strict=(-Wall -Wextra -Wpedantic -Werror -I Sources/CConvolutions)
 echo '#include "convolutions.h"' >"$folder/header.cpp"
 "$tools/clang++" "${strict[@]}" -fsyntax-only "$folder/header.cpp"
 "$tools/clang" -std=c11 -O1 "${strict[@]}" ${sanitizer[@]+"${sanitizer[@]}"} \
-  Tests/CInterfaceTests/interface_test.c -o "$folder/interface_test" \
+  Tests/CInterfaceTests/interface_*.c -o "$folder/interface_test" \
   -L "$library" -lConvolutionsC -lm -pthread -Wl,-rpath,"$library"
 "$folder/interface_test"
 "$tools/clang" -std=c11 -O1 "${strict[@]}" ${sanitizer[@]+"${sanitizer[@]}"} \

@@ -95,10 +95,13 @@ class Tree:
             return [f"{BUILD} --build-tests"]
         if product == "convbench":
             return [f"{BUILD} --product convbench"]
+        sources = " ".join(
+            str(path) for path in sorted(
+                self.folder.glob("Tests/CInterfaceTests/interface_*.c")))
         return [
             f"{BUILD} --product ConvolutionsC",
             f"{self.tool('clang')} -std=c11 -O1 -I Sources/CConvolutions "
-            "Tests/CInterfaceTests/interface_test.c "
+            f"{sources} "
             "-o .build/interface_test -L .build/release -lConvolutionsC -lm "
             f"-pthread -Wl,-rpath,{self.folder}/.build/release"]
 
