@@ -72,13 +72,13 @@ extension ConvolutionOptions {
   }
 }
 
-/// Bytes that one thread needs for a problem, in the accuracy of the exact
-/// suite, if the algorithm can serve it.
+/// Bytes that a plan with these options needs on one thread.
 package func leastWorkspace<Scalar: ConvolutionScalar>(
   _ type: Scalar.Type, _ operation: ConvolutionOperation,
-  _ geometry: Conv2DGeometry, _ algorithm: ConvolutionAlgorithm
+  _ geometry: Conv2DGeometry, _ options: ConvolutionOptions
 ) throws(Conv2DError) -> Int {
-  try operation.plan(
-    type, geometry, options: .exact(algorithm, threads: 1)
-  ).workspaceByteCount
+  var options = options
+  options.threads = 1
+  return try operation.plan(type, geometry, options: options)
+    .workspaceByteCount
 }

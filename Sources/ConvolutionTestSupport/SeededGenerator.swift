@@ -28,6 +28,13 @@ extension SeededGenerator {
     return range.lowerBound + Int(high)
   }
 
+  /// Numbers of `range`, one after the other as `int` draws them.
+  package mutating func integers(
+    _ count: Int, in range: ClosedRange<Int>
+  ) -> [Int64] {
+    (0..<count).map { _ in Int64(int(range)) }
+  }
+
   /// True in `percent` of 100 draws.
   package mutating func chance(percent: Int) -> Bool {
     int(0...99) < percent

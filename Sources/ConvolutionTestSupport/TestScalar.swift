@@ -1,4 +1,5 @@
 import Convolutions
+import Foundation
 
 /// A scalar type as bits, so that expected values can be made without the
 /// conversions under test.
@@ -130,5 +131,18 @@ package func doubles<Scalar: ConvolutionScalar>(
       bytes.assumingMemoryBound(to: Test.self).map { $0.asDouble }
     }
     return convert(Scalar.scalarType.testType)
+  }
+}
+
+/// Whether two lists are the same, bit for bit.
+package func haveSameBits<Scalar>(
+  _ left: [Scalar], _ right: [Scalar]
+) -> Bool {
+  left.withUnsafeBytes { left in
+    right.withUnsafeBytes { right in
+      left.count == right.count
+        && (left.isEmpty
+          || memcmp(left.baseAddress!, right.baseAddress!, left.count) == 0)
+    }
   }
 }

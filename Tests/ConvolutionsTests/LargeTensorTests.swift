@@ -147,7 +147,8 @@ private struct SparseProblem {
 
   /// Bytes that a thread needs.
   func workspace(_ algorithm: ConvolutionAlgorithm) throws -> Int {
-    try leastWorkspace(Float16.self, .inputGradient, geometry, algorithm)
+    try leastWorkspace(
+      Float16.self, .inputGradient, geometry, .exact(algorithm))
   }
 
   /// Runs an algorithm and looks at every result.

@@ -115,9 +115,7 @@ struct AlgebraProblem<Scalar: TestScalar>: VerificationProblem {
   private func adjoint(_ test: VerificationCase) throws -> Bool {
     try needsExactResults()
     var generator = SeededGenerator(seed: seed ^ 0xAD01)
-    let input = (0..<geometry.inputCount).map { _ in
-      Int64(generator.int(-9...9))
-    }
+    let input = generator.integers(geometry.inputCount, in: -9...9)
     let output = IntegerReference.forward(
       geometry, filter: filter, input: input)
     let result = try gradient(test).values
@@ -171,7 +169,8 @@ struct AlgebraProblem<Scalar: TestScalar>: VerificationProblem {
     let before = try gradient(test, outBackprop: moved(0))
     let after = try gradient(test, outBackprop: moved(1))
     let stride = g.strides[0]
-    return all(before, height: g.inputHeight - stride) { n, y, x, c in
+    return before.holdsEverywhere(height: g.inputHeight - stride) {
+      n, y, x, c in
       before[n, y, x, c] == after[n, y + stride, x, c]
     }
   }
@@ -200,7 +199,7 @@ struct AlgebraProblem<Scalar: TestScalar>: VerificationProblem {
         batch: windows.batch, height: windows.height, width: windows.width,
         channels: windows.channels, sides.format
       ) { windows[$0, $1, $2, $3] }.values)
-    return all(one) { one[$0, $1, $2, $3] == other[$0, $1, $2, $3] }
+    return one.holdsEverywhere { one[$0, $1, $2, $3] == other[$0, $1, $2, $3] }
   }
 
   private func channelOrder(_ test: VerificationCase) throws -> Bool {
@@ -239,7 +238,9 @@ struct AlgebraProblem<Scalar: TestScalar>: VerificationProblem {
         batch: g.batch, height: g.outputHeight, width: g.outputWidth,
         channels: g.outputChannels, g.dataFormat
       ) { windows[$0, $1, $2, output($3)] }.values)
-    return all(one) { other[$0, $1, $2, $3] == one[$0, $1, $2, input($3)] }
+    return one.holdsEverywhere {
+      other[$0, $1, $2, $3] == one[$0, $1, $2, input($3)]
+    }
   }
 
   private func phases(_ test: VerificationCase) throws -> Bool {
@@ -304,7 +305,7 @@ struct AlgebraProblem<Scalar: TestScalar>: VerificationProblem {
     let other = try gradient(
       of: sides.geometry(.valid), test, filter: filter,
       outBackprop: outBackprop)
-    return all(one) { n, y, x, c in
+    return one.holdsEverywhere { n, y, x, c in
       one[n, y, x, c] == other[n, y + g.padTop, x + g.padLeft, c]
     }
   }
@@ -324,30 +325,13 @@ struct AlgebraProblem<Scalar: TestScalar>: VerificationProblem {
     pad(&sides.vertical)
     pad(&sides.horizontal)
     var generator = SeededGenerator(seed: seed ^ 0x5A3E)
-    let windows =
-      (0..<geometry.batch * sides.vertical.output
-      * sides.horizontal.output * geometry.outputChannels).map { _ in
-        Int64(generator.int(-1...1))
-      }
+    let windows = generator.integers(
+      geometry.batch * sides.vertical.output * sides.horizontal.output
+        * geometry.outputChannels, in: -1...1)
     let one = try gradient(
       of: sides.geometry(.same), test, filter: filter, outBackprop: windows)
     let other = try gradient(
       of: sides.geometry(), test, filter: filter, outBackprop: windows)
     return one.values == other.values
-  }
-
-  /// Whether something holds at every place, or in its first rows.
-  private func all(
-    _ images: Images<Double>, height: Int? = nil,
-    _ holds: (Int, Int, Int, Int) -> Bool
-  ) -> Bool {
-    for n in 0..<images.batch {
-      for y in 0..<(height ?? images.height) {
-        for x in 0..<images.width {
-          for c in 0..<images.channels where !holds(n, y, x, c) { return false }
-        }
-      }
-    }
-    return true
   }
 }

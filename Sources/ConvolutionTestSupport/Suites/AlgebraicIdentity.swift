@@ -143,4 +143,19 @@ struct Images<Value> {
       ? values[((n * height + y) * width + x) * channels + c]
       : values[((n * channels + c) * height + y) * width + x]
   }
+
+  /// Whether something holds of every image, row, column and channel, or of those
+  /// of the first rows.
+  func holdsEverywhere(
+    height: Int? = nil, _ holds: (Int, Int, Int, Int) -> Bool
+  ) -> Bool {
+    for n in 0..<batch {
+      for y in 0..<(height ?? self.height) {
+        for x in 0..<width {
+          for c in 0..<channels where !holds(n, y, x, c) { return false }
+        }
+      }
+    }
+    return true
+  }
 }

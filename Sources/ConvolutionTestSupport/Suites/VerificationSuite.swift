@@ -183,7 +183,9 @@ extension VerificationSuite {
         threads: generator.int(1...5),
         seed: dataSeed)
       if generator.chance(percent: 20),
-        let least = try? leastWorkspace(type, test), least > 0
+        let least = try? leastWorkspace(
+          type.testType, operation, geometry, test.options),
+        least > 0
       {
         test.workspaceLimit = least
       }
@@ -223,19 +225,4 @@ extension VerificationSuite {
       ExactProblem<Scalar>(operation, geometry, seed: $0).objection == nil
     } ?? 39
   }
-}
-
-/// Bytes that one thread needs for a case, if its algorithm can serve it.
-private func leastWorkspace(
-  _ type: ScalarType, _ test: VerificationCase
-) throws(Conv2DError) -> Int {
-  func least<Scalar: ConvolutionScalar>(
-    _ type: Scalar.Type
-  ) throws(Conv2DError) -> Int {
-    var options = test.options
-    options.threads = 1
-    return try test.operation.plan(type, test.geometry, options: options)
-      .workspaceByteCount
-  }
-  return try least(type.testType)
 }
