@@ -8,12 +8,9 @@ func expectAdjoint(
   seed: UInt64 = 9, sourceLocation: SourceLocation = #_sourceLocation
 ) throws {
   var generator = SeededGenerator(seed: seed)
-  func integers(_ count: Int) -> [Int64] {
-    (0..<count).map { _ in Int64(generator.int(-9...9)) }
-  }
-  let input = integers(geometry.inputCount)
-  let filter = integers(geometry.filterCount)
-  let outBackprop = integers(geometry.outBackpropCount)
+  let input = generator.integers(geometry.inputCount, in: -9...9)
+  let filter = generator.integers(geometry.filterCount, in: -9...9)
+  let outBackprop = generator.integers(geometry.outBackpropCount, in: -9...9)
   let output = IntegerReference.forward(
     geometry, filter: filter, input: input)
   let result = try inputGradient(
@@ -51,8 +48,7 @@ struct ZeroStuffed {
       filterSizes: [height, width] + dilated.filterSizes[2...],
       outBackpropSizes: dilated.outBackpropSizes,
       strides: dilated.dataFormat.order(
-        batch: 1, height: dilated.strides[0], width: dilated.strides[1],
-        channels: 1),
+        height: dilated.strides[0], width: dilated.strides[1]),
       padding: .explicit(
         top: dilated.padTop, bottom: dilated.padBottom, left: dilated.padLeft,
         right: dilated.padRight, dataFormat: dilated.dataFormat),

@@ -237,8 +237,7 @@ func expectError(
 
       // One window, and all else zeros.
       let filter = try Tensor(shape: [1, 1, 1, 1], repeating: scalar)
-      let strides = format.order(
-        batch: 1, height: size, width: size, channels: 1)
+      let strides = format.order(height: size, width: size)
       let plan = try InputGradientPlan<Scalar>(
         Conv2DGeometry(
           inputSizes: [size, size], filterSizes: filter.shape,

@@ -81,10 +81,10 @@ struct BadPlan: Decodable, Sendable, CustomStringConvertible {
     var options = row.options
     var message = row.message
     if row.error == "workspaceLimit" {
+      let needed = try leastWorkspace(
+        Scalar.self, .inputGradient, geometry, options)
       var alone = options
       alone.threads = 1
-      let needed = try InputGradientPlan<Scalar>(geometry, options: alone)
-        .workspaceByteCount
       options.workspaceLimit = needed - 1
       message.replace("{needed}", with: "\(needed)")
       message.replace("{limit}", with: "\(needed - 1)")
@@ -109,8 +109,7 @@ struct BadPlan: Decodable, Sendable, CustomStringConvertible {
       top: geometry.padTop, bottom: geometry.padBottom, left: geometry.padLeft,
       right: geometry.padRight, dataFormat: geometry.dataFormat)
     func four(_ list: [Int]) -> [Int] {
-      geometry.dataFormat.order(
-        batch: 1, height: list[0], width: list[1], channels: 1)
+      geometry.dataFormat.order(height: list[0], width: list[1])
     }
     let filter = try Tensor(
       shape: geometry.filterSizes, repeating: Scalar(rounding: 1))

@@ -42,30 +42,22 @@ import Testing
     let wrong = Mutex<[String]>([])
     let problems = try DataFormat.allCases.map { format in
       let geometry = try problem(descriptor, format)
-      let filter = ExactData.filter(Float.self, geometry, seed: 3)
-      let outBackprop = ExactData.outBackprop(Float.self, geometry, seed: 3)
-      let exponent = filter.exponent + outBackprop.exponent
-      let expected = IntegerReference.scatter(
-        geometry, filter: filter.integers, outBackprop: outBackprop.integers
-      ).map { Float(rounding: $0, exponent: exponent) }
+      let exact = ExactCase<Float>(.inputGradient, geometry, seed: 3)
       let plan = try InputGradientPlan<Float>(
         geometry, options: .init(algorithm: algorithm, threads: threadsEach))
-      return (
-        plan, plan.prepare(filter: filter.scalars.span), filter.scalars,
-        outBackprop.scalars, expected
-      )
+      return (plan, plan.prepare(filter: exact.first.span), exact)
     }
     onThreads(count) { index in
-      let (plan, prepared, filter, outBackprop, expected) = problems[index % 2]
+      let (plan, prepared, exact) = problems[index % 2]
       for _ in 0..<2 {
         let result =
           shared
           ? inputGradient(
-            plan, filter: prepared, outBackprop: outBackprop, prefill: .nan)
+            plan, filter: prepared, outBackprop: exact.second, prefill: .nan)
           : try? inputGradient(
-            plan.geometry, plan.options, filter: filter,
-            outBackprop: outBackprop, prefill: .nan)
-        if result != expected {
+            plan.geometry, plan.options, filter: exact.first,
+            outBackprop: exact.second, prefill: .nan)
+        if result != exact.expected {
           wrong.withLock { $0.append("thread \(index)") }
         }
       }

@@ -31,12 +31,8 @@ import Testing
       geometry,
       .exact(ConvolutionAlgorithm(rawValue: layer.algorithm)!, threads: 2),
       filter: filter, outBackprop: outBackprop, prefill: .nan)
-    let differs = result.withUnsafeBytes { result in
-      outBackprop.withUnsafeBytes {
-        memcmp(result.baseAddress!, $0.baseAddress!, result.count)
-      }
-    }
-    #expect(differs == 0)
+    let isSame = haveSameBits(result, outBackprop)
+    #expect(isSame)
   }
 
   /// A place in an image of more columns than 32 bits can count, which is too
@@ -68,12 +64,7 @@ import Testing
     let near = try Self.geometry(format, padding: 2)
     let far = try Self.geometry(format, padding: 1 << 30)
     guard serves(algorithm, far) else { return }
-    let filter = ExactData.filter(type, near, seed: 3)
-    let outBackprop = ExactData.outBackprop(type, near, seed: 3)
-    let sums = IntegerReference.scatter(
-      near, filter: filter.integers, outBackprop: outBackprop.integers)
-    let exponent = filter.exponent + outBackprop.exponent
-    let expected = sums.map { Scalar(rounding: $0, exponent: exponent) }
+    let exact = ExactCase<Scalar>(.inputGradient, near, seed: 3)
 
     // Pages that nobody touches take no memory.
     let byteCount = far.outBackpropCount * MemoryLayout<Scalar>.stride
@@ -85,7 +76,7 @@ import Testing
     let sparse = memory!.bindMemory(to: type, capacity: far.outBackpropCount)
     // Rows from the first that reaches the image.
     let skipped = far.padTop - near.padTop
-    for (index, scalar) in outBackprop.scalars.enumerated() {
+    for (index, scalar) in exact.second.enumerated() {
       var place = index
       let rest = near.outBackpropSizes.reversed().map { size in
         defer { place /= size }
@@ -103,9 +94,9 @@ import Testing
     var workspace = plan.makeWorkspace()
     var result = [Scalar](repeating: .notANumber, count: far.inputCount)
     plan.execute(
-      filter: plan.prepare(filter: filter.scalars.span), outBackprop: sparse,
+      filter: plan.prepare(filter: exact.first.span), outBackprop: sparse,
       into: &result, workspace: &workspace)
-    #expect(result.map(\.asDouble) == expected.map(\.asDouble))
+    #expect(result.map(\.asDouble) == exact.expected.map(\.asDouble))
   }
 
   /// Three images of 5 x 3 under a kernel of 3 x 2, with a padding above.

@@ -37,9 +37,8 @@ import Testing
     let weights = (0..<geometry.filterCount).map { _ in
       Int64(generator.chance(percent: 20) ? 0 : generator.int(-3...3))
     }
-    let gradients = (0..<geometry.outBackpropCount).map { _ in
-      Int64(generator.int(-3...3))
-    }
+    let gradients = generator.integers(
+      geometry.outBackpropCount, in: -3...3)
     let plan = try InputGradientPlan<Scalar>(
       geometry,
       options: .exact(algorithm, threads: 2))

@@ -16,15 +16,12 @@ import Testing
       guard RandomGeometry.work(geometry) < RandomGeometry.maximumWork / 8
       else { continue }
       left -= 1
-      func integers(_ tensor: Conv2DError.TensorName) -> [Double] {
-        (0..<geometry.count(of: tensor)).map { _ in
-          Double(generator.int(-9...9))
-        }
+      var tensors: [Conv2DError.TensorName: [Double]] = [:]
+      for tensor in [Conv2DError.TensorName.input, .filter, .outBackprop] {
+        tensors[tensor] = generator.integers(
+          geometry.count(of: tensor), in: -9...9
+        ).map(Double.init)
       }
-      let tensors: [Conv2DError.TensorName: [Double]] = [
-        .input: integers(.input), .filter: integers(.filter),
-        .outBackprop: integers(.outBackprop),
-      ]
       let products = try ConvolutionOperation.allCases.map { operation in
         let operands = operation.operands.map { tensors[$0]! }
         var options = ConvolutionOptions.exact(algorithm)
@@ -52,13 +49,12 @@ import Testing
       "g2mb2ic4ih5iw4oc6oh3ow4kh3kw2sh2sw1dh0dw1ph1pw1", format)
     let options = ConvolutionOptions.exact(.automatic)
     var generator = SeededGenerator(seed: 5)
-    func integers(_ tensor: Conv2DError.TensorName) -> [Double] {
-      (0..<geometry.count(of: tensor)).map { _ in
-        Double(generator.int(-9...9))
-      }
+    func integers(_ count: Int) -> [Double] {
+      generator.integers(count, in: -9...9).map(Double.init)
     }
-    let (input, filter) = (integers(.input), integers(.filter))
-    let outBackprop = integers(.outBackprop)
+    let input = integers(geometry.inputCount)
+    let filter = integers(geometry.filterCount)
+    let outBackprop = integers(geometry.outBackpropCount)
     func loss(_ input: [Double], _ filter: [Double]) throws -> Double {
       zip(
         try result(
@@ -90,13 +86,11 @@ import Testing
   func boxesOfManyImages(_ format: DataFormat) throws {
     let geometry = try problem(
       "g16mb100ic16ih3iw4oc16oh3ow4kh3kw3ph1pw1", format)
-    func check<Scalar: TestScalar>(
-      _ type: Scalar.Type
-    ) throws {
+    func check<Scalar: TestScalar>(_ type: Scalar.Type) throws {
       func integers(_ count: Int) -> [Scalar] {
         var generator = SeededGenerator(seed: UInt64(count))
-        return (0..<count).map { _ in
-          Scalar(rounding: Int64(generator.int(-2...2)))
+        return generator.integers(count, in: -2...2).map {
+          Scalar(rounding: $0)
         }
       }
       let input = integers(geometry.inputCount)
@@ -107,12 +101,9 @@ import Testing
           prefill: .notANumber)
       }
       #expect(
-        bits(try gradient(.narrowGroups)) == bits(try gradient(.reference)))
+        haveSameBits(try gradient(.narrowGroups), try gradient(.reference)))
     }
-    try check(Float.self)
-    try check(Double.self)
-    try check(Float16.self)
-    try check(BFloat16.self)
+    for type in ScalarType.allCases { try check(type.testType) }
   }
 
   // MARK: The filter gradient's call

@@ -359,7 +359,7 @@ import Testing
             first.span, prepared: plan.prepared(first.span), data.span,
             into: &span, workspace: &workspace)
           #expect(
-            (bits(result) == bits(clean)) == (bits(data) != bits(poison)),
+            haveSameBits(result, clean) != haveSameBits(data, poison),
             "\(operation)")
         }
       }

@@ -43,9 +43,7 @@ import Testing
     #expect(throws: Conv2DError.rank(.filter, got: 1)) { try run([5, 5], [2]) }
     #expect {
       try run([114_078_056, 179_835_296], [1, 1, 1, 2])
-    } throws: {
-      if case Conv2DError.tooLarge = $0 { true } else { false }
-    }
+    } throws: { isTooLarge($0) }
   }
 
   /// Half sums beyond 65504 are infinite, with the sign of the sum, and none is
@@ -113,11 +111,9 @@ import Testing
     _ geometry: Conv2DGeometry, _ type: Scalar.Type
   ) throws {
     var generator = SeededGenerator(seed: 65_520)
-    func integers(_ count: Int) -> [Int64] {
-      (0..<count).map { _ in Int64(generator.int(1...7)) }
-    }
-    let filter = integers(geometry.filterCount)
-    let outBackprop = integers(geometry.outBackpropCount)
+    let filter = generator.integers(geometry.filterCount, in: 1...7)
+    let outBackprop = generator.integers(
+      geometry.outBackpropCount, in: 1...7)
     let sums = IntegerReference.scatter(
       geometry, filter: filter, outBackprop: outBackprop)
     // So that the median is about the largest number.
@@ -137,7 +133,7 @@ import Testing
         outBackprop: outBackprop.map {
           Scalar(rounding: $0, exponent: exponent - half)
         }, prefill: .notANumber)
-      #expect(bits(result) == bits(expected), "\(algorithm) \(type)")
+      #expect(haveSameBits(result, expected), "\(algorithm) \(type)")
     }
   }
 
@@ -250,21 +246,14 @@ import Testing
     await #expect(processExitsWith: .success) {
       for format in DataFormat.allCases {
         let geometry = try problem("mb3ic4ih6iw5oc4oh6ow5kh3kw3ph1pw1", format)
-        let filter = ExactData.filter(Float.self, geometry, seed: 3)
-        let outBackprop = ExactData.outBackprop(Float.self, geometry, seed: 3)
+        let exact = ExactCase<Float>(.inputGradient, geometry, seed: 3)
         let result = try conv2DBackpropInput(
           inputSizes: geometry.inputSizes,
-          filter: Tensor(
-            shape: geometry.filterSizes, scalars: filter.scalars),
+          filter: Tensor(shape: geometry.filterSizes, scalars: exact.first),
           outBackprop: Tensor(
-            shape: geometry.outBackpropSizes, scalars: outBackprop.scalars),
+            shape: geometry.outBackpropSizes, scalars: exact.second),
           padding: .same, dataFormat: format)
-        let exponent = filter.exponent + outBackprop.exponent
-        let sums = IntegerReference.gather(
-          geometry, filter: filter.integers, outBackprop: outBackprop.integers)
-        #expect(
-          result.scalars == sums.map { Float(rounding: $0, exponent: exponent) }
-        )
+        #expect(result.scalars == exact.expected)
       }
     }
   }

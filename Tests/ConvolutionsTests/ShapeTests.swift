@@ -10,12 +10,12 @@ import Testing
       filterSizes: [3, 2, 4, 6],
       outBackpropSizes: format.order(
         batch: 3, height: 3, width: 4, channels: 6),
-      strides: format.order(batch: 1, height: 2, width: 1, channels: 1),
+      strides: format.order(height: 2, width: 1),
       padding: .valid, dataFormat: format)
     let short = try Conv2DGeometry(
       inputSizes: [7, 5], filterSizes: [3, 2, 4, 6],
       outBackpropSizes: full.outBackpropSizes,
-      strides: format.order(batch: 1, height: 2, width: 1, channels: 1),
+      strides: format.order(height: 2, width: 1),
       padding: .valid, dataFormat: format)
     #expect(short == full)
     #expect(short.groups == 1)
@@ -26,7 +26,7 @@ import Testing
       inputSizes: [7, 5],
       filter: Tensor(shape: full.filterSizes, scalars: filter),
       outBackprop: Tensor(shape: full.outBackpropSizes, scalars: outBackprop),
-      strides: format.order(batch: 1, height: 2, width: 1, channels: 1),
+      strides: format.order(height: 2, width: 1),
       padding: .valid, dataFormat: format)
     #expect(result.shape == full.inputSizes)
     #expect(
@@ -71,7 +71,7 @@ import Testing
       filterSizes: [5, 2, 3, 4],
       outBackpropSizes: format.order(
         batch: 2, height: 0, width: 4, channels: 4),
-      strides: format.order(batch: 1, height: 3, width: 1, channels: 1),
+      strides: format.order(height: 3, width: 1),
       padding: .valid, dataFormat: format)
     guard serves(algorithm, geometry) else { return }
     try expectZeros(geometry, algorithm, Float.self)
@@ -89,7 +89,7 @@ import Testing
         repeating: .infinity, count: geometry.outBackpropCount),
       prefill: .notANumber)
     #expect(result.count == geometry.inputCount)
-    #expect(bits(result).allSatisfy { $0 == 0 }, "\(algorithm) \(type)")
+    #expect(result.allSatisfy { $0.bits == 0 }, "\(algorithm) \(type)")
   }
 
   /// Far more padding than kernel: whole windows over padding.
@@ -106,8 +106,7 @@ import Testing
         filterSizes: [kernel, kernel, 3, 4],
         outBackpropSizes: format.order(
           batch: 2, height: height, width: width, channels: 4),
-        strides: format.order(
-          batch: 1, height: stride, width: stride, channels: 1),
+        strides: format.order(height: stride, width: stride),
         padding: .explicit(
           top: pads.0, bottom: pads.1, left: pads.2, right: pads.3,
           dataFormat: format),

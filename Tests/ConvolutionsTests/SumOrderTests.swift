@@ -64,7 +64,7 @@ import Testing
         for form in forms {
           let computed = run(form, filter, source, count: expected.count)
           #expect(
-            bits(computed) == bits(expected),
+            haveSameBits(computed, expected),
             "\(operation) \(geometry.descriptor) \(format) \(form.summary)")
         }
       }
@@ -179,7 +179,7 @@ import Testing
           exponent: Int(sum.exponent) - 23)
     }
     #expect(
-      bits(computed) == bits(expected),
+      haveSameBits(computed, expected),
       "\(operation) \(geometry.descriptor) \(geometry.dataFormat) \(type)")
   }
 
@@ -196,7 +196,7 @@ import Testing
       source, prefill: .nan)
     let expected = expect(operation, geometry, filter, source)
     #expect(
-      bits(computed) == bits(expected),
+      haveSameBits(computed, expected),
       "\(operation) \(geometry.descriptor) \(geometry.dataFormat) \(type)")
   }
 }

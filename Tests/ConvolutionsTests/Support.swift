@@ -49,9 +49,16 @@ func arrange<Value>(_ list: [Value], as format: DataFormat) -> [Value] {
     batch: list[0], height: list[1], width: list[2], channels: list[3])
 }
 
-/// Bits of a result.
-func bits<Scalar: TestScalar>(_ values: [Scalar]) -> [UInt64] {
-  values.map(\.bits)
+extension DataFormat {
+  /// Strides or dilations, one along batch and channels.
+  func order(height: Int, width: Int) -> [Int] {
+    order(batch: 1, height: height, width: width, channels: 1)
+  }
+}
+
+/// Whether a size was beyond what the library counts.
+func isTooLarge(_ error: any Error) -> Bool {
+  (error as? Conv2DError)?.kind == "tooLarge"
 }
 
 /// Real data of a problem.

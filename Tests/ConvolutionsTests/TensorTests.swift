@@ -19,9 +19,7 @@ import Testing
     }
     #expect {
       try Tensor<Float>(shape: [1 << 40, 1 << 40], repeating: 0)
-    } throws: {
-      if case Conv2DError.tooLarge = $0 { true } else { false }
-    }
+    } throws: { isTooLarge($0) }
   }
 
   @Test func memoryThatNobodyHas() {

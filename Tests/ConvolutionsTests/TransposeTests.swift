@@ -23,14 +23,13 @@ import Testing
     let (input, filter) = try data(format)
     for (strides, dilations) in [
       ([1], [1]), ([2], [1]), ([2, 3], [1]), ([3, 1], [2]), ([1], [2, 3]),
-      (format.order(batch: 1, height: 2, width: 1, channels: 1), [1]),
-      ([2, 1], format.order(batch: 1, height: 1, width: 3, channels: 1)),
+      (format.order(height: 2, width: 1), [1]),
+      ([2, 1], format.order(height: 1, width: 3)),
     ] {
       func four(_ list: [Int]) -> [Int] {
         list.count == 4
           ? list
-          : format.order(
-            batch: 1, height: list[0], width: list.last!, channels: 1)
+          : format.order(height: list[0], width: list.last!)
       }
       let (s, d) = (four(strides), four(dilations))
       for padding in [Padding.valid, .same] {

@@ -115,7 +115,7 @@ import Testing
       outBackpropSizes: format.order(
         batch: 1, height: 1, width: 1, channels: 3),
       padding: .same, dataFormat: format,
-      dilations: format.order(batch: 1, height: 3, width: 1, channels: 1))
+      dilations: format.order(height: 3, width: 1))
     let weights = [Float](repeating: 1, count: geometry.filterCount)
     for algorithm in ConvolutionAlgorithm.allCases {
       let options = ConvolutionOptions(

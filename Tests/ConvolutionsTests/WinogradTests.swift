@@ -196,47 +196,19 @@ import Testing
     }
   }
 
-  /// Some results of NHWC, term after term in one `Float`.
+  /// Some results, term after term in one `Float`.
   private static func runningSums(
     _ geometry: Conv2DGeometry, _ filter: [Float], _ outBackprop: [Float],
     at places: [Int]
   ) -> [Float] {
-    let (channels, depth) = (geometry.inputChannels, geometry.outputChannels)
+    let terms = ResultTerms(.inputGradient, geometry)
     var result = [Float](repeating: 0, count: geometry.inputCount)
-    func window(_ position: Int, _ tap: Int, _ stride: Int, _ windows: Int)
-      -> Int?
-    {
-      let (window, rest) = (position - tap).quotientAndRemainder(
-        dividingBy: stride)
-      return rest == 0 && (0..<windows).contains(window) && position >= tap
-        ? window : nil
-    }
     for place in places {
-      let (pixel, channel) = place.quotientAndRemainder(dividingBy: channels)
-      let (row, x) = pixel.quotientAndRemainder(
-        dividingBy: geometry.inputWidth)
-      let (image, y) = row.quotientAndRemainder(
-        dividingBy: geometry.inputHeight)
-      for r in 0..<geometry.kernelHeight {
-        guard
-          let oh = window(
-            y + geometry.padTop, r * geometry.dilations[0], geometry.strides[0],
-            geometry.outputHeight)
-        else { continue }
-        for c in 0..<geometry.kernelWidth {
-          guard
-            let ow = window(
-              x + geometry.padLeft, c * geometry.dilations[1],
-              geometry.strides[1],
-              geometry.outputWidth)
-          else { continue }
-          let tap = (r * geometry.kernelWidth + c) * channels + channel
-          let source =
-            (image * geometry.outputHeight + oh) * geometry.outputWidth + ow
-          for k in 0..<depth {
-            result[place] +=
-              filter[tap * depth + k] * outBackprop[source * depth + k]
-          }
+      terms.forEachRun(of: place) { run in
+        for index in 0..<run.count {
+          result[place] +=
+            filter[run.first + index * run.firstStride]
+            * outBackprop[run.second + index * run.secondStride]
         }
       }
     }
