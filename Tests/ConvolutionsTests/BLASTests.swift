@@ -21,41 +21,69 @@ import Testing
   func cores(_ name: String, _ configuration: String, _ expected: BLASCore) {
     #expect(BLASCore(name: name, configuration: configuration) == expected)
   }
-}
 
-@Suite struct BFloat16RoundingTests {
-  /// A double a little beside a tie is one as a Float: rounded twice it would
-  /// go to the even neighbour.
-  @Test(arguments: [UInt16(0x3F80), 0x3F81, 0x0000, 0x0001, 0x7F7E, 0x4248])
-  func besideATie(_ pattern: UInt16) {
-    let low = Double(Float(BFloat16(bitPattern: pattern)))
-    let high = Double(Float(BFloat16(bitPattern: pattern + 1)))
-    let middle = low + (high - low) / 2
-    for sign in [UInt16(0), 0x8000] {
-      func rounded(_ value: Double) -> UInt16 {
-        BFloat16.rounded(sign == 0 ? value : -value).bitPattern
+  /// Sizes around the tiles of GEMM kernels, and beyond the small products.
+  static let products: [(rows: Int, columns: Int, depth: Int)] = {
+    let sizes = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 49]
+    let small = sizes.flatMap { rows in
+      sizes.flatMap { columns in
+        [1, 2, 5, 16, 33].map { (rows, columns, $0) }
       }
-      #expect(rounded(middle.nextDown) == pattern | sign)
-      #expect(rounded(middle) == (pattern + pattern & 1) | sign)
-      #expect(rounded(middle.nextUp) == (pattern + 1) | sign)
     }
+    return small + [
+      (129, 97, 200), (97, 129, 1), (1, 1500, 800), (1500, 1, 800),
+    ]
+  }()
+
+  /// Products overwrite what is there, NaN too, and 0 * NaN is NaN.
+  @Test func linkedBLAS() {
+    checkBLAS(Float.self)
+    checkBLAS(Double.self)
   }
 
-  @Test func beyondTheLargest() {
-    #expect(BFloat16.rounded(.infinity).bitPattern == 0x7F80)
-    #expect(BFloat16.rounded(1e300).bitPattern == 0x7F80)
-    #expect(BFloat16.rounded(.nan).bitPattern & 0x7FFF > 0x7F80)
+  private func checkBLAS<Scalar: ComputeScalar>(_ type: Scalar.Type) {
+    var (overwritten, spread, beyond) = (0, 0, 0)
+    for (rows, columns, depth) in Self.products {
+      let stride = columns + 3
+      func product(
+        _ a: [Scalar], _ b: [Scalar], _ c: [Scalar]
+      ) -> [Scalar] {
+        var c = c
+        c.withUnsafeMutableBufferPointer {
+          Scalar.multiply(
+            rows: rows, columns: columns, depth: depth, a, stride: depth, b,
+            stride: columns, accumulate: false, into: $0.baseAddress!,
+            stride: stride)
+        }
+        return c
+      }
+      let ones = [Scalar](repeating: 1, count: max(rows, columns) * depth)
+      let garbage = [Scalar](repeating: .nan, count: rows * stride)
+      let result = product(ones, ones, garbage)
+      // A NaN at one place of B, and zeros in all of A.
+      var b = ones
+      let column = columns / 2
+      b[depth / 2 * columns + column] = .nan
+      let zeros = [Scalar](repeating: 0, count: rows * depth)
+      let nans = product(zeros, b, zeros.isEmpty ? [] : garbage)
+      for index in result.indices {
+        if index % stride >= columns {
+          if !result[index].isNaN || !nans[index].isNaN { beyond += 1 }
+          continue
+        }
+        if result[index] != Scalar.rounded(Double(depth)) { overwritten += 1 }
+        if (index % stride == column) != nans[index].isNaN { spread += 1 }
+      }
+    }
+    #expect(overwritten == 0, "results with what was there before: \(type)")
+    #expect(spread == 0, "NaN lost, or where there is none: \(type)")
+    #expect(beyond == 0, "numbers changed between the rows: \(type)")
   }
 
-  /// As every floating-point type.
-  @Test func comparedAsNumbers() {
-    let (zero, minus) = (
-      BFloat16(bitPattern: 0), BFloat16(bitPattern: 0x8000)
-    )
-    #expect(zero == minus)
-    #expect(zero.hashValue == minus.hashValue)
-    let notANumber = BFloat16(Float.nan)
-    #expect(notANumber != notANumber)
-    #expect((0.1 as BFloat16).bitPattern == 0x3DCD)
+  @Test func runtimeDescribesItself() {
+    #expect(!BLASRuntime.coreName.isEmpty)
+    #expect(BLASRuntime.configuration.contains("OpenBLAS"))
+    #expect(BLASRuntime.gemmRate(Double.self, size: 96, repetitions: 1) > 0)
+    #expect(ConvolutionOptions.availableProcessors >= 1)
   }
 }

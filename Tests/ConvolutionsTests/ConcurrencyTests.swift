@@ -318,11 +318,4 @@ import Testing
       #expect(BLASRuntime.threads == found)
     }
   }
-
-  @Test func runtimeDescribesItself() {
-    #expect(!BLASRuntime.coreName.isEmpty)
-    #expect(BLASRuntime.configuration.contains("OpenBLAS"))
-    #expect(BLASRuntime.gemmRate(Double.self, size: 96, repetitions: 1) > 0)
-    #expect(ConvolutionOptions.availableProcessors >= 1)
-  }
 }

@@ -47,7 +47,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [0, 3])
+  @Test(arguments: [0, 1, 3])
   func filterOfAnotherRank(_ rank: Int) {
     // #125506, #78428.
     #expect(throws: Conv2DError.rank(.filter, got: rank)) {
@@ -74,6 +74,14 @@ import Testing
         [114_078_056, 179_835_296], [1, 1, 1, 1], [2, 2, 2, 1],
         strides: [1, 10, 10, 1])
     }
+    #expect {
+      try run(
+        [114_078_056, 179_835_296], [1, 1, 1, 2], [1, 5, 5, 2])
+    } throws: { isTooLarge($0) }
+    // #78428.
+    #expect(
+      throws: Conv2DError.groups(outDepth: 2, groups: 333_333_333_333)
+    ) { try run([1, 5, 5, 999_999_999_999], [3, 3, 3, 2], [1, 5, 5, 2]) }
     // CVE-2021-41197.
     #expect(throws: Conv2DError.self) {
       try run([65534, 65534], [3, 3, 2, 2], [1, 4, 4, 2])

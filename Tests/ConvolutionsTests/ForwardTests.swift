@@ -123,21 +123,4 @@ import Testing
     let other = result(of: twin, rotated, input, prefill: .nan)
     #expect(haveSameBits(output, other))
   }
-
-  @Test func preparedForAnotherOperation() async {
-    await #expect(processExitsWith: .failure) {
-      let geometry = try Conv2DGeometry(
-        inputSizes: [1, 4, 4, 2], filterSizes: [1, 1, 2, 2], padding: .same)
-      let gradient = try InputGradientPlan<Float>(geometry)
-      let forward = try ForwardPlan<Float>(geometry)
-      let filter = gradient.prepare(
-        filter: [Float](repeating: 1, count: 4).span)
-      var workspace = forward.makeWorkspace()
-      var output = [Float](repeating: 0, count: 32)
-      var span = output.mutableSpan
-      forward.execute(
-        filter: filter, input: [Float](repeating: 1, count: 32).span,
-        into: &span, workspace: &workspace)
-    }
-  }
 }

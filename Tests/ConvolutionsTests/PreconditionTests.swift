@@ -24,8 +24,14 @@ import Testing
     }
 
     mutating func execute(_ prepared: PreparedFilter<Float>) {
-      let (plan, outBackprop) = (plan, outBackprop)
       var workspace = plan.makeWorkspace()
+      execute(prepared, in: &workspace)
+    }
+
+    mutating func execute(
+      _ prepared: PreparedFilter<Float>, in workspace: inout Workspace
+    ) {
+      let (plan, outBackprop) = (plan, outBackprop)
       var span = result.mutableSpan
       plan.execute(
         filter: prepared, outBackprop: outBackprop.span, into: &span,
@@ -37,6 +43,36 @@ import Testing
     await #expect(processExitsWith: .success) {
       var call = try Call()
       call.execute(call.plan.prepare(filter: call.filter.span))
+    }
+  }
+
+  @Test func filterOfAnotherSize() async {
+    await #expect(processExitsWith: .failure) {
+      let call = try Call()
+      _ = call.plan.prepare(filter: [Float](repeating: 1, count: 7).span)
+    }
+  }
+
+  @Test func workspaceThatIsTooSmall() async {
+    await #expect(processExitsWith: .failure) {
+      var call = try Call()
+      var workspace = Workspace(byteCount: call.plan.workspaceByteCount - 1)
+      call.execute(
+        call.plan.prepare(filter: call.filter.span), in: &workspace)
+    }
+  }
+
+  @Test func buffersWithoutAddress() async {
+    await #expect(processExitsWith: .failure) {
+      let missing: UnsafePointer<Float>? = nil
+      _ = try Call().plan.prepare(filter: missing)
+    }
+    await #expect(processExitsWith: .failure) {
+      var call = try Call()
+      var workspace = call.plan.makeWorkspace()
+      call.plan.execute(
+        filter: call.plan.prepare(filter: call.filter.span), outBackprop: nil,
+        into: &call.result, workspace: &workspace)
     }
   }
 
@@ -91,6 +127,23 @@ import Testing
     }
   }
 
+  @Test func filterOfAnotherOperation() async {
+    await #expect(processExitsWith: .failure) {
+      let geometry = try Conv2DGeometry(
+        inputSizes: [1, 4, 4, 2], filterSizes: [1, 1, 2, 2], padding: .same)
+      let gradient = try InputGradientPlan<Float>(geometry)
+      let forward = try ForwardPlan<Float>(geometry)
+      let filter = gradient.prepare(
+        filter: [Float](repeating: 1, count: 4).span)
+      var workspace = forward.makeWorkspace()
+      var output = [Float](repeating: 0, count: 32)
+      var span = output.mutableSpan
+      forward.execute(
+        filter: filter, input: [Float](repeating: 1, count: 32).span,
+        into: &span, workspace: &workspace)
+    }
+  }
+
   /// As many scalars in another shape.
   @Test func tensorsOfOtherShapes() async {
     await #expect(processExitsWith: .failure) {
@@ -118,14 +171,6 @@ import Testing
             shape: outBackpropSizes, scalars: call.outBackprop),
           into: &result, workspace: &workspace)
       }
-    }
-  }
-
-  /// The count of a tensor's scalars follows its shape.
-  @Test func tensorThatLosesAScalar() async {
-    await #expect(processExitsWith: .failure) {
-      var tensor = try Tensor<Float>(shape: [2, 2], repeating: 1)
-      tensor.scalars.removeLast()
     }
   }
 }

@@ -1,6 +1,4 @@
 import ConvolutionTestSupport
-import Foundation
-import Synchronization
 import Testing
 
 @testable import Convolutions
@@ -27,23 +25,6 @@ import Testing
       }
     }
     for type in ScalarType.allCases { check(type.testType) }
-  }
-
-  /// Sizes that overflowed and a filter of rank 1 (TensorFlow #78428, #57958).
-  @Test func sizesOfReports() throws {
-    func run(_ inputSizes: [Int], _ filter: [Int]) throws {
-      _ = try conv2DBackpropInput(
-        inputSizes: inputSizes,
-        filter: Tensor<Float>(shape: filter, repeating: 3),
-        outBackprop: Tensor(shape: [1, 5, 5, 2], repeating: 5), padding: .same)
-    }
-    #expect(
-      throws: Conv2DError.groups(outDepth: 2, groups: 333_333_333_333)
-    ) { try run([1, 5, 5, 999_999_999_999], [3, 3, 3, 2]) }
-    #expect(throws: Conv2DError.rank(.filter, got: 1)) { try run([5, 5], [2]) }
-    #expect {
-      try run([114_078_056, 179_835_296], [1, 1, 1, 2])
-    } throws: { isTooLarge($0) }
   }
 
   /// Half sums beyond 65504 are infinite, with the sign of the sum, and none is
@@ -223,23 +204,6 @@ import Testing
     for type in ScalarType.allCases { try check(type.testType) }
   }
 
-  /// A window of four ones on one pixel (PyTorch #163347).
-  @Test(arguments: DataFormat.allCases, ScalarType.allCases)
-  func fourOnes(_ format: DataFormat, _ type: ScalarType) throws {
-    let geometry = try problem("mb1ic1ih1iw1oc1oh2ow2kh2kw2ph1pw1", format)
-    func check<Scalar: TestScalar>(_ type: Scalar.Type) throws {
-      let ones = [Scalar](repeating: Scalar(rounding: 1), count: 4)
-      for algorithm in ConvolutionAlgorithm.allCases
-      where serves(algorithm, geometry) {
-        let result = try inputGradient(
-          geometry, .exact(algorithm), filter: ones, outBackprop: ones,
-          prefill: .notANumber)
-        #expect(result.map(\.asDouble) == [4], "\(algorithm)")
-      }
-    }
-    try check(type.testType)
-  }
-
   /// Three images that differ, in the first call of a process: no buffer holds
   /// an image from before (Caffe #3095).
   @Test func imagesInTheFirstCall() async {
@@ -255,122 +219,6 @@ import Testing
           padding: .same, dataFormat: format)
         #expect(result.scalars == exact.expected)
       }
-    }
-  }
-}
-
-// MARK: - The BLAS that is linked
-
-extension RegressionTests {
-  /// Sizes around the tiles of GEMM kernels, and beyond the small products.
-  static let products: [(rows: Int, columns: Int, depth: Int)] = {
-    let sizes = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 49]
-    let small = sizes.flatMap { rows in
-      sizes.flatMap { columns in
-        [1, 2, 5, 16, 33].map { (rows, columns, $0) }
-      }
-    }
-    return small + [
-      (129, 97, 200), (97, 129, 1), (1, 1500, 800), (1500, 1, 800),
-    ]
-  }()
-
-  /// Products overwrite what is there, NaN too, and 0 * NaN is NaN.
-  @Test func linkedBLAS() {
-    checkBLAS(Float.self)
-    checkBLAS(Double.self)
-  }
-
-  private func checkBLAS<Scalar: ComputeScalar>(_ type: Scalar.Type) {
-    var (overwritten, spread, beyond) = (0, 0, 0)
-    for (rows, columns, depth) in Self.products {
-      let stride = columns + 3
-      func product(
-        _ a: [Scalar], _ b: [Scalar], _ c: [Scalar]
-      ) -> [Scalar] {
-        var c = c
-        c.withUnsafeMutableBufferPointer {
-          Scalar.multiply(
-            rows: rows, columns: columns, depth: depth, a, stride: depth, b,
-            stride: columns, accumulate: false, into: $0.baseAddress!,
-            stride: stride)
-        }
-        return c
-      }
-      let ones = [Scalar](repeating: 1, count: max(rows, columns) * depth)
-      let garbage = [Scalar](repeating: .nan, count: rows * stride)
-      let result = product(ones, ones, garbage)
-      // A NaN at one place of B, and zeros in all of A.
-      var b = ones
-      let column = columns / 2
-      b[depth / 2 * columns + column] = .nan
-      let zeros = [Scalar](repeating: 0, count: rows * depth)
-      let nans = product(zeros, b, zeros.isEmpty ? [] : garbage)
-      for index in result.indices {
-        if index % stride >= columns {
-          if !result[index].isNaN || !nans[index].isNaN { beyond += 1 }
-          continue
-        }
-        if result[index] != Scalar(depth) { overwritten += 1 }
-        if (index % stride == column) != nans[index].isNaN { spread += 1 }
-      }
-    }
-    #expect(overwritten == 0, "results with what was there before: \(type)")
-    #expect(spread == 0, "NaN lost, or where there is none: \(type)")
-    #expect(beyond == 0, "numbers changed between the rows: \(type)")
-  }
-
-  /// The host's own products, large enough for OpenBLAS's threads, stay right
-  /// beside calls that set its thread count.
-  @Test func hostProductsBesideOurs() async {
-    await #expect(processExitsWith: .success) {
-      BLASRuntime.setThreads(2)
-      let geometry = try problem("mb2ic40ih18iw18oc48oh18ow18kh3kw3ph1pw1")
-      let filter = ExactData.filter(Float.self, geometry, seed: 3)
-      let outBackprop = ExactData.outBackprop(Float.self, geometry, seed: 3)
-      let exponent = filter.exponent + outBackprop.exponent
-      let expected = IntegerReference.scatter(
-        geometry, filter: filter.integers, outBackprop: outBackprop.integers
-      ).map { Float(rounding: $0, exponent: exponent) }
-      let plan = try InputGradientPlan<Float>(
-        geometry, options: .exact(.column, threads: 2))
-      let prepared = plan.prepare(filter: filter.scalars.span)
-      let size = 160
-      let ones = [Float](repeating: 1, count: size * size)
-      let steps = (0..<size * size).map { Float($0 / size % 7 - 3) }
-      // Every row of the product is the sum of the rows of `steps`.
-      let sum = (0..<size).reduce(Float(0)) { $0 + Float($1 % 7 - 3) }
-
-      let wrong = Mutex<[String]>([])
-      let group = DispatchGroup()
-      for index in 0..<8 {
-        group.enter()
-        let thread = Thread {
-          for _ in 0..<20 {
-            if index % 2 == 0 {
-              let result = inputGradient(
-                plan, filter: prepared, outBackprop: outBackprop.scalars,
-                prefill: .nan)
-              if result != expected { wrong.withLock { $0.append("ours") } }
-            } else {
-              var result = [Float](repeating: .nan, count: size * size)
-              Float.multiply(
-                rows: size, columns: size, depth: size, ones, stride: size,
-                steps, stride: size, accumulate: false, into: &result,
-                stride: size)
-              if result.contains(where: { $0 != sum }) {
-                wrong.withLock { $0.append("host's") }
-              }
-            }
-          }
-          group.leave()
-        }
-        thread.start()
-      }
-      group.wait()
-      let found = wrong.withLock { $0 }
-      #expect(found.isEmpty)
-      #expect(BLASRuntime.threads == 2)
     }
   }
 }

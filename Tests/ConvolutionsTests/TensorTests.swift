@@ -13,51 +13,51 @@ import Testing
     #expect(tensor != (try Tensor(shape: [3, 2], scalars: tensor.scalars)))
   }
 
-  @Test func shapesThatAreNone() {
-    #expect(throws: Conv2DError.negativeSize(.tensor, sizes: [2, -1])) {
-      try Tensor<Float>(shape: [2, -1], repeating: 0)
-    }
-    #expect {
-      try Tensor<Float>(shape: [1 << 40, 1 << 40], repeating: 0)
-    } throws: { isTooLarge($0) }
+  @Test func scalarsOfNoDimensionAndOfNone() throws {
+    #expect(try Tensor<Float>(shape: [], scalars: [7]).scalars == [7])
+    #expect(
+      try Tensor<Float>(shape: [3, 0, 2], scalars: []).shape == [3, 0, 2])
   }
 
-  @Test func memoryThatNobodyHas() {
-    let error = Conv2DError.outOfMemory(bytes: 1 << 49)
+  /// Shapes that are no tensor's, or another's than the scalars'.
+  static let shapes: [(shape: [Int], count: Int, error: Conv2DError)] = [
+    ([2, 3], 5, .elementCount(shape: [2, 3], got: 5, needed: 6)),
+    ([2, 3], 7, .elementCount(shape: [2, 3], got: 7, needed: 6)),
+    ([2, 3], 0, .elementCount(shape: [2, 3], got: 0, needed: 6)),
+    ([], 0, .elementCount(shape: [], got: 0, needed: 1)),
+    ([], 2, .elementCount(shape: [], got: 2, needed: 1)),
+    ([3, 0, 2], 1, .elementCount(shape: [3, 0, 2], got: 1, needed: 0)),
+    ([1 << 40], 3, .elementCount(shape: [1 << 40], got: 3, needed: 1 << 40)),
+    ([1 << 48], 1, .elementCount(shape: [1 << 48], got: 1, needed: 1 << 48)),
+    ([-1], 1, .negativeSize(.tensor, sizes: [-1])),
+    ([-2, -3], 6, .negativeSize(.tensor, sizes: [-2, -3])),
+    ([0, .min], 0, .negativeSize(.tensor, sizes: [0, .min])),
+    ([.max, .max, -1], 0, .negativeSize(.tensor, sizes: [.max, .max, -1])),
+    tooLarge([.max]), tooLarge([1 << 48 + 1]), tooLarge([1 << 32, 1 << 32]),
+    tooLarge([1 << 62, 4, 0]), tooLarge([0, 3, .max, .max]),
+  ]
+
+  private static func tooLarge(_ shape: [Int]) -> ([Int], Int, Conv2DError) {
+    (shape, 0, .tooLarge("tensor of sizes \(shape)"))
+  }
+
+  @Test(arguments: shapes)
+  func shapesThatAreNone(_ shape: [Int], _ count: Int, _ error: Conv2DError) {
     #expect(throws: error) {
-      try Tensor<Double>(shape: [1 << 46], repeating: 1)
+      try Tensor<Double>(
+        shape: shape, scalars: Array(repeating: 1, count: count))
     }
-    #expect("\(error)".contains("\(1 << 49) bytes"))
-  }
-}
-
-/// Plans at the edges of what they take.
-@Suite struct PlanLimitTests {
-  /// A filter without weights has no address, and needs none.
-  @Test(arguments: DataFormat.allCases)
-  func noFilter(_ format: DataFormat) throws {
-    let geometry = try problem("mb2ic3ih4iw5oc0oh4ow5kh3kw3ph1pw1", format)
-    let plan = try InputGradientPlan<Float>(geometry)
-    let missing: UnsafePointer<Float>? = nil
-    var workspace = plan.makeWorkspace()
-    var result = [Float](repeating: .nan, count: geometry.inputCount)
-    plan.execute(
-      filter: plan.prepare(filter: missing), outBackprop: missing,
-      into: &result, workspace: &workspace)
-    #expect(result.allSatisfy { $0.bitPattern == 0 })
+    if case .elementCount = error { return }
+    #expect(throws: error) {
+      try Tensor<BFloat16>(shape: shape, repeating: BFloat16(1))
+    }
   }
 
-  /// Channels beyond the 32 bits of the BLAS interface.
-  @Test(arguments: [ConvolutionAlgorithm.column, .taps, .winograd])
-  func channelsBeyond32Bits(_ algorithm: ConvolutionAlgorithm) throws {
-    let geometry = try problem("mb1ic1ih4iw4oc\(1 << 32)oh4ow4kh3kw3ph1pw1")
-    #expect {
-      try InputGradientPlan<Float>(
-        geometry, options: .init(algorithm: algorithm))
-    } throws: {
-      guard case Conv2DError.unsupported(algorithm, let reason) = $0
-      else { return false }
-      return reason.contains("32 bits")
+  /// The count of a tensor's scalars follows its shape.
+  @Test func tensorThatLosesAScalar() async {
+    await #expect(processExitsWith: .failure) {
+      var tensor = try Tensor<Float>(shape: [2, 2], repeating: 1)
+      tensor.scalars.removeLast()
     }
   }
 }

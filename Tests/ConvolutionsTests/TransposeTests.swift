@@ -69,37 +69,45 @@ import Testing
           strides: [1, 2, 2, 1], padding: .same))
   }
 
-  @Test(arguments: [0, 3, 5])
-  func otherNumbersOfStrides(_ count: Int) throws {
-    let (input, filter) = try data(.nhwc)
-    let list = Array(repeating: 1, count: count)
-    #expect(
-      throws: Conv2DError.length(.strides, got: count, allowed: [1, 2, 4])
-    ) {
-      try conv2DTranspose(
-        input: input, filter: filter, outputShape: [4, 3], strides: list)
-    }
-    #expect(
-      throws: Conv2DError.length(.dilations, got: count, allowed: [1, 2, 4])
-    ) {
-      try conv2DTranspose(
-        input: input, filter: filter, outputShape: [4, 3], strides: [1],
-        dilations: list)
-    }
-  }
+  /// Strides and dilations that are too long, too short, or
+  /// broken once they are four.
+  static let lists: [([Int], [Int], String, String)] = [
+    ([], [1], "length strides", "strides has 0 entries"),
+    ([1, 2, 1], [1], "length strides", "strides has 3 entries"),
+    ([1, 1, 1, 1, 1], [1], "length strides", "strides has 5 entries"),
+    ([1], [], "length dilations", "dilations has 0 entries"),
+    ([2], [1, 1, 1], "length dilations", "dilations has 3 entries"),
+    ([1, 1], [1, 1, 1, 1, 1], "length dilations", "dilations has 5 entries"),
+    ([1, 1, 1], [], "length strides", "strides has 3 entries"),
+    ([0], [1], "notPositive strides", "got [1, 0, 0, 1]"),
+    ([2, -1], [1], "notPositive strides", "got [1, 2, -1, 1]"),
+    ([1], [0], "notPositive dilations", "got [1, 0, 0, 1]"),
+    ([1], [1, .min], "notPositive dilations", "got [1, 1, \(Int.min), 1]"),
+    ([0, 0], [-1], "notPositive strides", "got [1, 0, 0, 1]"),
+    ([1, 1, 1, 2], [1], "batchOrDepthEntry strides", "got [1, 1, 1, 2]"),
+    ([1], [2, 1, 1, 1], "batchOrDepthEntry dilations", "got [2, 1, 1, 1]"),
+    (
+      [3], [1], "outBackpropSize 1",
+      "actual 3, computed 2; an input size of 7 to 9 would give 3"
+    ),
+    ([1], [.max], "tooLarge", "dimension 1 with input 6, kernel 3"),
+  ]
 
-  @Test func errorsOfTheGradient() throws {
-    let (input, filter) = try data(.nhwc)
-    #expect(
-      throws: Conv2DError.outBackpropSize(
-        dimension: 1, got: 4, computed: 5, legalInputSizes: 7...8)
-    ) {
+  @Test(arguments: lists)
+  func brokenLists(
+    _ strides: [Int], _ dilations: [Int], _ kind: String, _ words: String
+  ) throws {
+    let input = try Tensor<Float>(shape: [1, 3, 3, 2], repeating: 1)
+    let filter = try Tensor<Float>(shape: [3, 3, 4, 2], repeating: 1)
+    let error = #expect(throws: Conv2DError.self) {
       try conv2DTranspose(
-        input: input, filter: filter, outputShape: [9, 6], strides: [2])
+        input: input, filter: filter, outputShape: [6, 6], strides: strides,
+        dilations: dilations)
     }
-    #expect(throws: Conv2DError.notPositive(.strides, values: [1, 0, 0, 1])) {
-      try conv2DTranspose(
-        input: input, filter: filter, outputShape: [8, 6], strides: [0])
+    #expect(error?.kind == kind)
+    #expect(error.map { "\($0)".contains(words) } == true, "\(error as Any)")
+    if kind.hasPrefix("length") {
+      #expect("\(error!)".hasSuffix("it must have 1, 2 or 4"))
     }
   }
 }

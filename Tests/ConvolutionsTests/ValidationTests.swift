@@ -205,19 +205,4 @@ struct Rule: Sendable, CustomStringConvertible {
       throws: Conv2DError.batchOrDepthEntry(.strides, values: [1, 2, 1, 1])
     ) { try description.geometry() }
   }
-
-  @Test func tensors() throws {
-    #expect(
-      throws: Conv2DError.elementCount(shape: [2, 3], got: 5, needed: 6)
-    ) { try Tensor<Float>(shape: [2, 3], scalars: [1, 2, 3, 4, 5]) }
-    #expect(
-      throws: Conv2DError.negativeSize(.tensor, sizes: [-1, -1])
-    ) { try Tensor<Float>(shape: [-1, -1], scalars: [1]) }
-    #expect {
-      try Tensor<Float>(shape: [1 << 62, 1 << 62, 0], scalars: [])
-    } throws: { isTooLarge($0) }
-    #expect(try Tensor<Float>(shape: [], scalars: [7]).scalars == [7])
-    #expect(
-      try Tensor<Float>(shape: [3, 0, 2], scalars: []).shape == [3, 0, 2])
-  }
 }
