@@ -3,9 +3,10 @@ import Testing
 
 @testable import Convolutions
 
-/// That no algorithm breaks the promise of ``Accuracy``: the bound suite compares
-/// with it, here on problems where Winograd once did.
-@Suite struct AccuracyTests {
+/// The bound suite compares with the promise of ``Accuracy`` too; here on problems
+/// where Winograd once broke it.
+@Suite("No algorithm breaks the accuracy that was asked for")
+struct AccuracyTests {
   /// Many taps, little depth, and a filter gradient whose windows are mostly
   /// padding; TensorFlow has the last.
   private static let problems: [(ConvolutionOperation, String)] = [
@@ -49,7 +50,7 @@ import Testing
       problem.operation, try ConvolutionsTests.problem(problem.descriptor))
   }
 
-  /// Whose sums are all of so few windows that a chain has hardly an error.
+  /// Of so few windows that a sum in one chain has hardly an error.
   @Test func forcedFilterGradientIsRefused() throws {
     for descriptor in [
       "mb1ic16ih13oc16oh6kh8ph0", "mb1ic24ih6oc24oh4kh3ph0",
@@ -119,7 +120,7 @@ import Testing
   private func runningSumErrors(
     _ operation: ConvolutionOperation, _ geometry: Conv2DGeometry
   ) throws -> (modelled: Double, measured: Double) {
-    // The terms of each result, and one chain of them.
+    // Each result in double precision, and as one chain in single precision.
     let terms = ResultTerms(operation, geometry)
     let first = LayerCheck.randomScalars(
       Float.self, count: geometry.count(of: operation.operands[0]), seed: 5)
@@ -139,7 +140,7 @@ import Testing
       squares += exact * exact
       errors += (Double(chain) - exact) * (Double(chain) - exact)
     }
-    // Of a strided input gradient the phases together.
+    // The phases of a strided input gradient count together.
     var (sum, weights) = (0.0, 0.0)
     let map = ConvolutionMap(geometry, operation, .float32)
     if operation != .filterGradient {

@@ -56,7 +56,8 @@ struct ZeroStuffed {
   }
 }
 
-@Suite struct AdjointTests {
+@Suite("The input gradient is the adjoint of the convolution")
+struct AdjointTests {
   static let problems = [
     "mb2ic5ih9iw7oc6oh9ow7kh3kw3sh1sw1ph1pw1",
     "mb3ic4ih11iw8oc5oh4ow3kh4kw3sh3sw2dh1dw1ph2pw1",

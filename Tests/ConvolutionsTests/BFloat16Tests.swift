@@ -3,7 +3,8 @@ import Testing
 
 @testable import Convolutions
 
-@Suite struct BFloat16Tests {
+@Suite("BFloat16 is rounded once, ties to even, and NaN stays NaN")
+struct BFloat16Tests {
   @Test func everyPatternSurvivesFloat() {
     for pattern in UInt16.min...UInt16.max {
       let value = BFloat16(bitPattern: pattern)
@@ -49,7 +50,8 @@ import Testing
       let values = payloads.map { Float(bitPattern: 0x7F80_0000 | $0 | sign) }
       // And as the kernels round.
       var narrowed = [BFloat16](repeating: .init(0), count: values.count)
-      BFloat16.narrow(values, to: &narrowed, count: values.count)
+      MutableStoredPointer(&narrowed, .bfloat16)
+        .narrow(values, count: values.count)
       for value in values.map({ BFloat16($0) }) + narrowed {
         #expect(value.isNotANumber)
         #expect(value.bitPattern >> 15 == UInt16(sign >> 31))

@@ -2,8 +2,8 @@ import Testing
 
 @testable import Convolutions
 
-/// What plans make of the BLAS that is linked.
-@Suite struct BLASTests {
+@Suite("The linked BLAS is recognised, and its products are as plans need them")
+struct BLASTests {
   @Test(arguments: [
     ("Cooperlake", "OpenBLAS 0.3.21 DYNAMIC_ARCH", BLASCore.small),
     ("SkylakeX", "OpenBLAS 0.3.21", .small),
@@ -18,7 +18,9 @@ import Testing
     ("unknown", "not OpenBLAS", .packed),
     ("", "", .packed),
   ])
-  func cores(_ name: String, _ configuration: String, _ expected: BLASCore) {
+  func coresAreRecognised(
+    _ name: String, _ configuration: String, _ expected: BLASCore
+  ) {
     #expect(BLASCore(name: name, configuration: configuration) == expected)
   }
 
@@ -36,7 +38,7 @@ import Testing
   }()
 
   /// Products overwrite what is there, NaN too, and 0 * NaN is NaN.
-  @Test func linkedBLAS() {
+  @Test func productsOverwriteAndKeepNaN() {
     checkBLAS(Float.self)
     checkBLAS(Double.self)
   }
@@ -71,7 +73,7 @@ import Testing
           if !result[index].isNaN || !nans[index].isNaN { beyond += 1 }
           continue
         }
-        if result[index] != Scalar.rounded(Double(depth)) { overwritten += 1 }
+        if result[index] != Scalar(depth) { overwritten += 1 }
         if (index % stride == column) != nans[index].isNaN { spread += 1 }
       }
     }

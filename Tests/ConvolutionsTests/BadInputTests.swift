@@ -79,7 +79,8 @@ func expectError(
   }
 }
 
-@Suite struct BadInputTests {
+@Suite("A broken rule is refused in words, before anything is written")
+struct BadInputTests {
   @Test func tableIsWhole() {
     #expect(BadInput.all.count >= 400)
     let described = Set(BadInput.all.map { "\($0.problem)" })
@@ -91,7 +92,7 @@ func expectError(
   }
 
   @Test(arguments: BadInput.all)
-  func description(_ row: BadInput) {
+  func plansRefuse(_ row: BadInput) {
     #expect(!row.problem.isLegal)
     // A caller's own buffer, on the way that a plan is made and executed.
     var result = [Float](repeating: 7, count: 16)
@@ -110,7 +111,7 @@ func expectError(
   }
 
   /// The same through the one-call functions, where there are such tensors.
-  @Test func calls() throws {
+  @Test func oneCallFunctionsRefuse() throws {
     var counts = (gradient: 0, transpose: 0)
     for row in BadInput.all {
       let problem = row.problem
@@ -150,7 +151,7 @@ func expectError(
 
   /// Legal shapes that no machine has memory for.
   @Test(arguments: ScalarType.allCases, DataFormat.allCases)
-  func memory(_ type: ScalarType, _ format: DataFormat) throws {
+  func memoryThatNobodyHas(_ type: ScalarType, _ format: DataFormat) throws {
     func check<Scalar: TestScalar>(_ type: Scalar.Type) throws {
       let scalar = Scalar(rounding: 1)
       let size = 1 << 24

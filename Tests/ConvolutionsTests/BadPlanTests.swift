@@ -54,7 +54,8 @@ struct BadPlan: Decodable, Sendable, CustomStringConvertible {
   }
 }
 
-@Suite struct BadPlanTests {
+@Suite("Options that cannot be met are refused in words")
+struct BadPlanTests {
   @Test func tableIsWhole() {
     #expect(BadPlan.all.count >= 90)
     let kinds = Set(BadPlan.all.map(\.error))
@@ -69,7 +70,7 @@ struct BadPlan: Decodable, Sendable, CustomStringConvertible {
   }
 
   @Test(arguments: BadPlan.all)
-  func plan(_ row: BadPlan) throws {
+  func isRefused(_ row: BadPlan) throws {
     let type = try #require(ScalarType(rawValue: row.type))
     try check(row, type.testType)
   }

@@ -3,8 +3,8 @@ import Testing
 
 @testable import Convolutions
 
-/// How plans choose.
-@Suite struct ChoiceTests {
+@Suite("A plan takes the algorithm that is the fastest, predicted or measured")
+struct ChoiceTests {
   /// One layer of each kind, and what it should be computed with.
   @Test(arguments: [
     (
@@ -82,7 +82,9 @@ import Testing
 
   /// A measured plan takes one of the candidates, and computes with it.
   @Test(arguments: DataFormat.allCases, ScalarType.allCases)
-  func measured(_ format: DataFormat, _ type: ScalarType) throws {
+  func measuringTakesAnAlgorithmThatServes(
+    _ format: DataFormat, _ type: ScalarType
+  ) throws {
     func check<Scalar: TestScalar>(_ type: Scalar.Type) throws {
       let geometry = try problem("mb2ic20ih9iw9oc24oh9ow9kh3kw3ph1pw1", format)
       for operation in ConvolutionOperation.allCases {
@@ -106,7 +108,7 @@ import Testing
 
   /// Nothing to run, nothing to measure.
   @Test(arguments: ConvolutionOperation.allCases)
-  func measuredDegenerate(_ operation: ConvolutionOperation) throws {
+  func measuringNothing(_ operation: ConvolutionOperation) throws {
     let geometry = try problem("mb1ic2ih3iw3oc0oh3ow3kh3kw3ph1pw1")
     let plan = try operation.plan(
       Float.self, geometry, options: .init(tuning: .measure))

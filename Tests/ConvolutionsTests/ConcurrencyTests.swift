@@ -6,11 +6,11 @@ import Testing
 
 @testable import Convolutions
 
-/// Many callers at once, each on a thread of its own.
-///
-/// Each test runs in a process of its own: OpenBLAS's thread count belongs to
-/// the process, and too many threads used to end it.
-@Suite struct ConcurrencyTests {
+/// Each caller has a thread of its own, and each test a process of its own:
+/// OpenBLAS's thread count belongs to the process, and too many threads used to
+/// end it.
+@Suite("Many callers at once are served right, beside the host's own products")
+struct ConcurrencyTests {
   static let descriptor = "mb2ic40ih18iw18oc48oh18ow18kh3kw3sh1sw1ph1pw1"
 
   /// Starts `count` threads and waits for all of them.
@@ -108,8 +108,8 @@ import Testing
       DataFormat.allCases[index % 2])
   }
 
-  /// Plans and computes a problem of the caller's own, when all are there; what
-  /// came of it.
+  /// Plans a problem of the caller's own, waits until all callers are there, and
+  /// computes it three times.
   private static func callAlone<Scalar: TestScalar>(
     _ type: Scalar.Type, _ index: Int, whenAllAreThere: () -> Void
   ) throws -> [(outcome: VerificationOutcome, line: String)] {
@@ -226,7 +226,7 @@ import Testing
           callersLeft.subtract(1, ordering: .sequentiallyConsistent)
           return
         }
-        // However fast the callers are.
+        // Twice at least, however soon the callers are done.
         var products = 0
         repeat {
           if !ConcurrencyTests.multiplies(left, right, size, product) {

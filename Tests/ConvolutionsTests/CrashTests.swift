@@ -2,8 +2,9 @@ import ConvolutionTestSupport
 import Convolutions
 import Testing
 
-/// Inputs that ended the process in other libraries, through the one-call op.
-@Suite struct CrashTests {
+/// Through the one-call functions; the numbers are those of the reports.
+@Suite("What ended the process in other libraries is refused or right")
+struct CrashTests {
   private func run(
     _ inputSizes: [Int], _ filter: [Int], _ outBackprop: [Int],
     strides: [Int] = [1, 1, 1, 1], padding: Padding = .same,

@@ -2,10 +2,10 @@ import ConvolutionTestSupport
 import Convolutions
 import Testing
 
-/// The Swift of the README and the documentation pages, which stands here too
-/// and so compiles, with what the pages say of it. ``DocumentationTests``
-/// compares.
-@Suite struct DocumentationExamples {
+/// The Swift of the README and the documentation pages stands here too, and so
+/// compiles. ``DocumentationTests`` compares.
+@Suite("The programs of the documentation do what its pages say")
+struct DocumentationExamples {
   // MARK: - README
 
   @Test func readmeFirstResult() throws {

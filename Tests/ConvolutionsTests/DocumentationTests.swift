@@ -5,7 +5,8 @@ import Testing
 /// The Swift of the README and the documentation pages stands in
 /// `DocumentationExamples.swift`, line by line, or in the landing page's manifest,
 /// which `scripts/docs.sh` reads; the files that they name are there.
-@Suite struct DocumentationTests {
+@Suite("The documentation shows what is tested, and names what is there")
+struct DocumentationTests {
   @Test func examplesAreThePages() throws {
     let examples = code(
       try Page("Tests/ConvolutionsTests/DocumentationExamples.swift").text)

@@ -2,10 +2,10 @@ import ConvolutionTestSupport
 import Convolutions
 import Testing
 
-/// The convolution as callers meet it.
-@Suite struct ForwardTests {
+@Suite("The convolution is that of TensorFlow, and refuses broken problems")
+struct ForwardTests {
   /// TensorFlow's `Conv2DTest.testConv2D2x2Filter` and `…Stride2`: 1, 2, 3, ….
-  @Test func goldens() throws {
+  @Test func numbersOfTensorFlow() throws {
     func counting(_ shape: [Int]) throws -> Tensor<Float> {
       try Tensor(
         shape: shape,
@@ -30,7 +30,7 @@ import Testing
     #expect(geometry.groups == 2)
   }
 
-  @Test func errors() throws {
+  @Test func brokenProblemsAreRefused() throws {
     func geometry(
       _ input: [Int], _ filter: [Int], strides: [Int] = [1, 1, 1, 1],
       padding: Padding = .valid
@@ -72,7 +72,7 @@ import Testing
   }
 
   /// Windows in padding alone, an empty input, an empty output.
-  @Test func zeros() throws {
+  @Test func emptyAndPaddedGiveZeros() throws {
     let padded = try conv2D(
       input: Tensor<Float>(shape: [1, 1, 1, 1], scalars: [2]),
       filter: Tensor(shape: [1, 1, 1, 1], scalars: [3]),

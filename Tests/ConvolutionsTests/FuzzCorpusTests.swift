@@ -3,9 +3,10 @@ import Convolutions
 import Foundation
 import Testing
 
-/// What libFuzzer found worth keeping (`scripts/fuzz.sh`), once more.
-@Suite struct FuzzCorpusTests {
-  @Test func problems() throws {
+/// The inputs that libFuzzer found worth keeping (`scripts/fuzz.sh`), once more.
+@Suite("What the fuzzer found is refused or right")
+struct FuzzCorpusTests {
+  @Test func keptInputs() throws {
     let file = try #require(
       Bundle.module.url(forResource: "fuzz_problems", withExtension: "txt"))
     let corpus = try #require(
@@ -32,7 +33,7 @@ import Testing
   }
 
   /// A corpus that says nothing is no corpus.
-  @Test func corpusText() {
+  @Test func aCorpusThatSaysNothing() {
     #expect(
       FuzzCorpus("# nothing\n0aFF # two\n\n 00 01")?.inputs.map(\.bytes)
         == [[10, 255], [0, 1]])

@@ -2,8 +2,9 @@ import Foundation
 
 /// A buffer between two pages that nobody may touch.
 ///
-/// The buffer lies directly at one of them; what is left of its own pages, less
-/// than a page on the other side, is filled, to show what is written there.
+/// The buffer lies directly at one of them. The rest of its own pages, which is
+/// less than a page on the other side, is filled with a pattern, so that anything
+/// written there shows.
 final class GuardedMemory {
   /// The end of the buffer that lies at a guard.
   enum Edge: CaseIterable { case beginning, end }
@@ -15,8 +16,8 @@ final class GuardedMemory {
   private static let page = Int(sysconf(Int32(_SC_PAGESIZE)))
   private static let filling = [UInt8](repeating: 0xA5, count: page)
 
-  /// A buffer that begins at a multiple of `alignment`: where it is to end at a
-  /// guard, so does `byteCount` rounded up to one.
+  /// A buffer that begins at a multiple of `alignment`. At the end edge it is
+  /// `byteCount`, rounded up to such a multiple, that reaches the guard.
   init(byteCount: Int, at edge: Edge, alignment: Int = 1) {
     let page = Self.page
     let pages = max(1, (byteCount + page - 1) / page)

@@ -4,12 +4,11 @@ import Testing
 @testable import ConvolutionTestSupport
 @testable import Convolutions
 
-/// A call touches nothing but its buffers, and the inputs it only reads.
-///
-/// Each buffer ends at a page that cannot be touched, in a second run begins
-/// behind one; inputs lie on read-only pages; what the result and the workspace
-/// hold before are numbers that are none.
-@Suite struct GuardedMemoryTests {
+/// Each buffer ends at a page that cannot be touched; in a second run it begins
+/// behind one. Operands lie on read-only pages. The result and the workspace are
+/// full of NaN before.
+@Suite("A call touches nothing but its buffers, and only reads its operands")
+struct GuardedMemoryTests {
   /// Sizes one off a vector, a tile or a block of a matrix product, and shapes
   /// with an edge of their own.
   static let problems = [
@@ -200,16 +199,16 @@ import Testing
 
   /// Copies past the caches, which go by whole lines between two rests.
   @Test(arguments: GuardedMemory.Edge.allCases)
-  func streams(_ edge: GuardedMemory.Edge) {
+  func streamsTouchNothingElse(_ edge: GuardedMemory.Edge) {
     for count in 0..<140 {
       let values = (0..<count).map { BFloat16(bits: UInt64($0)) }
       let source = GuardedMemory(values, at: edge)
       source.forbidWrites()
       let target = GuardedMemory(
         [BFloat16](repeating: .notANumber, count: count), at: edge)
-      ResultTile<BFloat16>.stream(
-        UnsafePointer(source.start(BFloat16.self)),
-        to: target.start(BFloat16.self), count: count)
+      ResultTile.stream(
+        source.start,
+        to: MutableStoredPointer(target.start, .bfloat16), count: count)
       #expect(haveSameBits(target.values(BFloat16.self), values))
       #expect(target.isIntact)
     }

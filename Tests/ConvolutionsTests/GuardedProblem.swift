@@ -10,7 +10,7 @@ struct WorkspaceUse {
   let query: Int
   let touched: Int
 
-  /// Whole cache lines asked for by those used.
+  /// The cache lines that were asked for over those that were used.
   var surplus: Double {
     query == 0
       ? 1 : Double(query) / Double(max(1, Workspace.padded(touched)))
@@ -37,8 +37,8 @@ struct GuardedProblem<Operation: PlannedOperation, Scalar: TestScalar> {
       Data("guarded: \(test.reproduction)\n".utf8))
     let plan = try ConvolutionPlan<Operation, Scalar>(
       geometry, options: test.options)
-    // No byte of one pattern is that of the other: what is written shows in one
-    // of the two. Both are NaN as a number of any type.
+    // The patterns differ in every byte, so that what is written shows in at least
+    // one of the two runs. Both are NaN as a number of any type.
     let touched = zip(GuardedMemory.Edge.allCases, [0x7FF4_7FA1, 0xFFFC_FFFE])
       .map { edge, garbage in
         run(plan, at: edge, garbage: garbage, test)
@@ -47,8 +47,8 @@ struct GuardedProblem<Operation: PlannedOperation, Scalar: TestScalar> {
     return WorkspaceUse(query: plan.workspaceByteCount, touched: touched.max()!)
   }
 
-  /// Prepares and executes on one thread, with memory from here where a plan has
-  /// its own.
+  /// Prepares and executes on one thread. The memory that a plan would allocate
+  /// lies between guards too.
   ///
   /// - Returns: the bytes of the workspace up to the last that was written.
   private func run(
@@ -71,10 +71,7 @@ struct GuardedProblem<Operation: PlannedOperation, Scalar: TestScalar> {
 
     var operand = first
     if Operation.self is any FilteringOperation.Type {
-      KernelCall(
-        plan.kernel, preparing: UnsafeRawPointer(first.start),
-        into: prepared.start
-      ).run(threads: 1)
+      plan.prepare(filter: first.start, into: prepared.start)
       prepared.forbidWrites()
       operand = prepared
     }
@@ -89,7 +86,8 @@ struct GuardedProblem<Operation: PlannedOperation, Scalar: TestScalar> {
     return workspace.touchedByteCount(since: garbage)
   }
 
-  /// Runs a plan of some threads, with what a caller owns between guards.
+  /// Runs a plan of three threads as a caller does. What the caller owns lies
+  /// between guards.
   private func runPublicly(_ test: VerificationCase) throws {
     var test = test
     test.threads = 3
@@ -113,7 +111,7 @@ struct GuardedProblem<Operation: PlannedOperation, Scalar: TestScalar> {
     compare(result, test, "a plan")
   }
 
-  /// The sign of a zero is open.
+  /// Expects the same bits, but for the sign of a zero, which is open.
   private func compare(
     _ result: GuardedMemory, _ test: VerificationCase, _ way: String
   ) {

@@ -3,7 +3,8 @@ import Testing
 
 @testable import Convolutions
 
-@Suite struct HalfTypeTests {
+@Suite("Sums of half types are taken in Float and rounded once")
+struct HalfTypeTests {
   /// Sums of `terms` in one element, through every algorithm that can.
   private func sums<Scalar: TestScalar>(
     _ terms: [Scalar], one: Scalar, _ format: DataFormat = .nhwc

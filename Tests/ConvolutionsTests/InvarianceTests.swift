@@ -3,10 +3,9 @@ import Testing
 
 @testable import ConvolutionTestSupport
 
-/// The same bits for any number of threads, workspace limit, place in the
-/// batch, buffer address and repetition; on real data, where another order of
-/// sums would show.
-@Suite struct InvarianceTests {
+/// On real data, where another order of sums would show.
+@Suite("Threads, limits, addresses, batches and repetition change no bit")
+struct InvarianceTests {
   /// Big enough for several threads, tasks, tiles and depth blocks.
   static let problems = [
     "mb2ic40ih20iw20oc24oh20ow20kh3kw3sh1sw1ph1pw1",
@@ -19,7 +18,7 @@ import Testing
     "mb2ic36ih20iw20oc150oh20ow20kh3kw3sh1sw1ph1pw1",
   ]
 
-  /// Real layers in small.
+  /// Smaller copies of real layers.
   static let realLayers = [
     "mb2ic128ih7oc96oh7kh3ph1", "mb2ic3ih40oc64oh20kh7sh2ph3",
     "mb2ic48ih17iw17oc48oh17ow17kh1kw7ph0pw3",
@@ -37,7 +36,7 @@ import Testing
     (problems + realLayers).map { (operation, $0) }
   }
 
-  /// None of the tests below is empty.
+  /// The tests below run every algorithm that there is, on several threads.
   @Test(arguments: ConvolutionOperation.allCases, algorithms)
   func everyAlgorithmServesSome(
     _ operation: ConvolutionOperation, _ algorithm: ConvolutionAlgorithm
@@ -71,7 +70,7 @@ import Testing
         serves(algorithm, geometry, layer.operation, accuracy: .standard)
       else { continue }
       let ways = (1...16).map { Way(threads: $0, offset: $0 - 1) }
-      // The other operations cut all types alike.
+      // The other operations are cut alike in all types: some threads will do.
       let some = ways.filter {
         layer.operation == .inputGradient || [2, 5, 16].contains($0.threads)
       }
@@ -81,7 +80,7 @@ import Testing
       ] {
         let used = try check(
           layer.operation, geometry, type, algorithm, ways)
-        // Of the others some are not cut.
+        // Some layers of the other operations are not cut.
         #expect(
           used.count > 1 || type == .float16
             || layer.operation != .inputGradient,
@@ -138,7 +137,7 @@ import Testing
       })
   }
 
-  /// All of these at once, each way drawn anew.
+  /// Threads, limits, addresses, images and repetition at once, drawn at random.
   @Test(arguments: ConvolutionOperation.allCases, algorithms)
   func randomProblems(
     _ operation: ConvolutionOperation, _ algorithm: ConvolutionAlgorithm

@@ -5,7 +5,7 @@ import Testing
 
 /// A way to run a problem that must not show in the result.
 struct Way: Sendable, CustomStringConvertible {
-  /// A number of times what one thread needs, and some bytes.
+  /// A workspace limit: so many times what one thread needs, and some bytes.
   struct Limit: Sendable {
     let threads: Int
     let bytes: Int
@@ -23,7 +23,8 @@ struct Way: Sendable, CustomStringConvertible {
   /// Other images around those of the problem.
   var imagesBefore = 0
   var imagesBehind = 0
-  /// One after the other in one workspace, which keeps what the last left.
+  /// Executions, one after the other, in one workspace, which keeps what the last
+  /// one left.
   var executions = 1
 
   var description: String {
@@ -52,7 +53,7 @@ struct InvariantProblem<Scalar: TestScalar> {
     (first, second) = realOperands(Scalar.self, operation, geometry)
   }
 
-  /// The result of the problem's images, of each execution.
+  /// The results of the problem's own images, one of each execution.
   func run(_ way: Way) throws -> (results: [[Scalar]], threads: Int) {
     let images = geometry.batch
     let all = geometry.withBatch(way.imagesBefore + images + way.imagesBehind)
@@ -123,7 +124,7 @@ struct InvariantProblem<Scalar: TestScalar> {
       Scalar.self, operation, geometry, .init(algorithm: taken))
     let two = try plan(2, nil)
     let perThread = two.threads == 2 ? two.workspaceByteCount - least : least
-    // Sums of parts of the pixels, which only filter gradients have.
+    // Room for the sums of parts of the pixels, which only filter gradients have.
     let shared = least - perThread
     #expect(shared == 0 || operation == .filterGradient && shared > 0)
     let bytes = shared + perThread * limit.threads + limit.bytes

@@ -2,9 +2,10 @@ import ConvolutionTestSupport
 import Convolutions
 import Testing
 
-/// The references under suspicion: the Jacobian of the forward convolution,
-/// column by column from unit inputs, whose transpose is the operation.
-@Suite struct JacobianTests {
+/// The references are under suspicion here. The Jacobian is that of a convolution
+/// written anew, ``TinyConvolution``: a column from each unit input.
+@Suite("The references and every algorithm are the transposed Jacobian")
+struct JacobianTests {
   static let problemsPerSeed = 100
 
   @Test(arguments: UInt64(1)...8)

@@ -4,12 +4,12 @@ import Testing
 
 @testable import Convolutions
 
-/// Tensors of more than 2^31 scalars: no offset may be cut to 32 bits
-/// (TensorFlow #112774, #112776).
+/// No offset may be cut to 32 bits (TensorFlow #112774, #112776).
 ///
 /// Out_backprop is zero but for a few scalars, at the ends of what is read, so
 /// that every result can be told without a reference.
-@Suite(.serialized) struct LargeTensorTests {
+@Suite("Tensors of more than 2^31 scalars are computed right", .serialized)
+struct LargeTensorTests {
   static let algorithms = forcedAlgorithms.filter { $0 != .reference }
 
   /// Padding skips all but the end of out_backprop, which is cheap to read: of

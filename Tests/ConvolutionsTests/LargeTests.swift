@@ -4,8 +4,8 @@ import Testing
 
 @testable import Convolutions
 
-/// Tensors beyond a cache, and offsets beyond 32 bits.
-@Suite struct LargeTests {
+@Suite("Results beyond the caches and offsets beyond 32 bits are right")
+struct LargeTests {
   /// Results of 16 MiB and more are written past the caches: through a kernel
   /// of ones they are what goes in, to the last byte of each row.
   @Test(
@@ -74,7 +74,7 @@ import Testing
     try #require(memory != MAP_FAILED)
     defer { munmap(memory, byteCount) }
     let sparse = memory!.bindMemory(to: type, capacity: far.outBackpropCount)
-    // Rows from the first that reaches the image.
+    // The rows of windows before the first that reaches the image.
     let skipped = far.padTop - near.padTop
     for (index, scalar) in exact.second.enumerated() {
       var place = index

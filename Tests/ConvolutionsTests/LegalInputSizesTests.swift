@@ -1,7 +1,8 @@
 import Convolutions
 import Testing
 
-@Suite struct LegalInputSizesTests {
+@Suite("The legal input sizes are those that are accepted")
+struct LegalInputSizesTests {
   /// Every input size of a range, accepted or not by the geometry itself.
   @Test(arguments: 0...5, 1...4)
   func agreeWithValidation(_ output: Int, _ kernel: Int) throws {

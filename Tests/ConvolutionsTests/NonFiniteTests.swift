@@ -3,9 +3,8 @@ import Testing
 
 @testable import Convolutions
 
-/// One NaN or infinity among the data: the results that it reaches are not
-/// finite, and no others.
-@Suite struct NonFiniteTests {
+@Suite("NaN and infinity reach their own results and no others")
+struct NonFiniteTests {
   static let problems = [
     "mb2ic5ih7iw8oc6oh7ow8kh3kw3sh1sw1ph1pw1",
     "mb2ic4ih9iw8oc5oh5ow4kh3kw3sh2sw2ph1pw1",
@@ -18,7 +17,7 @@ import Testing
   ]
 
   @Test(arguments: problems, DataFormat.allCases)
-  func sets(_ descriptor: String, _ format: DataFormat) throws {
+  func reachTheirOwnResults(_ descriptor: String, _ format: DataFormat) throws {
     let geometry = try problem(descriptor, format)
     for type in ScalarType.allCases {
       for algorithm in ConvolutionAlgorithm.allCases
@@ -53,7 +52,8 @@ import Testing
         0...(inFilter ? weights.count : gradients.count) - 1)
       var filter = weights.map { Scalar(rounding: $0) }
       var outBackprop = gradients.map { Scalar(rounding: $0) }
-      // Where it reaches: the sums of an indicator against ones.
+      // What the number reaches: the sums in which a 1 in its place, among zeros,
+      // meets ones.
       var filterMark = [Int64](
         repeating: inFilter ? 0 : 1, count: weights.count)
       var gradientMark = [Int64](

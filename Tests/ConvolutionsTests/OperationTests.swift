@@ -3,8 +3,9 @@ import Testing
 @testable import ConvolutionTestSupport
 @testable import Convolutions
 
-/// What holds of the three operations together, and the filter gradient's call.
-@Suite struct OperationTests {
+@Suite(
+  "The three operations agree, and the filter gradient has a call of its own")
+struct OperationTests {
   /// `<conv(x, w), dy> == <x, dx> == <w, dw>` on integers, all three by the
   /// library, to the last bit.
   @Test(arguments: ConvolutionAlgorithm.allCases)
@@ -81,7 +82,7 @@ import Testing
     }
   }
 
-  /// Narrow groups of many small images, some of which a copied box has.
+  /// Narrow groups copy some of many small images at a time.
   @Test(arguments: DataFormat.allCases)
   func boxesOfManyImages(_ format: DataFormat) throws {
     let geometry = try problem(

@@ -2,10 +2,10 @@ import Testing
 
 @testable import Convolutions
 
-/// Runs and taps by phase against the definition of an axis.
-@Suite struct PhaseTapsTests {
-  /// Strides 3 and 5 with kernels 4, 7 and 8 are where `kernel % stride` was
-  /// taken for the number of taps elsewhere.
+@Suite("Runs and taps by phase follow from the definition of an axis")
+struct PhaseTapsTests {
+  /// Another library took `kernel % stride` for the number of taps of a phase,
+  /// which is wrong for strides 3 and 5 with kernels 4, 7 and 8.
   @Test(arguments: [1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 7, 8])
   func everyTapOnce(_ stride: Int, _ kernel: Int) {
     forEachAxis(stride, kernel) { axis in
@@ -24,7 +24,7 @@ import Testing
     }
   }
 
-  /// What a tap takes to a part of the target.
+  /// The positions of a part of the result that a tap adds to.
   @Test(arguments: [1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 7, 8])
   func everyPositionOnce(_ stride: Int, _ kernel: Int) {
     forEachAxis(stride, kernel) { axis in

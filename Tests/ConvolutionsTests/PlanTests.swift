@@ -3,7 +3,8 @@ import Testing
 
 @testable import Convolutions
 
-@Suite struct PlanTests {
+@Suite("A plan does what it was asked for, as often as it is used")
+struct PlanTests {
   static let descriptor = "mb2ic24ih13iw14oc20oh13ow14kh3kw3sh1sw1ph1pw1"
 
   /// A filter prepared for one kind of products does not suit the other.
@@ -136,7 +137,7 @@ import Testing
 
   /// A filter without weights has no address, and needs none.
   @Test(arguments: DataFormat.allCases)
-  func noFilter(_ format: DataFormat) throws {
+  func aFilterWithoutWeights(_ format: DataFormat) throws {
     let geometry = try problem("mb2ic3ih4iw5oc0oh4ow5kh3kw3ph1pw1", format)
     let plan = try InputGradientPlan<Float>(geometry)
     let missing: UnsafePointer<Float>? = nil

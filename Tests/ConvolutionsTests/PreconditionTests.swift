@@ -2,9 +2,9 @@ import ConvolutionTestSupport
 import Convolutions
 import Testing
 
-/// Buffers that do not belong to a plan end the process, as a programmer's
-/// error, before anything is read or written.
-@Suite struct PreconditionTests {
+/// As a programmer's error, before anything is read or written.
+@Suite("Buffers that do not belong to a plan end the process")
+struct PreconditionTests {
   static let descriptor = "mb2ic6ih7iw8oc5oh7ow8kh3kw3ph1pw1"
 
   /// A plan, and buffers of its own sizes.

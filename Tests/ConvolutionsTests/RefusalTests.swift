@@ -3,7 +3,8 @@ import Testing
 
 @testable import Convolutions
 
-@Suite struct RefusalTests {
+@Suite("What a plan cannot do it refuses, with the reason")
+struct RefusalTests {
   @Test func algorithmsThatCannotServe() throws {
     try check(
       .inputGradient,
@@ -82,7 +83,7 @@ import Testing
   /// An algorithm takes its sums by the linked BLAS, on panels, or by either: what
   /// it does not have is refused with the reason.
   @Test(arguments: DataFormat.allCases)
-  func products(_ format: DataFormat) throws {
+  func productsThatAnAlgorithmLacks(_ format: DataFormat) throws {
     let geometry = try problem("mb2ic20ih9oc24oh9kh3ph1", format)
     func plan(
       _ algorithm: ConvolutionAlgorithm, _ products: ProductProvider

@@ -3,10 +3,11 @@ import Testing
 
 @testable import Convolutions
 
-/// What others got wrong: geometries, and what a geometry alone does not show.
-@Suite struct RegressionTests {
+/// Geometries, and what a geometry alone does not show.
+@Suite("What other libraries computed wrong is right")
+struct RegressionTests {
   @Test(arguments: KnownGeometries.regressions, DataFormat.allCases)
-  func geometries(
+  func knownGeometries(
     _ regression: KnownGeometries.Regression, _ format: DataFormat
   ) throws {
     let geometry = try problem(regression.descriptor, format)
@@ -58,7 +59,7 @@ import Testing
     }
     #expect(expected.contains(.infinity) && expected.contains(-.infinity))
     #expect(expected.contains { $0.isFinite && $0 != 0 })
-    // All of the scale in the weights where they are as large as the report's.
+    // Weights as large as those of the report take all of the scale.
     let ofFilter = isReport ? layer.exponent : layer.exponent / 2
     for algorithm in ConvolutionAlgorithm.allCases
     where serves(algorithm, geometry) {
@@ -159,7 +160,7 @@ import Testing
     try expectZeros(.inputGradient, descriptor, format)
   }
 
-  /// And taps that always fall into padding, in the gradient of the filter.
+  /// The gradient of taps that always fall into padding is +0.0.
   @Test(
     arguments: [
       "mb2ic17ih2iw9oc13oh2ow9kh5kw3ph2pw1",

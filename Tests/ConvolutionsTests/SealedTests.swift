@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-/// That the protocols which the kernels rely on cannot be conformed to elsewhere:
-/// the compiler is asked.
-@Suite struct SealedTests {
+/// The compiler is asked.
+@Suite("Nobody else can conform to the protocols that kernels rely on")
+struct SealedTests {
   /// What finds the library's module, and those of C that it is made with, beside
   /// the running tests and in the sources.
   private static var flags: [String] {

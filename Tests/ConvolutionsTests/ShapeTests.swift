@@ -2,7 +2,8 @@ import ConvolutionTestSupport
 import Convolutions
 import Testing
 
-@Suite struct ShapeTests {
+@Suite("Short sizes, empty shapes and padding of any width are served")
+struct ShapeTests {
   @Test(arguments: DataFormat.allCases)
   func twoElementInputSizes(_ format: DataFormat) throws {
     let full = try Conv2DGeometry(
@@ -36,7 +37,8 @@ import Testing
       ).largest < LayerCheck.tolerance(.float32))
   }
 
-  /// `[N, H, W, Cin, Cout, oh]` with zeros: empty, or zeros that overwrite.
+  /// `[N, H, W, Cin, Cout, oh]` with a zero in it: the result is empty, or zeros
+  /// overwrite what was there.
   @Test(
     arguments: [
       [0, 4, 4, 2, 3, 4], [2, 0, 4, 2, 3, 0], [2, 4, 0, 2, 3, 4],
@@ -61,7 +63,7 @@ import Testing
     }
   }
 
-  /// A kernel that just does not fit: an output of no windows.
+  /// A kernel that is a little too large for the image leaves no windows.
   @Test(arguments: DataFormat.allCases, forcedAlgorithms)
   func noWindows(
     _ format: DataFormat, _ algorithm: ConvolutionAlgorithm

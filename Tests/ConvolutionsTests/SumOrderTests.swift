@@ -3,11 +3,11 @@ import Testing
 
 @testable import Convolutions
 
-/// The written order of a sum, on real data: a scalar loop of fused multiply-adds
-/// has the same bits.
-@Suite struct SumOrderTests {
-  /// Layers on whose sums blocks end in all ways: within taps and between them,
-  /// with few channels and with more than a block has.
+/// On real data a scalar loop of fused multiply-adds has the same bits.
+@Suite("Implicit GEMM takes its sums in the documented order")
+struct SumOrderTests {
+  /// Blocks of these sums end within taps and between them, with few channels and
+  /// with more than a block has.
   private static let layers = [
     "mb2ic20ih9iw11oc24oh9ow11kh3kw3ph1pw1",
     "mb1ic40ih5iw6oc600oh5ow6kh3kw3ph1pw1",
@@ -26,13 +26,13 @@ import Testing
     "mb6ic2ih5iw7oc3oh1ow2kh5kw5sh2sw2dh1dw1ph2pw2",
     // Forward, vectors of pixels: two bands of an image in one task.
     "mb16ic128ih24iw20oc4oh24ow20kh3kw1ph1pw0",
-    // Taps of each position alone are copied.
+    // Only the taps of each position are copied.
     "mb2ic33ih9iw70oc20oh3ow18kh1kw2sh4sw4",
     "mb1ic20ih9iw11oc17oh3ow4kh1kw2sh3sw3dh0dw3ph0pw2",
   ]
 
   @Test(arguments: layers, [ConvolutionOperation.inputGradient, .forward])
-  func implicit(
+  func sumsAreInOrder(
     _ descriptor: String, _ operation: ConvolutionOperation
   ) throws {
     for format in DataFormat.allCases {
@@ -105,7 +105,7 @@ import Testing
 
   /// A negative sum that underflows is -0, and a result is the sum of blocks from
   /// +0 on.
-  @Test func underflow() throws {
+  @Test func underflowGivesPlusZero() throws {
     let geometry = try problem("mb1ic20ih1iw1oc3oh1ow1kh1kw1", .nhwc)
     let computed = try result(
       of: .inputGradient, geometry, .init(algorithm: .implicit),

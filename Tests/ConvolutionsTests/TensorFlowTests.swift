@@ -2,7 +2,8 @@ import ConvolutionTestSupport
 import Convolutions
 import Testing
 
-@Suite struct TensorFlowTests {
+@Suite("Every case of TensorFlow's tests has TensorFlow's answer")
+struct TensorFlowTests {
   @Test func everyCaseIsRunOrListed() {
     #expect(TensorFlowCase.all.count == 291)
     #expect(TensorFlowCase.unmapped.count == 3)
@@ -16,7 +17,7 @@ import Testing
   }
 
   @Test(arguments: TensorFlowCase.literal, DataFormat.allCases)
-  func values(_ entry: TensorFlowCase, _ format: DataFormat) throws {
+  func literalValues(_ entry: TensorFlowCase, _ format: DataFormat) throws {
     try check(entry, format, type: Float.self, tolerance: entry.err!)
     try check(entry, format, type: Double.self, tolerance: 1e-12)
   }
@@ -126,7 +127,7 @@ import Testing
   }
 
   @Test(arguments: TensorFlowCase.errors)
-  func errors(_ entry: TensorFlowCase) throws {
+  func errorCases(_ entry: TensorFlowCase) throws {
     // SAME with one window is right for any stride; see the contract.
     if entry.id == 286 {
       #expect(throws: Never.self) { try entry.geometry(.nhwc) }
@@ -178,7 +179,7 @@ import Testing
   }
 
   @Test(arguments: TensorFlowCase.shapes)
-  func shapes(_ entry: TensorFlowCase) throws {
+  func inferredShapes(_ entry: TensorFlowCase) throws {
     if entry.id == 272 {
       let geometry = try Conv2DGeometry(
         inputSizes: [4, 5], filterSizes: [2, 2, 2, 3],

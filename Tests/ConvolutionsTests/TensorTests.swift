@@ -2,7 +2,8 @@ import ConvolutionTestSupport
 import Convolutions
 import Testing
 
-@Suite struct TensorTests {
+@Suite("A tensor has as many scalars as its shape says")
+struct TensorTests {
   @Test func scalarsChangeInPlace() throws {
     var tensor = try Tensor<Double>(shape: [2, 3], repeating: 1.5)
     #expect(tensor.scalars == [1.5, 1.5, 1.5, 1.5, 1.5, 1.5])

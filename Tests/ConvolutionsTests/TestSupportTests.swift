@@ -3,8 +3,8 @@ import Testing
 
 @testable import ConvolutionTestSupport
 
-/// The tools of verification: they have to find what they are for.
-@Suite struct TestSupportTests {
+@Suite("The tools of verification find what they are for")
+struct TestSupportTests {
   @Test func generatorIsSplitMix64() {
     // First outputs for seed 1234567, as published with the algorithm.
     var generator = SeededGenerator(seed: 1_234_567)

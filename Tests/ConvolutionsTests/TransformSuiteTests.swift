@@ -2,15 +2,15 @@ import ConvolutionTestSupport
 import Convolutions
 import Testing
 
-/// That the `transforms` suite is as sharp as it says, and serves every pair.
-@Suite struct TransformSuiteTests {
+@Suite("The transforms suite sees a wrong fourth digit, and serves every pair")
+struct TransformSuiteTests {
   static let axes = WinogradSet.allCases.filter { $0 != .one }.flatMap { set in
     set.taps.map { (set, $0) }
   }
 
-  /// Each coefficient of each matrix, wrong by one in its fourth digit, is beyond
-  /// what rounding may amount to in some result of an impulse; the other axis has
-  /// a set with additions alone, or no transform.
+  /// A coefficient of any matrix that is wrong by one in its fourth digit changes
+  /// some result of an impulse by more than rounding may. The other axis has a set
+  /// with additions alone, or no transform.
   @Test(arguments: axes)
   func fourthDigitsShow(_ set: WinogradSet, _ taps: Int) {
     let matrices = set.matrices(taps: taps)

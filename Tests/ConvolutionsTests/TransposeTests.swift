@@ -2,7 +2,8 @@ import ConvolutionTestSupport
 import Convolutions
 import Testing
 
-@Suite struct TransposeTests {
+@Suite("The transposed convolution is the input gradient")
+struct TransposeTests {
   private func data(
     _ format: DataFormat
   ) throws -> (input: Tensor<Float>, filter: Tensor<Float>) {
@@ -69,8 +70,7 @@ import Testing
           strides: [1, 2, 2, 1], padding: .same))
   }
 
-  /// Strides and dilations that are too long, too short, or
-  /// broken once they are four.
+  /// Strides and dilations that are too many, too few, or not legal.
   static let lists: [([Int], [Int], String, String)] = [
     ([], [1], "length strides", "strides has 0 entries"),
     ([1, 2, 1], [1], "length strides", "strides has 3 entries"),

@@ -127,13 +127,14 @@ struct Rule: Sendable, CustomStringConvertible {
   ]
 }
 
-@Suite struct ValidationTests {
+@Suite("Every rule is checked, the earlier before the later")
+struct ValidationTests {
   @Test func startingPointIsLegal() throws {
     #expect(throws: Never.self) { try ProblemDescription().geometry() }
   }
 
   @Test(arguments: Rule.all)
-  func rule(_ rule: Rule) {
+  func eachRuleIsChecked(_ rule: Rule) {
     var description = ProblemDescription()
     rule.apply(&description)
     #expect(throws: rule.error) { try description.geometry() }
@@ -143,7 +144,7 @@ struct Rule: Sendable, CustomStringConvertible {
   }
 
   /// Of two broken rules the earlier is reported.
-  @Test func order() {
+  @Test func theEarlierRuleIsReported() {
     var pairs = 0
     for (index, first) in Rule.all.enumerated() {
       for second in Rule.all[(index + 1)...] {

@@ -3,8 +3,9 @@ import Convolutions
 import Synchronization
 import Testing
 
-/// A share of every suite of `convbench verify`.
-@Suite struct VerificationSuiteTests {
+/// A share of the cases that the executable runs.
+@Suite("Each suite of convbench verify passes, and notices what is not served")
+struct VerificationSuiteTests {
   @Test(arguments: VerificationSuite.allCases, ConvolutionOperation.allCases)
   func randomProblemsPass(
     _ suite: VerificationSuite, _ operation: ConvolutionOperation
@@ -43,7 +44,8 @@ import Testing
       #expect(served.shortfalls.contains { $0.hasPrefix(algorithm.rawValue) })
     }
     #expect(done.load(ordering: .relaxed) == cases)
-    // Only special algorithms may decline, and few problems be too even.
+    // Only algorithms that do not serve everything decline, and some data show
+    // too little.
     for reason in summary.skipped.keys {
       #expect(
         [
@@ -61,7 +63,8 @@ import Testing
     #expect(summary.worst.isEmpty == ![.bound, .transforms].contains(suite))
   }
 
-  /// Problems without channels have no place for a number that is not finite.
+  /// No suite fails on problems without channels, which have no place for a number
+  /// that is not finite.
   @Test(
     arguments: VerificationSuite.allCases.filter { $0 != .geometry },
     ConvolutionOperation.allCases)
@@ -123,7 +126,7 @@ import Testing
         #expect(cases.shortfalls.isEmpty)
         cases.served[kind] = least - 1
         #expect(cases.shortfalls.count == 1)
-        // All of an algorithm.
+        // An algorithm that served nothing.
         cases.served = all.filter { $0.key.algorithm != kind.algorithm }
         #expect(cases.shortfalls.count == 1 + kinds.count)
         cases.served = all
@@ -147,10 +150,10 @@ import Testing
     #expect(run(1) == run(1))
   }
 
-  /// A wrong result is found by each suite, and its line reruns it.
+  /// The line of a case names its suite, which runs the case.
   @Test(arguments: VerificationSuite.allCases.filter { $0 != .geometry })
   func linesRerunTheCase(_ suite: VerificationSuite) throws {
-    // Of transforms one that Winograd serves.
+    // The transforms suite has cases of Winograd alone.
     let isTransformed = suite == .transforms
     let geometry = try problem(
       isTransformed
@@ -164,8 +167,8 @@ import Testing
     expectExact(test)
   }
 
-  /// Counted apart from this code, SAME and VALID falling together with some
-  /// explicit padding.
+  /// The number was counted apart from this code. SAME and VALID that equal some
+  /// explicit padding count once.
   @Test func oneAxisGeometriesAreAll() {
     #expect(OneAxisGeometries.all.count == 44_898)
     #expect(Set(OneAxisGeometries.all).count == 44_898)

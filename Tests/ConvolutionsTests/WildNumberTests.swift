@@ -2,9 +2,10 @@ import ConvolutionTestSupport
 import Convolutions
 import Testing
 
-/// Any integers at all: an answer or an error, never a trap. What is meant to
-/// survive runs in a process of its own, so that a trap is one failure.
-@Suite struct WildNumberTests {
+/// What is meant to survive runs in a process of its own, so that a trap is one
+/// failure.
+@Suite("Any integers give an answer or an error, never a trap")
+struct WildNumberTests {
   @Test func validationSurvives() {
     let (legal, errors) = Self.drawn { _ in }
     #expect(legal > 100)

@@ -3,8 +3,8 @@ import Testing
 
 @testable import Convolutions
 
-/// How large the errors of Winograd are.
-@Suite struct WinogradTests {
+@Suite("The errors of Winograd are those that its plans expect")
+struct WinogradTests {
   /// Relative Frobenius errors: within the promises, and as the plan expects.
   @Test(arguments: [
     "mb1ic64ih16iw16oc128oh16ow16kh3kw3ph1pw1",
@@ -15,7 +15,7 @@ import Testing
     "mb2ic40ih12iw17oc192oh12ow17kh1kw7ph0pw3",
     "mb1ic32ih24iw30oc256oh24ow30kh3kw3ph2pw2dh1dw1",
   ])
-  func errors(_ descriptor: String) throws {
+  func errorsAreAsExpected(_ descriptor: String) throws {
     let geometry = try problem(descriptor)
     let (filter, outBackprop) = realData(Float.self, geometry)
     let results = try Errors(geometry, filter, outBackprop) { _, _ in true }
@@ -71,7 +71,7 @@ import Testing
 
   /// On real layers: the error promised, and not much workspace.
   @Test(arguments: LayerTable.headline)
-  func promises(_ layer: Layer) throws {
+  func realLayersKeepThePromise(_ layer: Layer) throws {
     for format in DataFormat.allCases {
       let geometry = try problem(layer.descriptor, format)
       func check<Scalar: ConvolutionScalar>(_ type: Scalar.Type) throws {
@@ -125,7 +125,7 @@ import Testing
       let taps = stride(from: index, to: filter.count, by: weights)
       let mean =
         taps.reduce(0.0) { $0 + Double(filter[$1]) } / Double(tapCount)
-      // In steps that a sum of the taps has no error in.
+      // Rounded to steps small enough that the sum of the taps is exact.
       for tap in taps {
         filter[tap] = Float(((Double(filter[tap]) - mean) * 0x1p16).rounded())
       }
@@ -147,7 +147,7 @@ import Testing
     /// One sum after the other is slow here: a tenth of the results will do.
     let sample: [Int]
     let truth: [Double]
-    /// That of a running sum.
+    /// The error of a running sum.
     private(set) var plain = 0.0
 
     init(

@@ -3,12 +3,11 @@ import Testing
 
 @testable import Convolutions
 
-/// Winograd's transforms, against matrices made from their points in exact
-/// arithmetic: to the last bit.
-///
-/// One row of the source is not zero, so that a result is one coefficient times
-/// a power of two, which nothing rounds but the coefficient.
-@Suite struct WinogradTransformTests {
+/// The matrices are made from the points in exact arithmetic. One row of the
+/// source is not zero, so that a result is one coefficient times a power of two,
+/// which rounds nothing but the coefficient.
+@Suite("Every coefficient of the Winograd transforms is right to the last bit")
+struct WinogradTransformTests {
   static let axes = WinogradSet.allCases.flatMap { points in
     points.taps.map { WinogradAxis(points: points, taps: $0) }
   }

@@ -4,11 +4,10 @@ import Testing
 
 @testable import Convolutions
 
-/// How many threads the pool has, and how many of them it wakes.
-///
 /// Each test runs in a process of its own, which has a pool of its own.
-@Suite struct WorkerPoolTests {
-  /// Of a task an image.
+@Suite("The pool stays small, and a call wakes no more workers than it wants")
+struct WorkerPoolTests {
+  /// A layer that has a task for each image.
   static let descriptor = "mb16ic24ih18iw18oc24oh18ow18kh3kw3sh1sw1ph1pw1"
 
   /// Waits, for ten seconds at most, until the pool is as wanted.
@@ -33,7 +32,7 @@ import Testing
     }
   }
 
-  /// After callers that ask for more threads than there are processors too.
+  /// The same after callers that ask for more threads than there are processors.
   @Test func burstOfWideCalls() async {
     await #expect(processExitsWith: .success) {
       let threads = ConvolutionOptions.availableProcessors + 6
