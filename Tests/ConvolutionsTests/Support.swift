@@ -1,6 +1,7 @@
-import ConvolutionTestSupport
 import Convolutions
 import Testing
+
+@testable import ConvolutionTestSupport
 
 /// The algorithms that a caller can force.
 let forcedAlgorithms = ConvolutionAlgorithm.allCases.filter {
@@ -99,4 +100,19 @@ func expectExact(
       "skipped: \(reason)\n\(test.reproduction)",
       sourceLocation: sourceLocation)
   }
+}
+
+/// `<conv(x, f), dy> == <x, backprop(f, dy)>`, on integers, to the last bit.
+///
+/// - Parameter index: of the data.
+func expectAdjoint(
+  _ geometry: Conv2DGeometry, _ algorithm: ConvolutionAlgorithm,
+  _ index: Int = 0, sourceLocation: SourceLocation = #_sourceLocation
+) {
+  expectExact(
+    VerificationCase(
+      suite: .algebra, geometry: geometry, type: .float64,
+      algorithm: algorithm, threads: 2,
+      seed: AlgebraicIdentity.adjoint.seed(index)),
+    sourceLocation: sourceLocation)
 }

@@ -271,24 +271,11 @@ struct AlgebraProblem<Scalar: TestScalar>: VerificationProblem {
   }
 
   private func dilation(_ test: VerificationCase) throws -> Bool {
-    let g = geometry
-    var sides = ProblemSides(g)
-    let (rows, columns) = (g.dilations[0], g.dilations[1])
-    sides.vertical.kernel = (g.kernelHeight - 1) * rows + 1
-    sides.horizontal.kernel = (g.kernelWidth - 1) * columns + 1
-    (sides.vertical.dilation, sides.horizontal.dilation) = (1, 1)
-    let block = g.filterSizes[2] * g.outputChannels
-    let width = sides.horizontal.kernel
-    var stuffed = [Int64](
-      repeating: 0, count: sides.vertical.kernel * width * block)
-    for (index, weight) in filter.enumerated() {
-      let tap = index / block
-      let (r, c) = (tap / g.kernelWidth, tap % g.kernelWidth)
-      stuffed[(r * rows * width + c * columns) * block + index % block] = weight
-    }
+    let stuffed = ZeroStuffed(geometry, filter)
     let one = try gradient(test)
     let other = try gradient(
-      of: sides.geometry(), test, filter: stuffed, outBackprop: outBackprop)
+      of: stuffed.geometry, test, filter: stuffed.filter,
+      outBackprop: outBackprop)
     return one.values == other.values
   }
 

@@ -27,6 +27,11 @@ enum AlgebraicIdentity: Int, Sendable, CaseIterable {
     self.init(rawValue: Int(seed / 2 % UInt64(Self.allCases.count)))!
   }
 
+  /// One of the seeds of the identity.
+  func seed(_ index: Int) -> UInt64 {
+    UInt64(2 * (rawValue + Self.allCases.count * index))
+  }
+
   /// Types in which the identity holds to the bit: results that are added up
   /// must not be rounded.
   func types(among types: [ScalarType]) -> [ScalarType] {
@@ -88,6 +93,32 @@ struct ProblemSides {
           top: vertical.padBefore, bottom: vertical.padAfter,
           left: horizontal.padBefore, right: horizontal.padAfter,
           dataFormat: format))
+  }
+}
+
+/// A dilated problem as a dense one, with zeros between the weights.
+package struct ZeroStuffed {
+  /// `nil` where the dense problem is too large.
+  package let geometry: Conv2DGeometry?
+  package let filter: [Int64]
+
+  package init(_ g: Conv2DGeometry, _ weights: [Int64]) {
+    let (rows, columns) = (g.dilations[0], g.dilations[1])
+    var sides = ProblemSides(g)
+    sides.vertical.kernel = (g.kernelHeight - 1) * rows + 1
+    sides.horizontal.kernel = (g.kernelWidth - 1) * columns + 1
+    (sides.vertical.dilation, sides.horizontal.dilation) = (1, 1)
+    let block = g.filterSizes[2] * g.outputChannels
+    let width = sides.horizontal.kernel
+    var filter = [Int64](
+      repeating: 0, count: sides.vertical.kernel * width * block)
+    for (index, weight) in weights.enumerated() {
+      let tap = index / block
+      let (r, c) = (tap / g.kernelWidth, tap % g.kernelWidth)
+      filter[(r * rows * width + c * columns) * block + index % block] = weight
+    }
+    geometry = sides.geometry()
+    self.filter = filter
   }
 }
 
