@@ -1,6 +1,7 @@
 // The C interface of Convolutions: 2-D convolutions and their two gradients on
 // CPUs. Link with -lConvolutionsC.
 //
+//   conv_problem problem = {.size = sizeof problem, ...};
 //   conv_plan *plan;
 //   conv_status status = conv_plan_create(
 //       &problem, NULL, &plan, message, sizeof message);
@@ -43,7 +44,8 @@ enum {
 
   // The call.
   CONV_ERROR_NULL = 1,       // a pointer that must not be NULL is
-  CONV_ERROR_VALUE = 2,      // a number that stands for no operation, type, …
+  CONV_ERROR_VALUE = 2,      // a number that stands for no operation, type,
+                             // struct, …
   CONV_ERROR_ALIGNMENT = 3,  // a tensor is not aligned to its scalars
   CONV_ERROR_OVERLAP = 4,    // the result overlaps an operand or the workspace
   CONV_ERROR_FILTER = 5,     // a filter prepared for another kind of plan
@@ -107,7 +109,12 @@ typedef struct conv_list {
 } conv_list;
 
 // A convolution. What is zero has its default. Any numbers are safe.
+//
+// `size` is sizeof(conv_problem): a later library, whose struct has more fields at
+// its end, takes those that a program was not compiled with to be zero. One whose
+// struct has fewer refuses what it does not know, unless that is zero.
 typedef struct conv_problem {
+  size_t size;
   conv_operation operation;
   conv_type type;
   conv_data_format data_format;
@@ -158,8 +165,10 @@ enum {
   CONV_PRODUCTS_PANELS = 2      // kernels of the library, on a packed filter
 };
 
-// How to compute. What is zero has its default.
+// How to compute. What is zero has its default, but for `size`, which is
+// sizeof(conv_options), as conv_problem's is.
 typedef struct conv_options {
+  size_t size;
   conv_algorithm algorithm;
   conv_accuracy accuracy;
   conv_tuning tuning;

@@ -41,9 +41,10 @@ public func conv_plan_create(
   return Message(text: message, capacity: capacity).status {
     () throws(Failure) in
     let plan = try required(plan, "plan")
-    let problem = try required(problem, "problem").pointee
-    plan.pointee = retained(
-      try Plan(problem, options?.pointee ?? conv_options()))
+    let problem = try conv_problem(reading: required(problem, "problem"))
+    var asked = conv_options()
+    if let options { asked = try conv_options(reading: options) }
+    plan.pointee = retained(try Plan(problem, asked))
   }
 }
 

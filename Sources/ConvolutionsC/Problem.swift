@@ -3,6 +3,61 @@ import Convolutions
 
 // What a caller asks for, from the numbers of the header.
 
+/// A struct that begins with its size, as its caller was compiled with it.
+protocol Sized {
+  /// All zero.
+  init()
+
+  static var name: String { get }
+
+  /// Bytes of the first version, without padding at the end.
+  static var leastSize: Int { get }
+}
+
+extension conv_problem: Sized {
+  static var name: String { "problem" }
+  static var leastSize: Int {
+    MemoryLayout.offset(of: \Self.explicit_paddings)!
+      + MemoryLayout<conv_list>.size
+  }
+}
+
+extension conv_options: Sized {
+  static var name: String { "options" }
+  static var leastSize: Int {
+    MemoryLayout.offset(of: \Self.products)!
+      + MemoryLayout<conv_products>.size
+  }
+}
+
+extension Sized {
+  /// A struct as large as this library is not likely to become.
+  private static var mostSize: Int { 4096 }
+
+  /// Fields that the caller lacks are zero; those unknown here must be.
+  init(reading pointer: UnsafePointer<Self>) throws(Failure) {
+    let pointer = UnsafeRawPointer(pointer)
+    let size = pointer.load(as: Int.self)
+    guard (Self.leastSize...Self.mostSize).contains(size) else {
+      throw Failure(
+        CONV_ERROR_VALUE,
+        "\(Self.name).size is \(size); it must be sizeof(conv_\(Self.name)), "
+          + "which is \(MemoryLayout<Self>.stride)")
+    }
+    self.init()
+    let known = min(size, MemoryLayout<Self>.stride)
+    withUnsafeMutableBytes(of: &self) {
+      $0.copyMemory(from: UnsafeRawBufferPointer(start: pointer, count: known))
+    }
+    let rest = UnsafeRawBufferPointer(start: pointer, count: size)[known...]
+    guard rest.allSatisfy({ $0 == 0 }) else {
+      throw Failure(
+        CONV_ERROR_VALUE,
+        "\(Self.name) has fields that this library does not know")
+    }
+  }
+}
+
 extension conv_problem {
   func operationAsked() throws(Failure) -> ConvolutionOperation {
     try choice(

@@ -51,13 +51,14 @@ static void check(conv_status status, const char *message) {
 
 static conv_plan *make_plan(int kind, conv_algorithm algorithm) {
   conv_problem problem = {
-      .operation = kinds[kind].operation,
+      .size = sizeof problem, .operation = kinds[kind].operation,
       .padding = CONV_SAME,
       .input_sizes = {tensor_sizes, 4},
       .filter_sizes = {filter_sizes, 4},
       .out_backprop_sizes = {
           tensor_sizes, kinds[kind].operation == CONV_FORWARD ? 0 : 4}};
-  conv_options options = {.algorithm = algorithm, .threads = 2};
+  conv_options options = {
+      .size = sizeof options, .algorithm = algorithm, .threads = 2};
   conv_plan *plan;
   char message[256];
   check(

@@ -20,7 +20,7 @@ void refuses_calls(void) {
               CONV_ERROR_NULL && strstr(message, "plan"),
       "%s", message);
   conv_plan_create(
-      &problem, &(conv_options){.algorithm = CONV_DIRECT}, &plan, NULL, 0);
+      &problem, OPTIONS(.algorithm = CONV_DIRECT), &plan, NULL, 0);
   CHECK(
       conv_plan_algorithm(plan) == CONV_DIRECT &&
           conv_plan_algorithm(NULL) == CONV_AUTOMATIC,
@@ -97,7 +97,9 @@ void refuses_calls(void) {
     conv_problem other = a_problem(
         i == 0 ? CONV_FORWARD : CONV_INPUT_GRADIENT,
         i == 1 ? CONV_FLOAT64 : CONV_FLOAT32);
-    conv_options options = {.algorithm = i == 2 ? CONV_REFERENCE : CONV_DIRECT};
+    conv_options options = {
+        .size = sizeof options,
+        .algorithm = i == 2 ? CONV_REFERENCE : CONV_DIRECT};
     conv_plan *plan2;
     static double wide[FILTER];
     conv_plan_create(&other, &options, &plan2, NULL, 0);

@@ -27,7 +27,54 @@ static void refuses(
     refuses(problem, NULL, status, words);                              \
   } while (0)
 
+// Structs of another version: what a program lacks is zero, what the library
+// does not know must be.
+static void knows_sizes(void) {
+  struct {
+    conv_problem problem;
+    int64_t later[4];
+  } later = {.problem = a_problem(CONV_INPUT_GRADIENT, CONV_FLOAT32)};
+  struct {
+    conv_options options;
+    int64_t later[4];
+  } asked = {.options = {.threads = 1}};
+  size_t sizes[] = {sizeof asked.options, sizeof asked};
+  for (int i = 0; i < 2; i++) {
+    later.problem.size = i == 0 ? sizeof later.problem : sizeof later;
+    asked.options.size = sizes[i];
+    conv_plan *plan = NULL;
+    CHECK(
+        conv_plan_create(&later.problem, &asked.options, &plan, NULL, 0) ==
+            CONV_OK,
+        "size %d", i);
+    conv_plan_destroy(plan);
+  }
+  char message[256] = "";
+  conv_plan *plan = NULL;
+  asked.later[3] = 1;
+  CHECK(
+      conv_plan_create(
+          &later.problem, &asked.options, &plan, message, sizeof message) ==
+              CONV_ERROR_VALUE && strstr(message, "does not know"),
+      "an unknown option: %s", message);
+  later.later[0] = 1;
+  CHECK(
+      conv_plan_create(&later.problem, NULL, &plan, message, sizeof message) ==
+              CONV_ERROR_VALUE && strstr(message, "problem has fields"),
+      "an unknown field: %s", message);
+  size_t wrong[] = {0, 1, sizeof(conv_problem) - 1, 5000, SIZE_MAX};
+  for (int i = 0; i < 5; i++) {
+    conv_problem problem = a_problem(CONV_INPUT_GRADIENT, CONV_FLOAT32);
+    problem.size = wrong[i];
+    refuses(problem, NULL, CONV_ERROR_VALUE, "problem.size is");
+  }
+  refuses(
+      a_problem(CONV_INPUT_GRADIENT, CONV_FLOAT32), &(conv_options){0},
+      CONV_ERROR_VALUE, "options.size is 0");
+}
+
 void refuses_problems(void) {
+  knows_sizes();
   BROKEN(input_sizes, LIST(N, H, W), CONV_ERROR_LENGTH, "3 entries");
   BROKEN(filter_sizes, LIST(3, 2, 2), CONV_ERROR_RANK, "filter has rank 3");
   BROKEN(out_backprop_sizes, LIST(2), CONV_ERROR_RANK, "out_backprop");
@@ -92,26 +139,25 @@ void refuses_problems(void) {
 
   problem = a_problem(CONV_FORWARD, CONV_FLOAT32);
   refuses(
-      problem, &(conv_options){.threads = -1}, CONV_ERROR_THREADS, "got -1");
+      problem, OPTIONS(.threads = -1), CONV_ERROR_THREADS, "got -1");
   refuses(
-      problem, &(conv_options){.algorithm = 9}, CONV_ERROR_VALUE, "algorithm");
+      problem, OPTIONS(.algorithm = 9), CONV_ERROR_VALUE, "algorithm");
   refuses(
-      problem, &(conv_options){.accuracy = 2}, CONV_ERROR_VALUE, "accuracy");
-  refuses(problem, &(conv_options){.tuning = 2}, CONV_ERROR_VALUE, "tuning");
+      problem, OPTIONS(.accuracy = 2), CONV_ERROR_VALUE, "accuracy");
+  refuses(problem, OPTIONS(.tuning = 2), CONV_ERROR_VALUE, "tuning");
   refuses(
-      problem, &(conv_options){.products = 3}, CONV_ERROR_VALUE, "products");
+      problem, OPTIONS(.products = 3), CONV_ERROR_VALUE, "products");
   refuses(
       problem,
-      &(conv_options){
-          .algorithm = CONV_TAPS, .products = CONV_PRODUCTS_PANELS},
+      OPTIONS(.algorithm = CONV_TAPS, .products = CONV_PRODUCTS_PANELS),
       CONV_ERROR_UNSUPPORTED, "linked BLAS's");
   refuses(
-      problem, &(conv_options){.workspace_limit = -1},
+      problem, OPTIONS(.workspace_limit = -1),
       CONV_ERROR_WORKSPACE_LIMIT, "got -1");
   refuses(
-      problem, &(conv_options){.algorithm = CONV_DIRECT, .workspace_limit = 1},
+      problem, OPTIONS(.algorithm = CONV_DIRECT, .workspace_limit = 1),
       CONV_ERROR_WORKSPACE_LIMIT, "limit is 1 ");
   refuses(
-      problem, &(conv_options){.algorithm = CONV_COLUMN},
+      problem, OPTIONS(.algorithm = CONV_COLUMN),
       CONV_ERROR_UNSUPPORTED, "column");
 }

@@ -20,7 +20,7 @@ void knows_legal_sizes(void) {
       CHECK(status == CONV_OK, "%d %s", status, message);
       for (int input = 0; input < 20; input++) {
         conv_problem problem = {
-            .padding = padding,
+            .size = sizeof problem, .padding = padding,
             .input_sizes = LIST(1, input, 1, 1),
             .filter_sizes = LIST(kernel, 1, 1, 1),
             .out_backprop_sizes = LIST(1, out, 1, 1),

@@ -57,7 +57,7 @@ void keeps_nothing(void) {
   enum { SIDE = 256, TIMES = 2000 };
   static float filter[SIDE * SIDE];
   conv_problem problem = {
-      .input_sizes = LIST(1, 1, 1, SIDE),
+      .size = sizeof problem, .input_sizes = LIST(1, 1, 1, SIDE),
       .filter_sizes = LIST(1, 1, SIDE, SIDE),
       .out_backprop_sizes = LIST(1, 1, 1, SIDE)};
   struct rusage before, after;

@@ -101,7 +101,7 @@ static void computes(conv_operation operation, conv_type type) {
   char message[256] = "";
   conv_plan *plan = NULL;
   conv_status status = conv_plan_create(
-      &problem, &(conv_options){.threads = 2, .accuracy = CONV_TIGHT}, &plan,
+      &problem, OPTIONS(.threads = 2, .accuracy = CONV_TIGHT), &plan,
       message, sizeof message);
   CHECK(status == CONV_OK && plan, "%d %s", status, message);
 
@@ -173,7 +173,7 @@ void computes_every_operation_and_type(void) {
 void computes_nothing(void) {
   char message[256] = "";
   conv_problem problem = {
-      .padding = CONV_VALID,
+      .size = sizeof problem, .padding = CONV_VALID,
       .input_sizes = LIST(0, 5, 5, 3),
       .filter_sizes = LIST(3, 3, 3, 4),
       .out_backprop_sizes = LIST(0, 3, 3, 4)};

@@ -16,7 +16,7 @@ static const int64_t paddings[] = {0, 0, PT, PB, PL, PR, 0, 0};
 
 conv_problem a_problem(conv_operation operation, conv_type type) {
   return (conv_problem){
-      .operation = operation,
+      .size = sizeof(conv_problem), .operation = operation,
       .type = type,
       .padding = CONV_EXPLICIT,
       .input_sizes = {input_sizes, 4},

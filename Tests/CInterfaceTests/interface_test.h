@@ -40,6 +40,10 @@ enum {
 };
 
 // That convolution, on NHWC.
+// Options with what is asked for.
+#define OPTIONS(...) \
+  &(conv_options) { .size = sizeof(conv_options), __VA_ARGS__ }
+
 conv_problem a_problem(conv_operation operation, conv_type type);
 
 // The promises, a file each.

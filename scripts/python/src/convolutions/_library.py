@@ -40,19 +40,26 @@ class List(ctypes.Structure):
         return cls((c_int64 * len(numbers))(*numbers), len(numbers))
 
 
-class Problem(ctypes.Structure):
-    _fields_ = [
-        ("operation", c_int32), ("type", c_int32), ("data_format", c_int32),
-        ("padding", c_int32), ("input_sizes", List), ("filter_sizes", List),
-        ("out_backprop_sizes", List), ("strides", List), ("dilations", List),
-        ("explicit_paddings", List)]
+class Sized(ctypes.Structure):
+    """A structure that begins with its size."""
+
+    def __init__(self, *args, **fields):
+        super().__init__(ctypes.sizeof(self), *args, **fields)
 
 
-class Options(ctypes.Structure):
+class Problem(Sized):
     _fields_ = [
-        ("algorithm", c_int32), ("accuracy", c_int32), ("tuning", c_int32),
-        ("threads", c_int32), ("workspace_limit", c_int64),
-        ("products", c_int32)]
+        ("size", c_size_t), ("operation", c_int32), ("type", c_int32),
+        ("data_format", c_int32), ("padding", c_int32), ("input_sizes", List),
+        ("filter_sizes", List), ("out_backprop_sizes", List),
+        ("strides", List), ("dilations", List), ("explicit_paddings", List)]
+
+
+class Options(Sized):
+    _fields_ = [
+        ("size", c_size_t), ("algorithm", c_int32), ("accuracy", c_int32),
+        ("tuning", c_int32), ("threads", c_int32),
+        ("workspace_limit", c_int64), ("products", c_int32)]
 
 
 def _load():
