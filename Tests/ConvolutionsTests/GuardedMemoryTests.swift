@@ -206,7 +206,7 @@ struct GuardedMemoryTests {
       source.forbidWrites()
       let target = GuardedMemory(
         [BFloat16](repeating: .notANumber, count: count), at: edge)
-      ResultTile.stream(
+      ResultSink.stream(
         source.start,
         to: MutableStoredPointer(target.start, .bfloat16), count: count)
       #expect(haveSameBits(target.values(BFloat16.self), values))

@@ -258,11 +258,9 @@ struct ColumnBand<Compute: ComputeScalar> {
 
   /// Writes the band, rounded once.
   func store(into result: MutableStoredPointer) {
-    let firstChannel = group * map.channelsPerGroup
-    ResultTile(map, result).store(
+    ResultSink(map, result).store(
       sums, image: image,
-      channels: firstChannel + channels.lowerBound..<firstChannel
-        + channels.upperBound,
+      channels: map.targetChannels(channels, of: group),
       rows: rows, columns: columns)
   }
 }

@@ -163,7 +163,6 @@ struct Direct<Compute: ComputeScalar>: Candidate {
   ) {
     let channels = map.targetChannels
     let allDepth = map.sourceChannels
-    let row = image * map.targetHeight + y
     for x in 0..<map.targetWidth {
       scratch.update(repeating: Compute.zero, count: channels)
       for r in 0..<map.kernelHeight {
@@ -186,7 +185,8 @@ struct Direct<Compute: ComputeScalar>: Candidate {
             filter, tap: r * map.kernelWidth + c, to: scratch)
         }
       }
-      (result + (row * map.targetWidth + x) * channels)
+      ResultSink(map, result)
+        .place(image: image, pixel: y * map.targetWidth + x, channel: 0)
         .narrow(scratch, count: channels)
     }
   }
@@ -236,12 +236,10 @@ struct Direct<Compute: ComputeScalar>: Candidate {
         addRow(
           image, oh, channel, tapRow: r, filter, source, scratch)
       }
-      let destination =
-        result
-        + ((image * map.targetChannels + channel) * map.targetHeight
-          + y) * width
-      destination.interleave(
-        scratch, phases: phases, phaseStride: phaseWidth, count: width)
+      ResultSink(map, result).storePhases(
+        scratch, stride: 0, phases: phases, phaseStride: phaseWidth,
+        image: image, channels: channel..<channel + 1, pixel: y * width,
+        count: width, scratch: scratch)
     }
   }
 

@@ -74,7 +74,7 @@ struct Implicit<Compute: ComputeScalar>: Candidate {
     // Not where tiles of whole pixels are written past the caches, which short
     // sums would wait for (one channel to 256, 1x5 with a stride of 2: 1.5x).
     let streams =
-      ResultTile.streams(map) && map.groups == 1
+      ResultSink.streams(map) && map.groups == 1
       && panels.panelCount <= tiling.panels
       && map.flops / 2 < Self.shortSum * Double(map.targetCount)
     sumsInResult = map.type.isCompute && map.dataFormat == .nhwc && !streams

@@ -68,48 +68,16 @@ struct ImplicitPlaneTile<Compute: ComputeScalar> {
   private func store(rowPhase: Int, lines: Range<Int>, channels: Range<Int>) {
     let shape = tiling.shape(lines: lines.count, columns: positions.count)
     guard !kernel.writesInPlace(shape) else { return }
-    let firstChannel = group * map.channelsPerGroup + channels.lowerBound
-    let width = map.targetWidth
-    let phases = kernel.columnPhases.count
-    let phaseStride = tiling.lines * copy.columns
+    let channels = map.targetChannels(channels, of: group)
+    let sink = ResultSink(map, result)
     for line in lines {
       let y = rowPhase + line * map.vertical.stride
-      let sums = memory.sums + (line - lines.lowerBound) * copy.columns
-      if map.dataFormat == .nhwc {
-        let all = map.targetChannels
-        let pixel =
-          (image * map.targetHeight + y) * width + columns.lowerBound
-        if phases > 1 {
-          for channel in 0..<channels.count {
-            MutableStoredPointer(
-              memory.row + channel * columns.count, Compute.scalarType
-            ).interleave(
-              sums + channel * tiling.sumStride, phases: phases,
-              phaseStride: phaseStride, count: columns.count)
-          }
-        }
-        (result + pixel * all + firstChannel).narrowTransposed(
-          phases > 1 ? memory.row : sums, rows: channels.count,
-          columns: columns.count,
-          stride: phases > 1 ? columns.count : tiling.sumStride, to: all)
-        continue
-      }
-      let plane = map.targetHeight * width
-      let place =
-        result
-        + ((image * map.targetChannels + firstChannel) * map.targetHeight + y)
-        * width + columns.lowerBound
-      if phases == 1 {
-        place.narrowRows(
-          sums, stride: tiling.sumStride, to: plane, rows: channels.count,
-          count: columns.count)
-        continue
-      }
-      for channel in 0..<channels.count {
-        (place + channel * plane).interleave(
-          sums + channel * tiling.sumStride, phases: phases,
-          phaseStride: phaseStride, count: columns.count)
-      }
+      sink.storePhases(
+        memory.sums + (line - lines.lowerBound) * copy.columns,
+        stride: tiling.sumStride, phases: kernel.columnPhases.count,
+        phaseStride: tiling.lines * copy.columns, image: image,
+        channels: channels, pixel: y * map.targetWidth + columns.lowerBound,
+        count: columns.count, scratch: memory.row)
     }
   }
 

@@ -343,19 +343,15 @@ struct ImplicitTile<Compute: ComputeScalar> {
   // MARK: Result
 
   private func store() {
-    let tile = ResultTile(map, result)
-    let channels = self.channels
-    let firstChannel = group * map.channelsPerGroup
+    let sink = ResultSink(map, result)
+    let channels = map.targetChannels(self.channels, of: group)
     forEachImage { image, lines in
       for line in lines {
         let y = rowPhase + line * map.vertical.stride
-        tile.store(
+        sink.store(
           memory.sums
             + lineIndex(image, line) * columns.count * channels.count,
-          image: image,
-          channels: firstChannel + channels.lowerBound..<firstChannel
-            + channels.upperBound,
-          rows: y..<y + 1, columns: columns)
+          image: image, channels: channels, rows: y..<y + 1, columns: columns)
       }
     }
   }

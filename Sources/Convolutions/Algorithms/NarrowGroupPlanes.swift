@@ -207,7 +207,7 @@ struct NarrowGroupPlanes<Compute: ComputeScalar>: Candidate {
       return groupsPerTask * map.channelsPerGroup * plane
         * MemoryLayout<Compute>.stride
     }
-    return ResultTile.streams(map)
+    return ResultSink.streams(map)
       ? plane * map.type.byteCount : 0
   }
 
@@ -252,9 +252,8 @@ struct NarrowGroupPlanes<Compute: ComputeScalar>: Candidate {
     let perGroup = map.channelsPerGroup
     let weights = memory.first.assumingMemoryBound(to: Compute.self)
     let width = map.targetWidth
-    let plane = map.targetHeight * width
     let count = rows.count * width
-    let result = memory.result
+    let sink = ResultSink(map, memory.result)
     var inside: PlaneCopy.Inside?
     for group in groups {
       let place = (group - groups.lowerBound) % groupsPerCopy
@@ -288,9 +287,8 @@ struct NarrowGroupPlanes<Compute: ComputeScalar>: Candidate {
       for channel in group * perGroup..<(group + 1) * perGroup {
         let weights =
           weights + channel * map.depthPerGroup * map.taps
-        let place =
-          result + (image * map.targetChannels + channel) * plane
-          + rows.lowerBound * width
+        let place = sink.place(
+          image: image, pixel: rows.lowerBound * width, channel: channel)
         if map.dataFormat == .nhwc {
           let plane =
             band.assumingMemoryBound(to: Compute.self)
@@ -302,7 +300,7 @@ struct NarrowGroupPlanes<Compute: ComputeScalar>: Candidate {
           let band = MutableStoredPointer(band, map.type)
           planes.gather(
             planesOfGroup, weights: weights, areFinite: areFinite, to: band)
-          ResultTile.stream(band.address, to: place, count: count)
+          ResultSink.stream(band.address, to: place, count: count)
         } else {
           planes.gather(
             planesOfGroup, weights: weights, areFinite: areFinite, to: place)
@@ -310,12 +308,10 @@ struct NarrowGroupPlanes<Compute: ComputeScalar>: Candidate {
       }
     }
     guard map.dataFormat == .nhwc else { return }
-    let channels = map.targetChannels
-    (result + (image * plane + rows.lowerBound * width) * channels
-      + groups.lowerBound * perGroup).narrowTransposed(
-        band.assumingMemoryBound(to: Compute.self),
-        rows: groups.count * perGroup, columns: count, stride: count,
-        to: channels)
+    sink.storePlanes(
+      band.assumingMemoryBound(to: Compute.self), stride: count, image: image,
+      channels: groups.lowerBound * perGroup..<groups.upperBound * perGroup,
+      pixel: rows.lowerBound * width, count: count)
   }
 }
 

@@ -25,7 +25,7 @@ struct NarrowGroups<Compute: ComputeScalar>: Candidate {
       min(
         map.targetHeight, map.batch * map.targetHeight / 64))
     bandCount = ceilDivide(map.targetHeight, bandRows)
-    streams = ResultTile.streams(map)
+    streams = ResultSink.streams(map)
   }
 
   static func objection(to map: ConvolutionMap) -> String? {
@@ -116,7 +116,7 @@ struct NarrowGroups<Compute: ComputeScalar>: Candidate {
         runs: memory.workspace.assumingMemoryBound(to: Int.self)
       ).run()
       if let row {
-        ResultTile.stream(row.address, to: place, count: rowCount)
+        ResultSink.stream(row.address, to: place, count: rowCount)
       }
     }
   }

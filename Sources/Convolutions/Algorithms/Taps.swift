@@ -223,7 +223,7 @@ struct Taps<Compute: ComputeScalar>: Candidate {
         TapStrip(
           kernel: self, image: image,
           channels: self.panels.channels(block: block),
-          firstChannel: group * map.channelsPerGroup,
+          group: group,
           rows: strip, columns: columns, panels: panels, source: source
         ).run(into: result, sums: sums)
         row = strip.upperBound
@@ -350,7 +350,7 @@ struct TapStrip<Compute: ComputeScalar> {
   let kernel: Taps<Compute>
   let image: Int
   let channels: Range<Int>
-  let firstChannel: Int
+  let group: Int
   let rows: Range<Int>
   let columns: Range<Int>
   let panels: UnsafePointer<Compute>
@@ -368,7 +368,8 @@ struct TapStrip<Compute: ComputeScalar> {
         (image * map.targetHeight + rows.lowerBound) * map.targetWidth
         + columns.lowerBound
       let destination =
-        result + pixel * allChannels + firstChannel + channels.lowerBound
+        result + pixel * allChannels + group * map.channelsPerGroup
+        + channels.lowerBound
       accumulate(
         into: destination.asCompute()!, stride: allChannels,
         rowStride: map.targetWidth * allChannels)
@@ -472,10 +473,9 @@ struct TapStrip<Compute: ComputeScalar> {
   private func store(
     _ sums: UnsafePointer<Compute>, into result: MutableStoredPointer
   ) {
-    ResultTile(map, result).store(
+    ResultSink(map, result).store(
       sums, image: image,
-      channels: firstChannel + channels.lowerBound..<firstChannel
-        + channels.upperBound,
+      channels: map.targetChannels(channels, of: group),
       rows: rows, columns: columns)
   }
 }

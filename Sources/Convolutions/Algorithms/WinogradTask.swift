@@ -360,47 +360,12 @@ struct WinogradTask<Compute: ComputeScalar> {
   /// Rounds a run of positions to their places in the result.
   private func store(_ sums: UnsafePointer<Compute>, _ run: Run) {
     let (vertical, horizontal) = (phase.vertical, phase.horizontal)
-    let group = group * map.channelsPerGroup
-    let channels =
-      run.channels.lowerBound + group..<run.channels.upperBound + group
     let y = vertical.first + run.row * vertical.stride
     let x = horizontal.first + run.column * horizontal.stride
-    let spacing = horizontal.spacing
-    if spacing == 1 {
-      ResultTile(map, result).store(
-        sums, image: run.image, channels: channels, rows: y..<y + 1,
-        columns: x..<x + run.count)
-      return
-    }
-    if map.dataFormat == .nchw {
-      scatter(sums, run, y: y, x: x, channels: channels)
-      return
-    }
-    let all = map.targetChannels
-    let pixel = (run.image * map.targetHeight + y) * map.targetWidth + x
-    (result + pixel * all + channels.lowerBound).narrowRows(
-      sums, stride: channels.count, to: spacing * all, rows: run.count,
-      count: channels.count)
-  }
-
-  /// Columns of one lattice of NCHW, channel by channel.
-  private func scatter(
-    _ sums: UnsafePointer<Compute>, _ run: Run, y: Int, x: Int,
-    channels: Range<Int>
-  ) {
-    let spacing = phase.horizontal.spacing
-    let count = run.count
-    let plane = map.targetHeight * map.targetWidth
-    let planes = MutableStoredPointer(workspace + layout.planes, map.type)
-    planes.narrowTransposed(
-      sums, rows: count, columns: channels.count, stride: channels.count,
-      to: count)
-    let place =
-      result + (run.image * map.targetChannels + channels.lowerBound) * plane
-      + y * map.targetWidth + x
-    for channel in 0..<channels.count {
-      (place + channel * plane).spread(
-        planes + channel * count, step: spacing, count: count)
-    }
+    ResultSink(map, result).store(
+      sums, image: run.image,
+      channels: map.targetChannels(run.channels, of: group),
+      pixel: y * map.targetWidth + x, step: horizontal.spacing,
+      count: run.count, scratch: workspace + layout.planes)
   }
 }

@@ -73,6 +73,12 @@ struct ConvolutionMap: Sendable, Hashable {
     group * depthPerGroup..<(group + 1) * depthPerGroup
   }
 
+  /// Channels of the target counted within a group, counted over all groups.
+  func targetChannels(_ channels: Range<Int>, of group: Int) -> Range<Int> {
+    let first = group * channelsPerGroup
+    return first + channels.lowerBound..<first + channels.upperBound
+  }
+
   /// Taps of the kernel.
   var taps: Int { kernelHeight * kernelWidth }
 
