@@ -43,7 +43,7 @@ package func result<Scalar: ConvolutionScalar>(
 ///
 /// - Parameter prepared: the first operand, if it has been prepared before.
 package func result<Scalar: ConvolutionScalar>(
-  of plan: any AnyConvolutionPlan<Scalar>,
+  of plan: OperationPlan,
   prepared: PreparedFilter<Scalar>? = nil, _ first: [Scalar],
   _ second: [Scalar], prefill: Scalar
 ) -> [Scalar] {

@@ -122,7 +122,7 @@ private func checkPlan<Scalar: TestScalar>(
   _ problem: FuzzedProblem, _ geometry: Conv2DGeometry
 ) throws(FuzzFailure) -> FuzzOutcome {
   var options = problem.options
-  func plan() throws(Conv2DError) -> any AnyConvolutionPlan<Scalar> {
+  func plan() throws(Conv2DError) -> OperationPlan {
     try operation.plan(type, geometry, options: options)
   }
   func least() -> Int? {
@@ -141,7 +141,7 @@ private func checkPlan<Scalar: TestScalar>(
     (options.tuning, options.workspaceLimit) = (.measure, nil)
   }
 
-  let made: any AnyConvolutionPlan<Scalar>
+  let made: OperationPlan
   do {
     made = try plan()
   } catch {

@@ -3,7 +3,7 @@ import Convolutions
 
 /// What a `conv_plan` points at.
 final class Plan: Sendable {
-  let plan: any AnyConvolutionPlan
+  let plan: OperationPlan
 
   init(_ problem: conv_problem, _ options: conv_options) throws(Failure) {
     let operation = try problem.operationAsked()
@@ -11,16 +11,7 @@ final class Plan: Sendable {
     let options = try options.options()
     let geometry = try problem.geometry()
     plan = try checked { () throws(Conv2DError) in
-      switch type {
-      case .float16:
-        try operation.plan(Float16.self, geometry, options: options)
-      case .bfloat16:
-        try operation.plan(BFloat16.self, geometry, options: options)
-      case .float32:
-        try operation.plan(Float.self, geometry, options: options)
-      case .float64:
-        try operation.plan(Double.self, geometry, options: options)
-      }
+      try OperationPlan(operation, type, geometry, options: options)
     }
   }
 
@@ -35,12 +26,9 @@ final class Plan: Sendable {
       throw Failure(
         CONV_ERROR_VALUE, "a filter gradient has no filter to prepare")
     }
-    func prepare<P: AnyConvolutionPlan>(_ plan: P) throws(Failure) -> Filter {
-      let filter = try Operand(plan, .filter, filter)
-      try expectMemory(plan.preparedFilterByteCount)
-      return Filter(plan.prepared(filter: filter.scalars(of: plan)))
-    }
-    return try prepare(plan)
+    let filter = try Operand(plan, .filter, filter)
+    try expectMemory(plan.preparedFilterByteCount)
+    return Filter(plan.prepared(bytes: filter.bytes.baseAddress))
   }
 
   /// Executes on memory whose sizes the caller answers for.
@@ -53,42 +41,37 @@ final class Plan: Sendable {
     into result: UnsafeMutableRawPointer?,
     _ memory: UnsafeMutableRawBufferPointer?
   ) throws(Failure) {
-    func execute<P: AnyConvolutionPlan>(_ plan: P) throws(Failure) {
-      let operands = plan.operation.operands
-      var prepared = filter?.prepared as? PreparedFilter<P.Scalar>
-      if filter != nil, prepared.map(plan.isSuited) != true {
-        throw Failure(
-          CONV_ERROR_FILTER,
-          "the filter was prepared for another operation, type, geometry, "
-            + "algorithm, accuracy or products")
-      }
-      let first =
-        filter == nil ? try Operand(plan, operands[0], first) : .nothing
-      let second = try Operand(plan, operands[1], second)
-      let target = try Operand(plan, plan.operation.result, result)
-      let space = Operand("workspace", memory)
-      try target.check(isApartFrom: first)
-      try target.check(isApartFrom: second)
-      try target.check(isApartFrom: space)
-      try space.check(isApartFrom: first)
-      try space.check(isApartFrom: second)
-      var workspace = try workspace(plan, memory)
-      if filter == nil, operands[0] == .filter {
-        try expectMemory(plan.preparedFilterByteCount)
-        prepared = plan.prepared(filter: first.scalars(of: plan))
-      }
-      guard let result, target.bytes.count > 0 else { return }
-      plan.execute(
-        first: first.bytes.baseAddress, prepared: prepared,
-        second: second.scalars(of: plan),
-        into: result.assumingMemoryBound(to: P.Scalar.self),
-        workspace: &workspace)
+    let operands = plan.operation.operands
+    var prepared = filter?.prepared
+    guard prepared?.suits(plan) != false else {
+      throw Failure(
+        CONV_ERROR_FILTER,
+        "the filter was prepared for another operation, type, geometry, "
+          + "algorithm, accuracy or products")
     }
-    try execute(plan)
+    let first =
+      filter == nil ? try Operand(plan, operands[0], first) : .nothing
+    let second = try Operand(plan, operands[1], second)
+    let target = try Operand(plan, plan.operation.result, result)
+    let space = Operand("workspace", memory)
+    try target.check(isApartFrom: first)
+    try target.check(isApartFrom: second)
+    try target.check(isApartFrom: space)
+    try space.check(isApartFrom: first)
+    try space.check(isApartFrom: second)
+    var workspace = try workspace(memory)
+    if filter == nil, operands[0] == .filter {
+      try expectMemory(plan.preparedFilterByteCount)
+      prepared = plan.prepared(bytes: first.bytes.baseAddress)
+    }
+    guard let result, target.bytes.count > 0 else { return }
+    plan.execute(
+      first.bytes.baseAddress, prepared, second.bytes.baseAddress,
+      into: result, workspace: &workspace)
   }
 
   private func workspace(
-    _ plan: some AnyConvolutionPlan, _ space: UnsafeMutableRawBufferPointer?
+    _ space: UnsafeMutableRawBufferPointer?
   ) throws(Failure) -> Workspace {
     guard let space else {
       try expectMemory(plan.workspaceByteCount)
@@ -113,11 +96,11 @@ private func expectMemory(_ byteCount: Int) throws(Failure) {
   try checked { () throws(Conv2DError) in try checkMemory(byteCount) }
 }
 
-/// What a `conv_filter` points at: a `PreparedFilter` of some type.
+/// What a `conv_filter` points at.
 final class Filter: Sendable {
-  let prepared: any Sendable
+  let prepared: PreparedMemory
 
-  init<Scalar>(_ prepared: PreparedFilter<Scalar>) {
+  init(_ prepared: PreparedMemory) {
     self.prepared = prepared
   }
 }
@@ -136,27 +119,21 @@ private struct Operand {
   }
 
   /// Checks what can be seen of a pointer.
-  init<P: AnyConvolutionPlan>(
-    _ plan: P, _ tensor: Conv2DError.TensorName, _ start: UnsafeRawPointer?
+  init(
+    _ plan: OperationPlan, _ tensor: Conv2DError.TensorName,
+    _ start: UnsafeRawPointer?
   ) throws(Failure) {
     name = tensor == plan.operation.result ? "result" : tensor.rawValue
     let count = plan.geometry.count(of: tensor)
     let start = count == 0 ? nil : try required(start, name)
-    let alignment = MemoryLayout<P.Scalar>.alignment
+    let alignment = plan.type.byteCount
     guard UInt(bitPattern: start) % UInt(alignment) == 0 else {
       throw Failure(
         CONV_ERROR_ALIGNMENT,
         "\(name) is not aligned to \(alignment) bytes")
     }
     bytes = UnsafeRawBufferPointer(
-      start: start, count: count * MemoryLayout<P.Scalar>.stride)
-  }
-
-  /// `nil` where there are none.
-  func scalars<P: AnyConvolutionPlan>(
-    of plan: P
-  ) -> UnsafePointer<P.Scalar>? {
-    bytes.baseAddress?.assumingMemoryBound(to: P.Scalar.self)
+      start: start, count: count * plan.type.byteCount)
   }
 
   func check(isApartFrom other: Self) throws(Failure) {

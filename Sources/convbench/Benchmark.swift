@@ -110,8 +110,8 @@ struct Benchmark {
     _ row: inout BenchRow, _ checker: inout Checker<Scalar>,
     beside others: [BenchRow]
   ) {
-    let plan: any AnyConvolutionPlan<Scalar>
-    let directPlan: any AnyConvolutionPlan<Scalar>
+    let plan: OperationPlan
+    let directPlan: OperationPlan
     do {
       plan = try row.operation.plan(
         Scalar.self, row.geometry,

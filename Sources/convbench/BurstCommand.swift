@@ -69,7 +69,7 @@ struct BurstCommand: ParsableCommand {
 
   /// Executes on so many threads at once, and waits for all.
   private func callAtOnce(
-    _ plan: any AnyConvolutionPlan<Float>, _ operands: Operands<Float>
+    _ plan: OperationPlan, _ operands: Operands<Float>
   ) {
     let (callers, calls) = (callers, calls)
     let arrived = Arrivals()

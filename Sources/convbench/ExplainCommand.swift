@@ -103,7 +103,7 @@ struct ExplainCommand: ParsableCommand {
   private func makePlan<Scalar: ConvolutionScalar>(
     _ geometry: Conv2DGeometry, _ type: Scalar.Type,
     _ algorithm: ConvolutionAlgorithm
-  ) throws(Conv2DError) -> any AnyConvolutionPlan<Scalar> {
+  ) throws(Conv2DError) -> OperationPlan {
     try operation.plan(
       type, geometry,
       options: .init(

@@ -50,13 +50,13 @@ struct Operands<Scalar: ConvolutionScalar> {
 
 /// A plan with all that an execution needs, made before any clock runs.
 struct Contender<Scalar: ConvolutionScalar>: ~Copyable {
-  let plan: any AnyConvolutionPlan<Scalar>
+  let plan: OperationPlan
   private let operands: Operands<Scalar>
   private let prepared: PreparedFilter<Scalar>?
   private var workspace: Workspace
 
   init(
-    _ plan: any AnyConvolutionPlan<Scalar>, _ operands: Operands<Scalar>
+    _ plan: OperationPlan, _ operands: Operands<Scalar>
   ) {
     self.plan = plan
     self.operands = operands
@@ -130,7 +130,7 @@ func timeInTurn<Scalar>(
 /// The best of a few times to prepare a filter, in milliseconds; of operations
 /// that need it.
 func preparationTime<Scalar>(
-  _ plan: any AnyConvolutionPlan<Scalar>, _ operands: Operands<Scalar>
+  _ plan: OperationPlan, _ operands: Operands<Scalar>
 ) -> Double {
   (0..<3).map { _ in
     ContinuousClock().measure { _ = plan.prepared(operands.first.span) }

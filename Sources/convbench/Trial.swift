@@ -25,7 +25,7 @@ struct Trial {
     let operands = Operands<Scalar>(random: operation, geometry, seed: 1)
     var result = LayerCheck.randomScalars(
       type, count: geometry.count(of: operation.result), seed: 3)
-    var plans: [any AnyConvolutionPlan<Scalar>] = []
+    var plans: [OperationPlan] = []
     for algorithm in ConvolutionAlgorithm.allCases
     where algorithm != .automatic && algorithm != .reference {
       guard

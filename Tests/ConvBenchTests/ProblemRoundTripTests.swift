@@ -59,18 +59,9 @@ import Testing
     let options = ConvolutionOptions(algorithm: .direct, threads: 1)
     let time = Duration.milliseconds(2)
     for geometry in Self.geometries.prefix(300) {
-      let line =
-        switch operation {
-        case .inputGradient:
-          Verbose.line(
-            try InputGradientPlan<Float16>(geometry, options: options), time)
-        case .forward:
-          Verbose.line(
-            try ForwardPlan<Float16>(geometry, options: options), time)
-        case .filterGradient:
-          Verbose.line(
-            try FilterGradientPlan<Float16>(geometry, options: options), time)
-        }
+      let plan = try OperationPlan(
+        operation, .float16, geometry, options: options)
+      let line = Verbose.line(plan, time)
       let call = try #require(VerboseLine(line)).call()
       #expect(call.operation == operation && call.type == .float16)
       #expect(call.layout == geometry.dataFormat && call.milliseconds == 2)

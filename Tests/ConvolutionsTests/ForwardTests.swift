@@ -119,8 +119,9 @@ struct ForwardTests {
     }
     let twin = try InputGradientPlan<Float>(gradient, options: options)
     #expect(plan.description == twin.description)
-    let output = result(of: plan, filter, input, prefill: .nan)
-    let other = result(of: twin, rotated, input, prefill: .nan)
+    let output = result(of: plan.operationPlan, filter, input, prefill: .nan)
+    let other = result(
+      of: twin.operationPlan, rotated, input, prefill: .nan)
     #expect(haveSameBits(output, other))
   }
 }

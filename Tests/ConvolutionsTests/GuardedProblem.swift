@@ -71,11 +71,12 @@ struct GuardedProblem<Operation: PlannedOperation, Scalar: TestScalar> {
 
     var operand = first
     if Operation.self is any FilteringOperation.Type {
-      plan.prepare(filter: first.start, into: prepared.start)
+      plan.operationPlan.prepare(filter: first.start, into: prepared.start)
       prepared.forbidWrites()
       operand = prepared
     }
-    plan.run(operand.start, second.start, result.start, workspace.start)
+    plan.operationPlan.run(
+      operand.start, second.start, result.start, workspace.start)
     compare(result, test, "\(edge)")
     for (name, memory) in [
       ("the result", result), ("the prepared filter", prepared),
@@ -104,8 +105,8 @@ struct GuardedProblem<Operation: PlannedOperation, Scalar: TestScalar> {
       _unsafeStart: result.start(Scalar.self), count: exact.expected.count)
     let firstSpan = Span<Scalar>(
       _unsafeStart: first.start(Scalar.self), count: exact.first.count)
-    plan.execute(
-      firstSpan, prepared: plan.prepared(firstSpan),
+    plan.operationPlan.execute(
+      firstSpan, prepared: plan.operationPlan.prepared(firstSpan),
       Span(_unsafeStart: second.start(Scalar.self), count: exact.second.count),
       into: &span, workspace: &workspace)
     compare(result, test, "a plan")

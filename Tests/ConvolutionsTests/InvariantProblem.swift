@@ -73,7 +73,7 @@ struct InvariantProblem<Scalar: TestScalar> {
       operation == .filterGradient
       ? nil
       : one.withUnsafeBufferPointer {
-        plan.prepared(filter: $0.baseAddress! + way.offset)
+        plan.prepared(bytes: $0.baseAddress! + way.offset)
       }
     var workspace = plan.makeWorkspace()
     let results = (0..<way.executions).map { _ in
@@ -84,8 +84,8 @@ struct InvariantProblem<Scalar: TestScalar> {
         other.withUnsafeBufferPointer { other in
           target.withUnsafeMutableBufferPointer { target in
             plan.execute(
-              first: UnsafeRawPointer(one.baseAddress! + way.offset),
-              prepared: prepared, second: other.baseAddress! + way.offset,
+              one.baseAddress! + way.offset, prepared,
+              other.baseAddress! + way.offset,
               into: target.baseAddress! + way.offset, workspace: &workspace)
           }
         }
@@ -103,7 +103,7 @@ struct InvariantProblem<Scalar: TestScalar> {
 
   private func plan(
     _ geometry: Conv2DGeometry, _ way: Way
-  ) throws -> any AnyConvolutionPlan<Scalar> {
+  ) throws -> OperationPlan {
     // A plan that chooses may choose another algorithm for another batch.
     let taken =
       geometry.batch == self.geometry.batch
@@ -113,7 +113,7 @@ struct InvariantProblem<Scalar: TestScalar> {
       ).algorithm
     func plan(
       _ threads: Int, _ limit: Int?
-    ) throws(Conv2DError) -> any AnyConvolutionPlan<Scalar> {
+    ) throws(Conv2DError) -> OperationPlan {
       try operation.plan(
         Scalar.self, geometry,
         options: .init(

@@ -166,7 +166,8 @@ struct OperationTests {
         let plan = try? FilterGradientPlan<Float>(geometry, options: options)
       else { continue }
       let gradient = result(
-        of: plan, [Float](repeating: 1, count: geometry.inputCount),
+        of: plan.operationPlan,
+        [Float](repeating: 1, count: geometry.inputCount),
         [Float](repeating: 1, count: geometry.outBackpropCount),
         prefill: .nan)
       #expect(gradient.count == geometry.filterCount)

@@ -17,11 +17,11 @@ struct PlanTests {
     let (filter, source) = realOperands(
       Float.self, .inputGradient, geometry)
     let prepared = plans[0].prepare(filter: filter.span)
-    #expect(plans[0].isSuited(by: prepared))
-    #expect(!plans[1].isSuited(by: prepared))
+    #expect(prepared.prepared.suits(plans[0].operationPlan))
+    #expect(!prepared.prepared.suits(plans[1].operationPlan))
     // Both compute the same but for rounding.
     let results = plans.map {
-      result(of: $0, filter, source, prefill: .nan)
+      result(of: $0.operationPlan, filter, source, prefill: Float.nan)
     }
     for (one, other) in zip(results[0], results[1]) {
       #expect(abs(one - other) <= 1e-4)

@@ -138,7 +138,7 @@ struct BoundProblem<Scalar: TestScalar>: VerificationProblem {
   }
 
   private func judge(
-    _ result: [Scalar], _ plan: any AnyConvolutionPlan<Scalar>,
+    _ result: [Scalar], _ plan: OperationPlan,
     _ accuracy: Accuracy
   ) -> VerificationOutcome {
     let type = Scalar.scalarType

@@ -22,7 +22,8 @@ extension ConvolutionPlan where Operation: FilteringOperation {
       result.shape == geometry.sizes(of: Operation.operation.result),
       "shape of the result")
     result.withMutableSpan { span in
-      run(filter, nil, source.scalars.span, into: &span, workspace: &workspace)
+      operationPlan.execute(
+        nil, filter, source.scalars.span, into: &span, workspace: &workspace)
     }
   }
 
@@ -31,16 +32,17 @@ extension ConvolutionPlan where Operation: FilteringOperation {
     _ filter: Tensor<Scalar>, _ source: Tensor<Scalar>
   ) throws(Conv2DError) -> Tensor<Scalar> {
     try checkMemory(
-      resultCount * MemoryLayout<Scalar>.stride + workspaceByteCount
+      operationPlan.resultCount * MemoryLayout<Scalar>.stride
+        + workspaceByteCount
         + preparedFilterByteCount)
     let prepared = prepare(filter: filter.scalars.span)
     var workspace = makeWorkspace()
     return Tensor(
       uncheckedShape: geometry.sizes(of: Operation.operation.result),
-      count: resultCount
+      count: operationPlan.resultCount
     ) { result in
-      run(
-        prepared, nil, source.scalars.span, into: &result,
+      operationPlan.execute(
+        nil, prepared, source.scalars.span, into: &result,
         workspace: &workspace)
     }
   }
@@ -120,10 +122,11 @@ extension ConvolutionPlan where Operation == FilterGradient {
     _ input: Tensor<Scalar>, _ outBackprop: Tensor<Scalar>
   ) throws(Conv2DError) -> Tensor<Scalar> {
     try checkMemory(
-      resultCount * MemoryLayout<Scalar>.stride + workspaceByteCount)
+      operationPlan.resultCount * MemoryLayout<Scalar>.stride
+        + workspaceByteCount)
     var workspace = makeWorkspace()
     return Tensor(
-      uncheckedShape: geometry.filterSizes, count: resultCount
+      uncheckedShape: geometry.filterSizes, count: operationPlan.resultCount
     ) { result in
       execute(
         input: input.scalars.span, outBackprop: outBackprop.scalars.span,

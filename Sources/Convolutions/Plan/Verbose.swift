@@ -6,21 +6,17 @@ package enum Verbose {
   static let isOn =
     ProcessInfo.processInfo.environment["CONVOLUTIONS_VERBOSE"] == "1"
 
-  static func report<Operation, Scalar>(
-    _ plan: ConvolutionPlan<Operation, Scalar>, _ time: Duration
-  ) {
+  static func report(_ plan: OperationPlan, _ time: Duration) {
     print(line(plan, time))
   }
 
-  package static func line<Operation, Scalar>(
-    _ plan: ConvolutionPlan<Operation, Scalar>, _ time: Duration
-  ) -> String {
+  package static func line(_ plan: OperationPlan, _ time: Duration) -> String {
     let geometry = plan.geometry
-    let type = Scalar.scalarType.rawValue
+    let type = plan.type.rawValue
     let layout = geometry.dataFormat == .nhwc ? "acdb" : "abcd"
     let fields = [
       "convolutions_verbose", "primitive", "exec", "cpu", "convolution",
-      plan.algorithm.rawValue, Operation.operation.propagation,
+      plan.algorithm.rawValue, plan.operation.propagation,
       "src_\(type)::blocked:\(layout)::f0 wei_\(type)::blocked:cdba::f0 "
         + "bia_undef::undef::: dst_\(type)::blocked:\(layout)::f0",
       "threads:\(plan.threads) workspace:\(plan.workspaceByteCount) "

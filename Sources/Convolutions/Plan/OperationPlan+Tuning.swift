@@ -1,31 +1,27 @@
-extension ConvolutionPlan {
+extension OperationPlan {
   /// The candidate that executes fastest, all of them timed in turn.
   static func fastest(
+    _ operation: ConvolutionOperation, _ type: ScalarType,
     _ geometry: Conv2DGeometry, options: ConvolutionOptions
   ) throws(Conv2DError) -> ConvolutionAlgorithm {
-    let contenders = contenders(geometry, options: options)
+    let contenders = contenders(operation, type, geometry, options: options)
     guard contenders.count > 1 else {
       return contenders.first?.plan.algorithm ?? .direct
     }
-    let size = MemoryLayout<Scalar>.stride
-    let operands = Operation.operation.operands.map { geometry.count(of: $0) }
-    let resultCount = geometry.count(of: Operation.operation.result)
-    try checkMemory((operands[0] + operands[1] + resultCount) * size)
+    let operands = operation.operands.map { geometry.count(of: $0) }
+    let largest = operands.max()! * type.byteCount
+    let resultBytes = geometry.count(of: operation.result) * type.byteCount
+    try checkMemory(operands.reduce(0, +) * type.byteCount + resultBytes)
     // All bits zero is 0 in every type; no kernel's time depends on values.
-    let zeros = UnsafeMutablePointer<Scalar>.allocate(
-      capacity: max(operands[0], operands[1]))
-    UnsafeMutableRawPointer(zeros).initializeMemory(
-      as: UInt8.self, repeating: 0,
-      count: max(operands[0], operands[1]) * size)
-    let result = UnsafeMutablePointer<Scalar>.allocate(
-      capacity: resultCount)
+    let zeros = allocateOperands(byteCount: largest)
+    zeros.initializeMemory(as: UInt8.self, repeating: 0, count: largest)
+    let result = allocateOperands(byteCount: resultBytes)
     defer {
       zeros.deallocate()
       result.deallocate()
     }
-    let isFilter = Operation.operation.operands[0] == .filter
     let filters = contenders.map {
-      isFilter ? $0.plan.prepared(filter: zeros) : nil
+      operation == .filterGradient ? nil : $0.plan.prepared(bytes: zeros)
     }
     var workspace = Workspace(
       byteCount: contenders.map(\.plan.workspaceByteCount).max()!)
@@ -39,8 +35,8 @@ extension ConvolutionPlan {
       for (index, contender) in contenders.enumerated()
       where round == 0 || best[index] < least * hopeless {
         let time = ContinuousClock().measure {
-          contender.plan.run(
-            filters[index], zeros, zeros, into: result, workspace: &workspace)
+          contender.plan.execute(
+            zeros, filters[index], zeros, into: result, workspace: &workspace)
         }
         // The first round warms up; it only shows who is hopeless.
         best[index] = round == 1 ? time : min(best[index], time)
@@ -53,15 +49,17 @@ extension ConvolutionPlan {
   /// Plans of every algorithm that can serve, but for those that the model
   /// finds out of the question.
   private static func contenders(
+    _ operation: ConvolutionOperation, _ type: ScalarType,
     _ geometry: Conv2DGeometry, options: ConvolutionOptions
   ) -> [(plan: Self, time: Duration)] {
     var plans: [(plan: Self, time: Duration)] = []
-    for algorithm in Candidates.order(Operation.operation) {
+    for algorithm in Candidates.order(operation) {
       var options = options
       options.algorithm = algorithm
       // A cap holds for the candidate that is taken.
       options.workspaceLimit = nil
-      guard let plan = try? Self(geometry, options: options) else { continue }
+      guard let plan = try? Self(operation, type, geometry, options: options)
+      else { continue }
       plans.append((plan, plan.predictedTime))
     }
     let outOfTheQuestion = 5.0
