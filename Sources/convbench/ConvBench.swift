@@ -27,7 +27,7 @@ struct ConvBench: ParsableCommand {
       BenchCommand.self, VerifyCommand.self, ApplyCommand.self,
       ExplainCommand.self, ChooseCommand.self, ListCommand.self,
       EnvCommand.self, TuneCommand.self, TurnsCommand.self, BurstCommand.self,
-      HashesCommand.self, ProductsCommand.self,
+      HashesCommand.self, ProductsCommand.self, PlanningCommand.self,
     ],
     defaultSubcommand: BenchCommand.self)
 

@@ -12,6 +12,27 @@ struct WinogradPhaseAxis: Sendable, Hashable {
   /// dilation 1.
   let lattices: Int
   let transform: WinogradAxis
+  /// Tiles of a lattice.
+  let tiles: Int
+  /// How rounding errors grow along the axis.
+  let amplification: Double
+
+  /// The axis of a phase, or none where a set has no loops for its taps.
+  private init?(
+    _ axis: MapAxis, phase: Int, _ taps: PhaseTaps, _ points: WinogradSet
+  ) {
+    guard points.taps.contains(taps.count) else { return nil }
+    first = phase
+    stride = axis.stride
+    positions = (axis.target - 1 - phase) / axis.stride + 1
+    self.taps = taps
+    sourceStep = taps.count > 1 ? taps.sourceStep : 1
+    lattices = min(sourceStep, positions)
+    transform = WinogradAxis(points: points, taps: taps.count)
+    let length = ceilDivide(positions, lattices)
+    tiles = ceilDivide(length, transform.outputs)
+    amplification = transform.amplification(positions: length)
+  }
 
   var points: WinogradSet { transform.points }
   var isPlain: Bool { transform.isPlain }
@@ -19,14 +40,6 @@ struct WinogradPhaseAxis: Sendable, Hashable {
   var products: Int { transform.products }
   /// Positions of a tile.
   var outputs: Int { transform.outputs }
-  /// Tiles of a lattice.
-  var tiles: Int { ceilDivide(ceilDivide(positions, lattices), outputs) }
-
-  /// How rounding errors grow along the axis.
-  var amplification: Double {
-    transform.amplification(positions: ceilDivide(positions, lattices))
-  }
-
   /// From one position of a lattice to the next.
   var spacing: Int { stride * lattices }
 
@@ -56,13 +69,8 @@ struct WinogradPhaseAxis: Sendable, Hashable {
     _ axis: MapAxis, phase: Int, sets: [WinogradSet]
   ) -> [WinogradPhaseAxis] {
     let taps = PhaseTaps(axis, phase: phase)
-    let positions = (axis.target - 1 - phase) / axis.stride + 1
-    let step = taps.count > 1 ? taps.sourceStep : 1
-    return sets.filter { $0.taps.contains(taps.count) }.map {
-      WinogradPhaseAxis(
-        first: phase, stride: axis.stride, positions: positions, taps: taps,
-        sourceStep: step, lattices: min(step, positions),
-        transform: WinogradAxis(points: $0, taps: taps.count))
+    return sets.compactMap {
+      WinogradPhaseAxis(axis, phase: phase, taps, $0)
     }
   }
 }

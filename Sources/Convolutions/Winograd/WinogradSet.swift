@@ -117,7 +117,7 @@ struct WinogradAxis: Sendable, Hashable {
   /// How rounding errors grow along an axis of so many positions, the last of
   /// whose tiles may be cut.
   func amplification(positions: Int) -> Double {
-    let each = Self.tables[self]!.amplifications
+    let each = table.amplifications
     let squares = each.enumerated().reduce(0.0) { sum, output in
       let tiles = ceilDivide(positions - output.offset, outputs)
       return sum + Double(tiles) * output.element * output.element
@@ -126,28 +126,33 @@ struct WinogradAxis: Sendable, Hashable {
   }
 
   /// What bounds how they grow.
-  var growth: Double { Self.tables[self]!.growth }
+  var growth: Double { table.growth }
 
   /// What the filter is transformed with, `[products, taps]`.
-  var filterTransform: [Double] { Self.tables[self]!.filterTransform }
+  var filterTransform: [Double] { table.filterTransform }
 
-  /// Made once: exact fractions take their time.
-  private static let tables:
-    [WinogradAxis: (
-      amplifications: [Double], growth: Double, filterTransform: [Double]
-    )] = {
-      var tables: [WinogradAxis: ([Double], Double, [Double])] = [:]
-      for points in WinogradSet.allCases {
-        for taps in points.taps {
-          let matrices = points.matrices(taps: taps)
-          tables[WinogradAxis(points: points, taps: taps)] = (
-            matrices.outputAmplifications, matrices.growth,
-            matrices.filterTransform.joined().map(\.double)
-          )
-        }
-      }
-      return tables
-    }()
+  private struct Table {
+    let amplifications: [Double]
+    let growth: Double
+    let filterTransform: [Double]
+
+    init(_ matrices: ToomCook) {
+      amplifications = matrices.outputAmplifications
+      growth = matrices.growth
+      filterTransform = matrices.filterTransform.joined().map(\.double)
+    }
+  }
+
+  private var table: Table {
+    Self.tables[points.rawValue][taps - points.taps.lowerBound]
+  }
+
+  /// By products, then by taps. Made once: exact fractions take their time.
+  private static let tables = (0...WinogradSet.allCases.last!.rawValue).map {
+    WinogradSet(rawValue: $0).map { points in
+      points.taps.map { Table(points.matrices(taps: $0)) }
+    } ?? []
+  }
 
   /// The most taps that any set takes.
   static let mostTaps = WinogradSet.allCases.map(\.taps.upperBound).max()!
