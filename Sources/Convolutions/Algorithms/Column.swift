@@ -127,8 +127,6 @@ struct Column<Compute: ComputeScalar>: Candidate {
       + model.filter(map.usedWeights, times: 1, behind: work)
   }
 
-  @_specialize(where Compute == Float)
-  @_specialize(where Compute == Double)
   func prepareFilter(
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
@@ -177,8 +175,6 @@ struct Column<Compute: ComputeScalar>: Candidate {
 
   // MARK: Execution
 
-  @_specialize(where Compute == Float)
-  @_specialize(where Compute == Double)
   func run(task: Int, _ memory: TileMemory) {
     var index = TaskIndex(task)
     // Neighbours in memory one after the other: groups of the same pixels, then

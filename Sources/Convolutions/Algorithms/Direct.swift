@@ -84,8 +84,6 @@ struct Direct<Compute: ComputeScalar>: Candidate {
       + model.move(2 * Double(map.targetCount))
   }
 
-  @_specialize(where Compute == Float)
-  @_specialize(where Compute == Double)
   func prepareFilter(
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
@@ -139,8 +137,6 @@ struct Direct<Compute: ComputeScalar>: Candidate {
 
   // MARK: Execution
 
-  @_specialize(where Compute == Float)
-  @_specialize(where Compute == Double)
   func run(task: Int, _ memory: TileMemory) {
     let image = task / map.targetHeight
     let y = task % map.targetHeight

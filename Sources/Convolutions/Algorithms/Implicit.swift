@@ -214,8 +214,6 @@ struct Implicit<Compute: ComputeScalar>: Candidate {
     )
   }
 
-  @_specialize(where Compute == Float)
-  @_specialize(where Compute == Double)
   func prepareFilter(
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
@@ -262,8 +260,6 @@ struct Implicit<Compute: ComputeScalar>: Candidate {
 
   // MARK: Execution
 
-  @_specialize(where Compute == Float)
-  @_specialize(where Compute == Double)
   func run(task: Int, _ memory: TileMemory) {
     var index = TaskIndex(task)
     // Neighbours in memory one after the other.

@@ -170,8 +170,6 @@ struct ImplicitPlanes<Compute: ComputeScalar>: Candidate {
     map.groups * rowPhases.count * columnPhases.count
   }
 
-  @_specialize(where Compute == Float)
-  @_specialize(where Compute == Double)
   func prepareFilter(
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
@@ -223,8 +221,6 @@ struct ImplicitPlanes<Compute: ComputeScalar>: Candidate {
 
   // MARK: Execution
 
-  @_specialize(where Compute == Float)
-  @_specialize(where Compute == Double)
   func run(task: Int, _ memory: TileMemory) {
     var index = TaskIndex(task)
     let group = index.next(map.groups)

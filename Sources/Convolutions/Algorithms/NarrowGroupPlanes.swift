@@ -128,8 +128,6 @@ struct NarrowGroupPlanes<Compute: ComputeScalar>: Candidate {
 
   var filterPartCount: Int { map.groups }
 
-  @_specialize(where Compute == Float)
-  @_specialize(where Compute == Double)
   func prepareFilter(
     part group: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
@@ -218,8 +216,6 @@ struct NarrowGroupPlanes<Compute: ComputeScalar>: Candidate {
 
   // MARK: Execution
 
-  @_specialize(where Compute == Float)
-  @_specialize(where Compute == Double)
   func run(task: Int, _ memory: TileMemory) {
     let rows = (0..<map.targetHeight)
       .part(task % bandCount, of: bandRows)

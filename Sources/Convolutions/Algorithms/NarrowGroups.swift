@@ -73,8 +73,6 @@ struct NarrowGroups<Compute: ComputeScalar>: Candidate {
 
   /// To `[taps, k, channels]`: the weight from output channel `k` of a group to
   /// each input channel.
-  @_specialize(where Compute == Float)
-  @_specialize(where Compute == Double)
   func prepareFilter(
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
@@ -93,8 +91,6 @@ struct NarrowGroups<Compute: ComputeScalar>: Candidate {
     }
   }
 
-  @_specialize(where Compute == Float)
-  @_specialize(where Compute == Double)
   func run(task: Int, _ memory: TileMemory) {
     let channels = map.targetChannels
     let image = task / bandCount

@@ -134,8 +134,6 @@ struct Taps<Compute: ComputeScalar>: Candidate {
     return cost
   }
 
-  @_specialize(where Compute == Float)
-  @_specialize(where Compute == Double)
   func prepareFilter(
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
@@ -185,8 +183,6 @@ struct Taps<Compute: ComputeScalar>: Candidate {
 
   // MARK: Execution
 
-  @_specialize(where Compute == Float)
-  @_specialize(where Compute == Double)
   func run(task: Int, _ memory: TileMemory) {
     var index = TaskIndex(task)
     // Neighbours in memory one after the other: groups of the same pixels, then

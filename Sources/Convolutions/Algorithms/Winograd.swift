@@ -315,8 +315,6 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
     return (firstWeight[phase] + block + channel - first, channels)
   }
 
-  @_specialize(where Compute == Float)
-  @_specialize(where Compute == Double)
   func prepareFilter(
     part: Int, from filter: UnsafeRawPointer,
     into prepared: UnsafeMutableRawPointer
@@ -440,8 +438,6 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
     preconditionFailure("there is no task \(task)")
   }
 
-  @_specialize(where Compute == Float)
-  @_specialize(where Compute == Double)
   func run(task: Int, _ memory: TileMemory) {
     let (index, task) = place(of: task)
     let phase = phases[index]

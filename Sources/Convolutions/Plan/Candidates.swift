@@ -36,11 +36,13 @@ extension Candidate {
   /// The kernel, or zeros where there is nothing to add up.
   fileprivate static func cut(
     _ request: KernelRequest
-  ) throws(Conv2DError) -> any TileKernel {
+  ) throws(Conv2DError) -> BoundKernel {
     if let reason = objection(to: request.map) { throw unsupported(reason) }
-    guard request.map.isDegenerate else { return try Self(request) }
+    guard request.map.isDegenerate else {
+      return BoundKernel(try Self(request))
+    }
     try checkDegenerate(request)
-    return Zeros(count: request.map.resultCount)
+    return BoundKernel(Zeros(count: request.map.resultCount))
   }
 }
 
@@ -66,10 +68,10 @@ enum Candidates {
   private static let margin = 0.97
 
   /// What an execution is expected to cost, in nanoseconds on one thread.
-  static func cost(_ kernel: any TileKernel, _ map: ConvolutionMap) -> Double {
+  static func cost(_ kernel: BoundKernel, _ map: ConvolutionMap) -> Double {
     let model = CostModel(
       core: BLASRuntime.core, computeByteCount: map.type.computeByteCount)
-    return kernel.cost(model)
+    return kernel.kernel.cost(model)
       + model.operands(
         map.sourceCount
           + (map.operation == .filterGradient ? map.targetCount : 0),
@@ -79,8 +81,8 @@ enum Candidates {
   /// The candidate that the model finds cheapest.
   static func cheapest(
     _ request: KernelRequest
-  ) -> (ConvolutionAlgorithm, any TileKernel) {
-    var best: (ConvolutionAlgorithm, any TileKernel)?
+  ) -> (ConvolutionAlgorithm, BoundKernel) {
+    var best: (ConvolutionAlgorithm, BoundKernel)?
     var leastCost = Double.infinity
     for algorithm in order(request.map.operation) {
       guard let kernel = try? make(algorithm, request) else { continue }
@@ -96,7 +98,7 @@ enum Candidates {
   /// The kernel of one algorithm, or the reason why it cannot serve.
   static func make(
     _ algorithm: ConvolutionAlgorithm, _ request: KernelRequest
-  ) throws(Conv2DError) -> any TileKernel {
+  ) throws(Conv2DError) -> BoundKernel {
     if let reason = algorithm.objection(
       to: request.products, request.map.operation)
     {
@@ -110,7 +112,7 @@ enum Candidates {
   private static func make<Compute: ComputeScalar>(
     _ algorithm: ConvolutionAlgorithm, _ request: KernelRequest,
     _ type: Compute.Type
-  ) throws(Conv2DError) -> any TileKernel {
+  ) throws(Conv2DError) -> BoundKernel {
     if request.map.operation == .filterGradient {
       return switch algorithm {
       case .taps: try FilterGradientProducts<Compute>.cut(request)
@@ -143,9 +145,9 @@ enum Candidates {
   /// both can: the bits are the same.
   private static func implicit<Compute: ComputeScalar>(
     _ request: KernelRequest, _ type: Compute.Type
-  ) throws(Conv2DError) -> any TileKernel {
+  ) throws(Conv2DError) -> BoundKernel {
     let map = request.map
-    let kernel: any TileKernel
+    let kernel: BoundKernel
     do throws(Conv2DError) {
       kernel = try Implicit<Compute>.cut(request)
     } catch {

@@ -9,7 +9,7 @@ package struct OperationPlan: Sendable {
   package let algorithm: ConvolutionAlgorithm
   package let threads: Int
   package let workspaceByteCount: Int
-  let kernel: any TileKernel
+  let bound: BoundKernel
   private let map: ConvolutionMap
   /// Workspace of all threads together, in bytes, and of each behind it.
   private let sharedByteCount: Int
@@ -36,10 +36,11 @@ package struct OperationPlan: Sendable {
     let request = KernelRequest(
       map: map, promise: options.winograd, products: options.products,
       targets: targets)
-    (self.algorithm, kernel) =
+    (self.algorithm, bound) =
       algorithm == .automatic
       ? Candidates.cheapest(request)
       : (algorithm, try Candidates.make(algorithm, request))
+    let kernel = bound.kernel
     let perThread = Workspace.padded(kernel.workspaceByteCount)
     let shared = Workspace.padded(kernel.partialByteCount)
     var threads = min(
@@ -64,6 +65,7 @@ package struct OperationPlan: Sendable {
     workspaceByteCount = shared + threads * perThread
   }
 
+  var kernel: any TileKernel { bound.kernel }
   package var summary: String { kernel.summary }
   package var expectedError: Double? { kernel.expectedError }
   /// What bounds how rounding errors grow where Winograd mixes terms.
@@ -73,7 +75,7 @@ package struct OperationPlan: Sendable {
 
   package var predictedTime: Duration {
     // A duration holds no more than some 1e20 seconds.
-    .nanoseconds(min(Candidates.cost(kernel, map), 1e27))
+    .nanoseconds(min(Candidates.cost(bound, map), 1e27))
   }
 
   /// Why the algorithm was taken.
@@ -96,7 +98,7 @@ package struct OperationPlan: Sendable {
   ) {
     // Packing is copying: a thread is worth its start from about a megabyte.
     KernelCall(
-      kernel, .prepare,
+      bound, .prepare,
       memory(filter, filter, prepared, partial: prepared, scratch: prepared)
     ).run(threads: min(threads, 1 + kernel.filterByteCount >> 20))
   }
@@ -110,10 +112,10 @@ package struct OperationPlan: Sendable {
     let memory = memory(
       first, second, result, partial: workspace,
       scratch: workspace + sharedByteCount)
-    KernelCall(kernel, .run, memory, workspacePerThread: workspacePerThread)
+    KernelCall(bound, .run, memory, workspacePerThread: workspacePerThread)
       .run(threads: threads)
     guard kernel.finishTaskCount > 0 else { return }
-    KernelCall(kernel, .finish, memory).run(threads: threads)
+    KernelCall(bound, .finish, memory).run(threads: threads)
   }
 
   private func memory(

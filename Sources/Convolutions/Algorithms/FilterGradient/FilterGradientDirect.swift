@@ -48,8 +48,6 @@ struct FilterGradientDirect<Compute: ComputeScalar>: Candidate {
         outputs: tiling.outputs)) * MemoryLayout<Compute>.stride
   }
 
-  @_specialize(where Compute == Float)
-  @_specialize(where Compute == Double)
   func run(task: Int, _ memory: TileMemory) {
     let block = tasks.block(task)
     let sums = memory.workspace.assumingMemoryBound(to: Compute.self)

@@ -75,8 +75,6 @@ struct FilterGradientNarrow<Compute: ComputeScalar>: TiledFilterGradient,
 
   // MARK: Execution
 
-  @_specialize(where Compute == Float)
-  @_specialize(where Compute == Double)
   func run(task: Int, _ memory: TileMemory) {
     let scratch = memory.workspace.assumingMemoryBound(to: Compute.self)
     let sums: UnsafeMutablePointer<Compute> = tasks.sums(task: task, memory)
