@@ -45,7 +45,7 @@ let package = Package(
         "Convolutions", "ConvolutionTestSupport",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      resources: [.embedInCode("ReportPage")]),
+      resources: [.embedInCode("Report/ReportPage")]),
     .executableTarget(
       name: "digits",
       dependencies: [

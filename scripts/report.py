@@ -10,5 +10,5 @@ import runpy
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 runpy.run_path(
-    os.path.join(ROOT, "Sources", "convbench", "ReportPage"),
+    os.path.join(ROOT, "Sources", "convbench", "Report", "ReportPage"),
     run_name="__main__")

@@ -2,14 +2,6 @@ import ArgumentParser
 import Convolutions
 import Foundation
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#else
-  import Darwin
-#endif
-
 /// The command line.
 @main
 struct ConvBench: ParsableCommand {
@@ -25,9 +17,16 @@ struct ConvBench: ParsableCommand {
     version: convolutionsVersion,
     subcommands: [
       BenchCommand.self, VerifyCommand.self, ApplyCommand.self,
-      ExplainCommand.self, ChooseCommand.self, ListCommand.self,
-      EnvCommand.self, TuneCommand.self, TurnsCommand.self, BurstCommand.self,
-      HashesCommand.self, ProductsCommand.self, PlanningCommand.self,
+      ExplainCommand.self, ListCommand.self, EnvCommand.self,
+    ],
+    groupedSubcommands: [
+      CommandGroup(
+        name: "Developer",
+        subcommands: [
+          ChooseCommand.self, ProductsCommand.self, TuneCommand.self,
+          BurstCommand.self, TurnsCommand.self, HashesCommand.self,
+          PlanningCommand.self,
+        ])
     ],
     defaultSubcommand: BenchCommand.self)
 
@@ -36,8 +35,8 @@ struct ConvBench: ParsableCommand {
     try parseAsRoot(withValuesJoined(arguments))
   }
 
-  /// Writes `--strides -1,1` as `--strides=-1,1`: no option of this program
-  /// looks like a negative number, but the parser takes it for one.
+  /// Writes `--strides -1,1` as `--strides=-1,1`: the parser would take `-1,1`
+  /// for an option, and no option of this program looks like a number.
   private static func withValuesJoined(_ arguments: [String]) -> [String] {
     let end = arguments.firstIndex(of: "--") ?? arguments.endIndex
     return arguments[..<end].reduce(into: []) { joined, argument in
@@ -51,15 +50,16 @@ struct ConvBench: ParsableCommand {
     } + arguments[end...]
   }
 
-  /// Instead of the parser's own, whose status of a wrong command line is 64.
+  /// Takes the place of the parser's own, which ends with status 64 where the
+  /// command line is wrong.
   static func main() {
-    // No room is an error like another, also beyond a limit of the shell.
+    // A file beyond the shell's limit (`ulimit -f`) is an error like any other.
     signal(SIGXFSZ, SIG_IGN)
     do {
       var command = try command(Array(CommandLine.arguments.dropFirst()))
       try command.run()
     } catch let failure as Failure {
-      // What was printed belongs before the message where the two are merged.
+      // Where both go to one file, what was printed comes before the message.
       fflush(nil)
       printError("convbench: \(failure.message)")
       Foundation.exit(failure.status)

@@ -80,8 +80,7 @@ import Testing
 
   @Test func json() throws {
     let text = try rendered(.json, [row(), unsupported()])
-    let root = try #require(
-      JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    let root = try jsonObject(text)
     #expect(Set(root.keys) == ["environment", "roofs", "rows"])
     let facts = try #require(root["environment"] as? [String: Any])
     #expect(facts["cpu"] as? String == "Some \"CPU\"")
@@ -103,8 +102,7 @@ import Testing
       roofs: [
         Roof(type: .bfloat16, threads: 2, gemmRate: 2.5e11, bandwidth: 4e10)
       ])
-    let root = try #require(
-      JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    let root = try jsonObject(text)
     let roof = try #require((root["roofs"] as? [[String: Any]])?.first)
     #expect(roof["dtype"] as? String == "bf16")
     #expect(roof["threads"] as? Int == 2)

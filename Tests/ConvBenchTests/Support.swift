@@ -1,6 +1,7 @@
 import ConvolutionTestSupport
 import Convolutions
 import Foundation
+import Testing
 
 @testable import convbench
 
@@ -37,6 +38,9 @@ extension NumPyFile {
   }
 }
 
+/// A problem that takes next to no time, and its name.
+let quickProblem = "mb1ic2ih4oc3kh3ph1n\"p\""
+
 /// The files of a small problem: `mb1ic1ih2iw3oc1kh2kw2`.
 struct SmallProblem {
   let folder: TemporaryFolder
@@ -57,6 +61,17 @@ struct SmallProblem {
       Tensor(shape: [1, 1, 2, 1], scalars: [1, 10] as [Float]),
       typeDescriptor: "<f4", path: outBackprop)
   }
+}
+
+/// An object in JSON.
+func jsonObject(_ text: some StringProtocol) throws -> [String: Any] {
+  try #require(
+    JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+}
+
+/// The rows of a report in JSON.
+func jsonRows(_ report: String) throws -> [[String: Any]] {
+  try #require(jsonObject(report)["rows"] as? [[String: Any]])
 }
 
 /// What a run of the executable gave.

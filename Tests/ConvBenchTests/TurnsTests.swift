@@ -41,10 +41,7 @@ import Testing
     #expect(run.status == 0, "\(run.errors)")
     let lines = run.output.split(separator: "\n")
     #expect(lines.count == requests.count)
-    return try lines.map {
-      try #require(
-        JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
-    }
+    return try lines.map { try jsonObject($0) }
   }
 
   @Test func loadsTimesAndDrops() throws {

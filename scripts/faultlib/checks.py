@@ -54,13 +54,13 @@ def unit(name="unit", tests=None):
 # The suites of unit tests that are the likeliest to notice, by list.
 LIKELY = {
     "algorithms": "Winograd Choice GuardedMemory NonFinite WildNumber",
-    "convbench": "Report Shard VerboseLog FromVerbose Turns CommandLine",
+    "convbench": "Report Shard VerboseLog FromVerbose Turns",
     "filter_gradient": "Operation GuardedMemory NonFinite WildNumber",
-    "forward": "Forward Operation CommandLine GuardedMemory",
+    "forward": "Forward Operation EnvironmentVariable GuardedMemory",
     "geometry": "Validation BadInput LegalInputSizes Shape Tensor Transpose "
     "PhaseTaps WildNumber",
     "plan": "BadPlan Refusal Plan Choice Precondition BLAS Tensor Transpose "
-    "CommandLine",
+    "EnvironmentVariable",
     "scalars": "BFloat16 HalfType NonFinite GuardedMemory"}
 
 C_TEST = Check("c", ".build/interface_test", "library")
