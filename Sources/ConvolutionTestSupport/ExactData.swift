@@ -91,53 +91,23 @@ public enum ExactData {
     let terms = max(1, IntegerReference.longestSum(operation, geometry))
     var generator = SeededGenerator(seed: seed ^ 0x5CA1E)
     // Beyond 2^16 a sum is infinite in Float16. Some should be, not most.
-    var bits =
-      switch type {
-      case .float16: generator.chance(percent: 10) ? 20 : 16
-      case .bfloat16, .float32: 24
-      case .float64: 53
-      }
+    var bits = type == .float64 ? 53 : 24
+    if type == .float16 { bits = generator.chance(percent: 10) ? 20 : 16 }
     // Sums of half types are taken in 24 bits.
     if suitsWinograd(seed: seed) {
       bits = min(bits, (type == .float64 ? 53 : 24) - winogradBits)
     }
     // Integers up to here are exact in the storage type.
-    let largest =
-      switch type {
-      case .float16: 1 << 11
-      case .bfloat16: 1 << 8
-      case .float32: 1 << 24
-      case .float64: 1 << 53
-      }
+    let largest = 1 << (type.testType.significandBits + 1)
     let product = max(1, (1 << bits) / terms)
     let side = max(1, Int(Double(product).squareRoot()))
     var range = Range(
       second: min(side, largest), first: min(product / side, largest))
     if generator.chance(percent: 25), !suitsWinograd(seed: seed) {
-      (range.secondExponent, range.firstExponent) = exponents(
-        of: type, using: &generator)
+      (range.secondExponent, range.firstExponent) =
+        generator.pick(type.testType.exactExponents)
     }
     return range
-  }
-
-  /// Powers of two that keep the data representable and the products exact:
-  /// the sum of the two is at least the exponent of the smallest number that
-  /// sums are taken in.
-  private static func exponents(
-    of type: ScalarType, using generator: inout SeededGenerator
-  ) -> (second: Int, first: Int) {
-    switch type {
-    case .float16:
-      // Subnormal data; results down to ties below the smallest subnormal.
-      generator.pick([(-24, 0), (-24, 4), (0, -24), (-12, -16), (-20, 4)])
-    case .bfloat16:
-      // Results around the smallest normal, 2^-126, and the largest number.
-      generator.pick([(-133, 0), (-70, -75), (-149 + 40, -40), (60, 43)])
-    case .float32:
-      generator.pick([(-149, 0), (-70, -79), (-20, -118), (60, 43)])
-    case .float64:
-      generator.pick([(-1074, 0), (-500, -574), (-30, -1020), (500, 470)])
-    }
   }
 
   // MARK: - Draws

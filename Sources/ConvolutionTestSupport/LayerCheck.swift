@@ -115,12 +115,9 @@ public enum LayerCheck {
   /// Half types are summed in `Float` and rounded once, by at most u of the
   /// type, relative to the element and so to the largest.
   public static func tolerance(_ type: ScalarType) -> Double {
-    switch type {
-    case .float16: 0x1p-11 + 0x1p-16
-    case .bfloat16: 0x1p-8 + 0x1p-16
-    case .float32: 0x1p-16
-    case .float64: 0x1p-45
-    }
+    let unit = 1 / Double(1 << (type.testType.significandBits + 1))
+    return type == .float32 || type == .float64
+      ? 0x1p8 * unit : unit + 0x1p-16
   }
 
   /// Fixed places of the result: the border of its images, or of the kernel, and

@@ -9,6 +9,11 @@ package protocol TestScalar: ConvolutionScalar {
   /// The smallest positive value is 2 to this power.
   static var smallestExponent: Int { get }
 
+  /// Powers of two, of the second operand and of the first, that keep integers
+  /// representable and their products exact: the sum of the two is at least the
+  /// exponent of the smallest number that sums are taken in.
+  static var exactExponents: [(second: Int, first: Int)] { get }
+
   init(bits: UInt64)
   var bits: UInt64 { get }
   /// The value, exactly.
@@ -79,6 +84,10 @@ extension TestScalar {
 extension Float16: TestScalar {
   package static var significandBits: Int { 10 }
   package static var smallestExponent: Int { -24 }
+  /// Subnormal data; results down to ties below the smallest subnormal.
+  package static var exactExponents: [(second: Int, first: Int)] {
+    [(-24, 0), (-24, 4), (0, -24), (-12, -16), (-20, 4)]
+  }
   package init(bits: UInt64) { self.init(bitPattern: UInt16(bits)) }
   package var bits: UInt64 { UInt64(bitPattern) }
   package var asDouble: Double { Double(self) }
@@ -87,6 +96,10 @@ extension Float16: TestScalar {
 extension BFloat16: TestScalar {
   package static var significandBits: Int { 7 }
   package static var smallestExponent: Int { -133 }
+  /// Results around the smallest normal, 2^-126, and the largest number.
+  package static var exactExponents: [(second: Int, first: Int)] {
+    [(-133, 0), (-70, -75), (-149 + 40, -40), (60, 43)]
+  }
   package init(bits: UInt64) { self.init(bitPattern: UInt16(bits)) }
   package var bits: UInt64 { UInt64(bitPattern) }
   package var asDouble: Double {
@@ -97,6 +110,9 @@ extension BFloat16: TestScalar {
 extension Float: TestScalar {
   package static var significandBits: Int { 23 }
   package static var smallestExponent: Int { -149 }
+  package static var exactExponents: [(second: Int, first: Int)] {
+    [(-149, 0), (-70, -79), (-20, -118), (60, 43)]
+  }
   package init(bits: UInt64) { self.init(bitPattern: UInt32(bits)) }
   package var bits: UInt64 { UInt64(bitPattern) }
   package var asDouble: Double { Double(self) }
@@ -105,6 +121,9 @@ extension Float: TestScalar {
 extension Double: TestScalar {
   package static var significandBits: Int { 52 }
   package static var smallestExponent: Int { -1074 }
+  package static var exactExponents: [(second: Int, first: Int)] {
+    [(-1074, 0), (-500, -574), (-30, -1020), (500, 470)]
+  }
   package init(bits: UInt64) { self.init(bitPattern: bits) }
   package var bits: UInt64 { bitPattern }
   package var asDouble: Double { self }

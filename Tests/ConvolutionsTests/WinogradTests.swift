@@ -57,7 +57,7 @@ struct WinogradTests {
     let small = try Winograd<Float>(
       KernelRequest(
         map: ConvolutionMap(geometry, .inputGradient, .float32),
-        promise: .accuracy(layer.1), products: .blas, core: .small))
+        accuracy: .accuracy(layer.1), products: .blas, core: .small))
     #expect(small.summary.contains("with \(layer.2) products"), "\(plan)")
     let result = inputGradient(
       plan, filter: plan.prepare(filter: filter.span),

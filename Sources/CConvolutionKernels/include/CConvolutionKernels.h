@@ -83,7 +83,13 @@ struct conv_storage {
 // Numbers of a run of taps of a plane.
 #define CONV_PLANE_RUN 6
 
-enum conv_storage_type { CONV_F16, CONV_BF16, CONV_F32, CONV_F64 };
+enum conv_storage_type {
+  CONV_STORAGE_f16,
+  CONV_STORAGE_bf16,
+  CONV_STORAGE_f32,
+  CONV_STORAGE_f64,
+  CONV_STORAGE_TYPES
+};
 
 // MARK: Of a compute type
 
@@ -221,7 +227,7 @@ struct conv_kernels {
   // Panels that so many rows are multiplied with at a time.
   int block_panels[11];
   // By `conv_storage_type`.
-  struct conv_storage storage[4];
+  struct conv_storage storage[CONV_STORAGE_TYPES];
   struct conv_compute f32, f64;
   // Copies bytes past the caches; `conv_finish_streams` is to follow.
   void (*stream)(

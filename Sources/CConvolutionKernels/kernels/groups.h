@@ -155,5 +155,5 @@ enum { POSITIONS = 4, LONGEST_RUN = 3 };
 
 DEFINE_PIXELS(float, float, f32x16, f32)
 DEFINE_PIXELS(double, double, f64x16, f64)
-DEFINE_PIXELS(_Float16, float, f32x16, f16)
-DEFINE_PIXELS(uint16_t, float, f32x16, bf16)
+#define PIXELS(type, suffix) DEFINE_PIXELS(type, float, f32x16, suffix)
+CONV_HALF_TYPES(PIXELS)

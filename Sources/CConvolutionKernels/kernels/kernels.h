@@ -49,14 +49,15 @@
 #endif
 
 #define STORAGE(type, compute)                                               \
-  {                                                                          \
+  [CONV_STORAGE_##type] = {                                                  \
     .widen = kernel_convert_##type##_##compute,                              \
     .narrow = kernel_convert_##compute##_##type,                             \
     .widen_transposed = kernel_transpose_##type##_##compute,                 \
     .narrow_transposed = kernel_transpose_##compute##_##type,                \
     .gather_pixels = kernel_gather_pixels_##type,                            \
     .gather_plane = kernel_gather_plane_##type,                              \
-  }
+  },
+#define STORAGE_OF_HALF(type, suffix) STORAGE(suffix, f32)
 #define COMPUTE(type)                                                        \
   {                                                                          \
     .add_runs = kernel_add_runs_##type,                                      \
@@ -81,10 +82,8 @@ const struct conv_kernels CONV_TABLE = {
                      CONV_PANELS(4), CONV_PANELS(5), CONV_PANELS(6),
                      CONV_PANELS(7), CONV_PANELS(8), CONV_PANELS(9),
                      CONV_PANELS(10)},
-    .storage = {[CONV_F16] = STORAGE(f16, f32),
-                [CONV_BF16] = STORAGE(bf16, f32),
-                [CONV_F32] = STORAGE(f32, f32),
-                [CONV_F64] = STORAGE(f64, f64)},
+    .storage = {CONV_HALF_TYPES(STORAGE_OF_HALF) STORAGE(f32, f32)
+                    STORAGE(f64, f64)},
     .f32 = COMPUTE(f32),
     .f64 = COMPUTE(f64),
     .stream = kernel_stream};

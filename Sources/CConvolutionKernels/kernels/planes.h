@@ -234,5 +234,5 @@ enum { ROWS_AHEAD = 20 };
 
 DEFINE_PLANE(float, float, f32x16, u32x16, f32)
 DEFINE_PLANE(double, double, f64x16, u64x16, f64)
-DEFINE_PLANE(_Float16, float, f32x16, u32x16, f16)
-DEFINE_PLANE(uint16_t, float, f32x16, u32x16, bf16)
+#define PLANES(type, suffix) DEFINE_PLANE(type, float, f32x16, u32x16, suffix)
+CONV_HALF_TYPES(PLANES)

@@ -30,10 +30,12 @@
       v = (__typeof__(v)){(p)[0], (p)[step], (p)[2 * (step)], (p)[3 * (step)]};\
   } while (0)
 
-typedef float four_f32 __attribute__((vector_size(16), aligned(4)));
-typedef double four_f64 __attribute__((vector_size(32), aligned(8)));
-typedef _Float16 four_f16 __attribute__((vector_size(8), aligned(2)));
-typedef uint16_t four_bf16 __attribute__((vector_size(8), aligned(2)));
+#define DEFINE_FOUR(type, suffix)                                            \
+  typedef type four_##suffix                                                 \
+      __attribute__((vector_size(4 * sizeof(type)), aligned(sizeof(type))));
+DEFINE_FOUR(float, f32)
+DEFINE_FOUR(double, f64)
+CONV_HALF_TYPES(DEFINE_FOUR)
 
 // Two rows to columns beside each other, and back; four by two such stages.
 #define LOWER(a, b)                                                          \
@@ -241,7 +243,7 @@ typedef uint16_t four_bf16 __attribute__((vector_size(8), aligned(2)));
 
 DEFINE_TRANSPOSE(float, f32, float, f32, f32x16)
 DEFINE_TRANSPOSE(double, f64, double, f64, f64x16)
-DEFINE_TRANSPOSE(_Float16, f16, float, f32, f32x16)
-DEFINE_TRANSPOSE(uint16_t, bf16, float, f32, f32x16)
-DEFINE_TRANSPOSE(float, f32, _Float16, f16, f32x16)
-DEFINE_TRANSPOSE(float, f32, uint16_t, bf16, f32x16)
+#define TRANSPOSES(type, suffix)                                             \
+  DEFINE_TRANSPOSE(type, suffix, float, f32, f32x16)                         \
+  DEFINE_TRANSPOSE(float, f32, type, suffix, f32x16)
+CONV_HALF_TYPES(TRANSPOSES)

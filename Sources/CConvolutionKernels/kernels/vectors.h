@@ -16,6 +16,11 @@ typedef int32_t signed_u32x16 __attribute__((vector_size(64), aligned(4)));
 typedef int64_t signed_u64x16 __attribute__((vector_size(128), aligned(8)));
 typedef signed char i8x16 __attribute__((vector_size(16), aligned(1)));
 
+// The types that are storage alone, whose sums are taken in float: T(type, suffix)
+// of each. A further one has its line here, its loads and stores below, and its
+// number in conv_storage_type.
+#define CONV_HALF_TYPES(T) T(_Float16, f16) T(uint16_t, bf16)
+
 // Through pointers: vectors as parameters depend on the instruction set.
 CONV_INLINE void load_f32(f32x16 *v, const float *p) {
   *v = *(const f32x16 *)p;

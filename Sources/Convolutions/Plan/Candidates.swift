@@ -1,7 +1,7 @@
 /// What a kernel is cut for.
 struct KernelRequest: Sendable {
   let map: ConvolutionMap
-  var promise = WinogradPromise.accuracy(.standard)
+  var accuracy = AccuracyTarget.accuracy(.standard)
   var products = ProductProvider.automatic
   /// Sizes to aim at in place of the kernel's own, for measuring them.
   var targets: TileTargets?
@@ -14,7 +14,7 @@ protocol Candidate: TileKernel {
   static var algorithm: ConvolutionAlgorithm { get }
 
   /// Why the shapes of a map rule it out, if so.
-  static func objection(to map: ConvolutionMap) -> String?
+  static func reasonAgainst(_ map: ConvolutionMap) -> String?
 
   /// Throws if a map that has nothing to add up cannot be served for another
   /// reason than its shapes.
@@ -25,7 +25,7 @@ protocol Candidate: TileKernel {
 }
 
 extension Candidate {
-  static func objection(to map: ConvolutionMap) -> String? { nil }
+  static func reasonAgainst(_ map: ConvolutionMap) -> String? { nil }
 
   static func checkDegenerate(_ request: KernelRequest) throws(Conv2DError) {}
 
@@ -37,7 +37,7 @@ extension Candidate {
   fileprivate static func cut(
     _ request: KernelRequest
   ) throws(Conv2DError) -> BoundKernel {
-    if let reason = objection(to: request.map) { throw unsupported(reason) }
+    if let reason = reasonAgainst(request.map) { throw unsupported(reason) }
     guard request.map.isDegenerate else {
       return BoundKernel(try Self(request))
     }
@@ -91,7 +91,7 @@ enum Candidates {
         (best, leastCost) = ((algorithm, kernel), cost)
       }
     }
-    // The direct kernel has no objections.
+    // The direct kernel always can.
     return best!
   }
 
@@ -99,8 +99,8 @@ enum Candidates {
   static func make(
     _ algorithm: ConvolutionAlgorithm, _ request: KernelRequest
   ) throws(Conv2DError) -> BoundKernel {
-    if let reason = algorithm.objection(
-      to: request.products, request.map.operation)
+    if let reason = algorithm.reasonAgainst(
+      request.products, request.map.operation)
     {
       throw .unsupported(algorithm, reason: reason)
     }
@@ -132,7 +132,7 @@ enum Candidates {
     case .narrowGroups:
       // Vectors of channels, or of columns.
       request.map.dataFormat == .nhwc
-        && NarrowGroups<Compute>.objection(to: request.map) == nil
+        && NarrowGroups<Compute>.reasonAgainst(request.map) == nil
         ? try NarrowGroups<Compute>.cut(request)
         : try NarrowGroupPlanes<Compute>.cut(request)
     case .winograd: try Winograd<Compute>.cut(request)
@@ -169,8 +169,8 @@ enum Candidates {
 
 extension ConvolutionAlgorithm {
   /// Why products of one kind cannot be asked for, if so.
-  fileprivate func objection(
-    to products: ProductProvider, _ operation: ConvolutionOperation
+  fileprivate func reasonAgainst(
+    _ products: ProductProvider, _ operation: ConvolutionOperation
   ) -> String? {
     let areBLAS = "its products are the linked BLAS's"
     return switch (self, products) {

@@ -80,7 +80,7 @@ public struct ConvolutionOptions: Sendable, Hashable {
   /// The sets of points that Winograd takes, whatever their error: for tests.
   package var winogradSets: WinogradSetPair?
 
-  var winograd: WinogradPromise {
+  var winograd: AccuracyTarget {
     if let winogradSets { return .sets(winogradSets) }
     return isExactOnIntegers ? .integers : .accuracy(accuracy)
   }

@@ -34,7 +34,7 @@ package struct OperationPlan: Sendable {
         operation, type, geometry, options: options)
     }
     let request = KernelRequest(
-      map: map, promise: options.winograd, products: options.products,
+      map: map, accuracy: options.winograd, products: options.products,
       targets: targets)
     (self.algorithm, bound) =
       algorithm == .automatic

@@ -14,7 +14,7 @@ package final class PreparedMemory: Sendable {
   private let type: ScalarType
   private let geometry: Conv2DGeometry
   private let algorithm: ConvolutionAlgorithm
-  private let promise: WinogradPromise
+  private let accuracy: AccuracyTarget
   private let products: ProductProvider
   package let byteCount: Int
   nonisolated(unsafe) let memory: UnsafeMutableRawPointer
@@ -24,7 +24,7 @@ package final class PreparedMemory: Sendable {
     type = plan.type
     geometry = plan.geometry
     algorithm = plan.algorithm
-    promise = plan.options.winograd
+    accuracy = plan.options.winograd
     products = plan.options.products
     byteCount = plan.preparedFilterByteCount
     memory = allocateOperands(byteCount: byteCount)
@@ -39,7 +39,7 @@ package final class PreparedMemory: Sendable {
     operation == plan.operation && type == plan.type
       && geometry == plan.geometry && algorithm == plan.algorithm
       // Another accuracy takes other points, and products of another number.
-      && (algorithm != .winograd || promise == plan.options.winograd)
+      && (algorithm != .winograd || accuracy == plan.options.winograd)
       && (algorithm != .column || products == plan.options.products)
   }
 }

@@ -32,7 +32,7 @@ package enum ProductRate {
     func size<Compute: ComputeScalar>(_ type: Compute.Type) -> [Int]? {
       let map = ConvolutionMap(geometry, operation, type.scalarType)
       guard operation != .filterGradient, !map.isDegenerate,
-        Implicit<Compute>.objection(to: map) == nil
+        Implicit<Compute>.reasonAgainst(map) == nil
       else { return nil }
       return try? Implicit<Compute>(KernelRequest(map: map)).productSize
     }

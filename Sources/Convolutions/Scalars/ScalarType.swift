@@ -29,10 +29,10 @@ public enum ScalarType: String, Sendable, Hashable, CaseIterable {
   /// The C kernels that read and write the type.
   var kernels: UnsafePointer<conv_storage> {
     switch self {
-    case .float16: conv_storage(CONV_F16)
-    case .bfloat16: conv_storage(CONV_BF16)
-    case .float32: conv_storage(CONV_F32)
-    case .float64: conv_storage(CONV_F64)
+    case .float16: conv_storage(CONV_STORAGE_f16)
+    case .bfloat16: conv_storage(CONV_STORAGE_bf16)
+    case .float32: conv_storage(CONV_STORAGE_f32)
+    case .float64: conv_storage(CONV_STORAGE_f64)
     }
   }
 }

@@ -47,16 +47,11 @@ struct TuneCommand: ParsableCommand {
       "\(BLASRuntime.coreName), \(type.rawValue) \(layout.layoutName), 1 thread;"
         + " best ms with \(vary.rawValue) at "
         + percent.values.map { "\($0)%" }.joined(separator: " "))
+    let scalars = type.testType
     var all: [[Double]] = []
     for problem in problems {
       let geometry = try problem.geometry(layout)
-      let times =
-        switch type {
-        case .float16: try measure(geometry, Float16.self)
-        case .bfloat16: try measure(geometry, BFloat16.self)
-        case .float32: try measure(geometry, Float.self)
-        case .float64: try measure(geometry, Double.self)
-        }
+      let times = try measure(geometry, scalars)
       print(row(problem.label, times))
       all.append(times)
     }

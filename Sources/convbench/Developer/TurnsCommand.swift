@@ -191,12 +191,7 @@ struct TurnsSession {
       reply.warmMs = problem.time(milliseconds: 0).bestMs
       return (problem, reply)
     }
-    return switch type {
-    case .float16: try load(Float16.self)
-    case .bfloat16: try load(BFloat16.self)
-    case .float32: try load(Float.self)
-    case .float64: try load(Double.self)
-    }
+    return try load(type.testType)
   }
 }
 

@@ -40,12 +40,7 @@ struct Benchmark {
         operation: entry.operation, type: entry.type,
         geometry: try entry.problem.geometry(entry.layout))
       row.logged = entry.logged
-      return switch entry.type {
-      case .float16: run(row, Float16.self, progress)
-      case .bfloat16: run(row, BFloat16.self, progress)
-      case .float32: run(row, Float.self, progress)
-      case .float64: run(row, Double.self, progress)
-      }
+      return run(row, entry.type.testType, progress)
     }
   }
 

@@ -33,7 +33,7 @@ struct FilterGradientNarrow<Compute: ComputeScalar>: TiledFilterGradient,
     try checkWorkspace()
   }
 
-  static func objection(to map: ConvolutionMap) -> String? {
+  static func reasonAgainst(_ map: ConvolutionMap) -> String? {
     guard map.channelsPerGroup == map.depthPerGroup,
       widths.contains(map.channelsPerGroup)
     else {

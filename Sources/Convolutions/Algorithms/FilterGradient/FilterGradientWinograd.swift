@@ -20,15 +20,15 @@ struct FilterGradientWinograd<Compute: ComputeScalar>: TiledFilterGradient,
   static var algorithm: ConvolutionAlgorithm { .winograd }
 
   init(_ request: KernelRequest) throws(Conv2DError) {
-    let promise = request.promise
+    let accuracy = request.accuracy
     map = request.map
     try Self.checkSteps(map)
     core = request.core
     cut = try FilterGradientWinogradCut.cheapest(
       map,
       // Half types round results to far fewer bits than any set leaves.
-      promise.isAccuracy && !map.type.isCompute
-        ? .accuracy(.standard) : promise,
+      accuracy.isAccuracy && !map.type.isCompute
+        ? .accuracy(.standard) : accuracy,
       computeByteCount: MemoryLayout<Compute>.stride)
     rowMatrix = cut.vertical.filterTransform
     columnMatrix = cut.horizontal.filterTransform

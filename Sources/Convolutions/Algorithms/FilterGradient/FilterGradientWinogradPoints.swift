@@ -62,7 +62,7 @@ struct FilterGradientWinogradCut {
 
   /// The cut of the least work that keeps the promise.
   static func cheapest(
-    _ map: ConvolutionMap, _ promise: WinogradPromise,
+    _ map: ConvolutionMap, _ accuracy: AccuracyTarget,
     computeByteCount: Int
   ) throws(Conv2DError) -> Self {
     func refuse(_ reason: String) throws(Conv2DError) -> Never {
@@ -75,12 +75,12 @@ struct FilterGradientWinogradCut {
     guard axes.contains(where: { $0.kernel > 1 }) else {
       try refuse("there is one tap")
     }
-    guard BLASRuntime.isOpenBLAS || !promise.isAccuracy else {
+    guard BLASRuntime.isOpenBLAS || !accuracy.isAccuracy else {
       try refuse("its error is not known on a BLAS other than OpenBLAS")
     }
     var cuts: [Self] = []
-    for row in candidates(map.vertical, promise.sets(axis: 0)) {
-      for column in candidates(map.horizontal, promise.sets(axis: 1)) {
+    for row in candidates(map.vertical, accuracy.sets(axis: 0)) {
+      for column in candidates(map.horizontal, accuracy.sets(axis: 1)) {
         cuts.append(
           Self(map, row, column, computeByteCount: computeByteCount))
       }
@@ -90,11 +90,11 @@ struct FilterGradientWinogradCut {
     let terms =
       map.vertical.meanWindows * map.horizontal.meanWindows
       * Double(map.batch)
-    try promise.check(
+    try accuracy.check(
       error: best.expectedError, terms: terms,
       computeByteCount: computeByteCount)
     let most =
-      promise.isAccuracy ? promise.mostError(terms: terms) : .infinity
+      accuracy.isAccuracy ? accuracy.mostError(terms: terms) : .infinity
     return cuts.filter { $0.expectedError <= most }
       .min { $0.work < $1.work } ?? best
   }

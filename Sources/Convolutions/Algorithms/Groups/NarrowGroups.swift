@@ -28,7 +28,7 @@ struct NarrowGroups<Compute: ComputeScalar>: Candidate {
     streams = ResultSink.streams(map)
   }
 
-  static func objection(to map: ConvolutionMap) -> String? {
+  static func reasonAgainst(_ map: ConvolutionMap) -> String? {
     guard map.groups > 1 else { return "there are no groups" }
     let width = map.channelsPerGroup
     guard width == map.depthPerGroup, [1, 2, 4, 8].contains(width) else {

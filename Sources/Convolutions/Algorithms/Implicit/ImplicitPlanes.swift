@@ -57,8 +57,8 @@ struct ImplicitPlanes<Compute: ComputeScalar>: Candidate {
       map, computeByteCount: MemoryLayout<Compute>.stride)
   }
 
-  static func objection(to map: ConvolutionMap) -> String? {
-    ImplicitTiling.objection(to: map)
+  static func reasonAgainst(_ map: ConvolutionMap) -> String? {
+    ImplicitTiling.reasonAgainst(map)
   }
 
   var taskCount: Int { map.groups * columnParts * bandParts * channelParts }

@@ -104,8 +104,8 @@ struct Implicit<Compute: ComputeScalar>: Candidate {
       || map.depthPerGroup < PanelFilter<Compute>.width && map.taps > 1
   }
 
-  static func objection(to map: ConvolutionMap) -> String? {
-    ImplicitTiling.objection(to: map)
+  static func reasonAgainst(_ map: ConvolutionMap) -> String? {
+    ImplicitTiling.reasonAgainst(map)
   }
 
   var taskCount: Int {

@@ -70,7 +70,7 @@ struct NarrowGroupPlanes<Compute: ComputeScalar>: Candidate {
     groupBlocks = ceilDivide(map.groups, groupsPerTask)
   }
 
-  static func objection(to map: ConvolutionMap) -> String? {
+  static func reasonAgainst(_ map: ConvolutionMap) -> String? {
     guard map.depthPerGroup <= 8 else {
       return "the sums of a group go over more than 8 channels"
     }

@@ -80,7 +80,7 @@ package struct WinogradSetPair: Sendable, Hashable {
 }
 
 /// What decides which sets a plan may take.
-enum WinogradPromise: Sendable, Hashable {
+enum AccuracyTarget: Sendable, Hashable {
   case accuracy(Accuracy)
   /// Sums of small integers are exact.
   case integers

@@ -30,13 +30,13 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
   /// all phases, so that those of the same rows follow each other while what they
   /// read and write is in the cache.
   private let rounds: Int
-  private let firstWeight: [Int]
+  let firstWeight: [Int]
   /// Channels of a group in the transformed filter: in panels, with those that
   /// fill the last one up.
-  private let weightChannels: Int
+  let weightChannels: Int
   /// Where zeros begin, in place of taps that are none, for each part of the
   /// filter.
-  private let firstZero: Int
+  let firstZero: Int
 
   private static var mostStride: Int { 4 }
 
@@ -52,7 +52,7 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
     products = WinogradProducts(request)
     channelBlock = Self.channelBlock(map, products)
     // First: what cannot be served may have no folded map in 64 bits.
-    phases = try Self.phases(map, request.promise, products, channelBlock)
+    phases = try Self.phases(map, request.accuracy, products, channelBlock)
     folded = map.folded
     plain = FilterPanels(
       map, channelBlock: Self.filterBlock(map), tapsPerChunk: 1,
@@ -93,7 +93,7 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
   static func checkDegenerate(_ request: KernelRequest) throws(Conv2DError) {
     let products = WinogradProducts(request)
     _ = try phases(
-      request.map, request.promise, products,
+      request.map, request.accuracy, products,
       channelBlock(request.map, products))
   }
 
@@ -120,17 +120,18 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
   static var panelWidth: Int { 16 }
 
   private static func phases(
-    _ map: ConvolutionMap, _ promise: WinogradPromise,
+    _ map: ConvolutionMap, _ accuracy: AccuracyTarget,
     _ products: WinogradProducts, _ channelBlock: Int
   ) throws(Conv2DError) -> [WinogradPhase] {
     func object(_ reason: String) throws(Conv2DError) -> Never {
       throw .unsupported(.winograd, reason: reason)
     }
     // Half types round results to far fewer bits than any set leaves.
-    let promise =
-      promise.isAccuracy && !map.type.isCompute ? .accuracy(.standard) : promise
+    let accuracy =
+      accuracy.isAccuracy && !map.type.isCompute
+      ? .accuracy(.standard) : accuracy
     guard
-      BLASRuntime.isOpenBLAS || products == .panels || !promise.isAccuracy
+      BLASRuntime.isOpenBLAS || products == .panels || !accuracy.isAccuracy
     else {
       try object("its error is not known on a BLAS other than OpenBLAS")
     }
@@ -181,7 +182,7 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
           * Double(map.depthPerGroup)
         phases.append(
           try WinogradPhase(
-            folded, rowPhase: row, columnPhase: column, promise: promise,
+            folded, rowPhase: row, columnPhase: column, accuracy: accuracy,
             terms: terms, products: products, channelBlock: channelBlock,
             computeByteCount: MemoryLayout<Compute>.stride))
       }
@@ -290,120 +291,6 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
       + model.load(results, map.dataFormat)
   }
 
-  // MARK: Filter
-
-  // The plain panels, and zeros; then per phase, group and block of channels
-  // `[products, depth, block channels]`, a block being a panel where products are
-  // on panels.
-
-  var filterByteCount: Int {
-    firstWeight.last! * MemoryLayout<Compute>.stride
-  }
-
-  var filterPartCount: Int { map.groups * plain.blocksPerGroup }
-
-  /// Where the transformed filter starts from a channel of a group on, `[products,
-  /// depth, channels]`, and its channels.
-  func weights(phase: Int, group: Int, channel: Int) -> (
-    offset: Int, channels: Int
-  ) {
-    let first = channel / channelBlock * channelBlock
-    let channels = min(channelBlock, weightChannels - first)
-    let block =
-      phases[phase].products * folded.depthPerGroup
-      * (group * weightChannels + first)
-    return (firstWeight[phase] + block + channel - first, channels)
-  }
-
-  func prepareFilter(
-    part: Int, from filter: UnsafeRawPointer,
-    into prepared: UnsafeMutableRawPointer
-  ) {
-    plain.pack(part: part, from: StoredFilter(map, filter), into: prepared)
-    let (group, block) = part.quotientAndRemainder(
-      dividingBy: plain.blocksPerGroup)
-    let channels = plain.channels(block: block)
-    let numbers = prepared.assumingMemoryBound(to: Compute.self)
-    let panels = numbers + plain.offset(group: group, block: block)
-    let panelCount = map.depthPerGroup * channels.count
-    let zeros =
-      numbers + firstZero + part * map.depthPerGroup * plain.channelBlock
-    if map.classes > 1 { zeros.update(repeating: .zero, count: panelCount) }
-    for (index, phase) in phases.enumerated() {
-      for row in 0..<map.vertical.classes {
-        for column in 0..<map.horizontal.classes {
-          let rank = row * map.horizontal.classes + column
-          let together = products == .panels ? Self.panelWidth : channels.count
-          var first = channels.lowerBound
-          while first < channels.upperBound {
-            let count = min(together, channels.upperBound - first)
-            let weights = weights(phase: index, group: group, channel: first)
-            let place =
-              numbers + weights.offset
-              + rank * map.depthPerGroup * weights.channels
-            if products == .panels, count < weights.channels {
-              clear(place, phase, stride: weights.channels)
-            }
-            transform(
-              phase, rowClass: row, columnClass: column,
-              panels + first - channels.lowerBound,
-              stride: channels.count, zeros: zeros - panels, channels: count,
-              to: place, stride: weights.channels)
-            first += count
-          }
-        }
-      }
-    }
-  }
-
-  /// Zeros in place of what fills the last panel up.
-  private func clear(
-    _ panel: UnsafeMutablePointer<Compute>, _ phase: WinogradPhase, stride: Int
-  ) {
-    for product in 0..<phase.products {
-      (panel + product * folded.depthPerGroup * stride)
-        .update(repeating: .zero, count: map.depthPerGroup * stride)
-    }
-  }
-
-  /// Transforms the panels of one class of taps.
-  private func transform(
-    _ phase: WinogradPhase, rowClass: Int, columnClass: Int,
-    _ panels: UnsafePointer<Compute>, stride panelStride: Int, zeros: Int,
-    channels: Int, to destination: UnsafeMutablePointer<Compute>, stride: Int
-  ) {
-    let (rows, columns) = (phase.vertical.taps, phase.horizontal.taps)
-    let panelCount = map.depthPerGroup * panelStride
-    func tap(
-      _ axis: MapAxis, _ taps: PhaseTaps, _ index: Int, _ c: Int
-    ) -> Int? {
-      axis.step == 1 ? taps.tap(index) : axis.tap(folded: index, class: c)
-    }
-    withUnsafeTemporaryAllocation(of: Int.self, capacity: phase.taps) {
-      for i in 0..<rows.count {
-        for j in 0..<columns.count {
-          let place: Int
-          if let row = tap(map.vertical, rows, i, rowClass),
-            let column = tap(map.horizontal, columns, j, columnClass)
-          {
-            place = (row * map.kernelWidth + column) * panelCount
-          } else {
-            place = zeros
-          }
-          $0[i * columns.count + j] = place
-        }
-      }
-      Compute.winogradFilter(
-        panels, stride: panelStride, taps: $0.baseAddress!,
-        vertical: phase.vertical.transform,
-        horizontal: phase.horizontal.transform, to: destination,
-        stride: stride, productStride: folded.depthPerGroup * stride,
-        depth: map.depthPerGroup, count: channels,
-        // What no cache holds.
-        streams: filterByteCount > 16 << 20)
-    }
-  }
-
   // MARK: Workspace
 
   var workspaceByteCount: Int {
@@ -455,76 +342,5 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
       layout: layout,
       workspace: memory.workspace.assumingMemoryBound(to: Compute.self)
     ).run()
-  }
-}
-
-/// The parts of a task's workspace, in scalars, each for the largest phase.
-struct WinogradWorkspace: Sendable {
-  /// The source of a unit, `[inputs, columns, depth]`.
-  let source = 0
-  /// The same transformed along its columns; afterwards products of a unit,
-  /// transformed back along the rows.
-  let half: Int
-  /// Tiles transformed, `[products, tiles, depth]`.
-  let tiles: Int
-  /// Products, `[products, tiles, channels]`.
-  let sums: Int
-  /// A unit of the result, `[outputs, columns, channels]`.
-  let outputs: Int
-  /// A row of it as planes, for columns of NCHW that lie a stride apart.
-  let planes: Int
-  /// Where each row of a product on panels is read, and where its sums go.
-  private let rows: Int
-  private let rowCount: Int
-  let scalarCount: Int
-
-  init(
-    _ phases: [WinogradPhase], depth: Int, width: Int, scatters: Bool,
-    listsRows: Bool, computeByteCount: Int
-  ) {
-    func most(_ count: (WinogradPhase) -> Int) -> Int {
-      phases.map(count).max() ?? 0
-    }
-    // Parts begin at a cache line.
-    func after(_ start: Int, _ count: (WinogradPhase) -> Int) -> Int {
-      start + ceilDivide(most(count), 16) * 16
-    }
-    half = after(source) { $0.vertical.inputs * $0.unitInputs * depth }
-    tiles = after(half) {
-      $0.vertical.products
-        * max($0.unitInputs * depth, $0.unitOutputs * width)
-    }
-    sums = after(tiles) { $0.products * Self.stride($0, channels: depth) }
-    outputs = after(sums) { $0.products * Self.stride($0, channels: width) }
-    func outputCount(_ phase: WinogradPhase) -> Int {
-      phase.vertical.outputs * phase.unitOutputs * width
-    }
-    planes = after(outputs, outputCount)
-    rows = after(planes) { scatters ? $0.unitOutputs * width : 0 }
-    rowCount = listsRows ? most(\.tilesPerTask) : 0
-    scalarCount =
-      rows + 2 * rowCount * MemoryLayout<Int>.stride / computeByteCount
-  }
-
-  /// The lists of rows of a workspace.
-  func places<Compute>(
-    _ workspace: UnsafeMutablePointer<Compute>
-  ) -> (
-    sources: UnsafeMutablePointer<UnsafePointer<Compute>?>,
-    results: UnsafeMutablePointer<UnsafeMutablePointer<Compute>?>
-  ) {
-    let place = UnsafeMutableRawPointer(workspace + rows)
-    let word = MemoryLayout<Int>.stride
-    return (
-      place.assumingMemoryBound(to: UnsafePointer<Compute>?.self),
-      (place + rowCount * word)
-        .assumingMemoryBound(to: UnsafeMutablePointer<Compute>?.self)
-    )
-  }
-
-  /// From the tiles of one product to those of the next: not a multiple of a
-  /// page, which would fall on the same lines of the cache.
-  static func stride(_ phase: WinogradPhase, channels: Int) -> Int {
-    phase.tilesPerTask * channels + 16
   }
 }

@@ -21,7 +21,7 @@ extension Accuracy {
   }
 }
 
-extension WinogradPromise {
+extension AccuracyTarget {
   /// What the model of the errors of Winograd may be below what is measured
   /// (`convbench verify --suite bound --algorithm winograd`).
   private static var uncertainty: Double { 1.15 }

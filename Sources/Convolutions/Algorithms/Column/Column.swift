@@ -45,7 +45,7 @@ struct Column<Compute: ComputeScalar>: Candidate {
     largestTile = ColumnTiles.largest(map, tiling, panels)
   }
 
-  static func objection(to map: ConvolutionMap) -> String? {
+  static func reasonAgainst(_ map: ConvolutionMap) -> String? {
     guard map.vertical.step == 1, map.horizontal.step == 1 else {
       return "windows of the result lie a stride apart"
     }

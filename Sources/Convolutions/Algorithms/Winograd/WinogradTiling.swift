@@ -138,14 +138,14 @@ struct WinogradPhase: Sendable, Hashable {
   ///   - terms: of the sums of the phase, which decide what is promised.
   init(
     _ map: ConvolutionMap, rowPhase: Int, columnPhase: Int,
-    promise: WinogradPromise, terms: Double, products: WinogradProducts,
+    accuracy: AccuracyTarget, terms: Double, products: WinogradProducts,
     channelBlock: Int, computeByteCount: Int
   ) throws(Conv2DError) {
-    let promised = promise.mostError(terms: terms)
+    let allowed = accuracy.mostError(terms: terms)
     guard
       let axes = Self.axes(
         map, rowPhase: rowPhase, columnPhase: columnPhase,
-        promise: promise, promised: promised, provider: products,
+        accuracy: accuracy, allowed: allowed, provider: products,
         computeByteCount: computeByteCount)
     else {
       throw .unsupported(
@@ -197,13 +197,13 @@ struct WinogradPhase: Sendable, Hashable {
       rows: rows, columns: min(64, channelBlock))
     var block = min(depth, mostDepth)
     while block > Self.leastDepthBlock,
-      Self.error(amplification, depth: depth, block: block) > promised
+      Self.error(amplification, depth: depth, block: block) > allowed
     {
       block /= 2
     }
     depthBlock = ceilDivide(depth, ceilDivide(depth, block))
     expectedError = Self.error(amplification, depth: depth, block: depthBlock)
-    try promise.check(
+    try accuracy.check(
       error: expectedError, terms: terms, computeByteCount: computeByteCount)
   }
 
@@ -233,13 +233,13 @@ struct WinogradPhase: Sendable, Hashable {
   /// promise and fit the workspace, or else those that come nearest to that.
   private static func axes(
     _ map: ConvolutionMap, rowPhase: Int, columnPhase: Int,
-    promise: WinogradPromise, promised: Double, provider: WinogradProducts,
+    accuracy: AccuracyTarget, allowed: Double, provider: WinogradProducts,
     computeByteCount: Int
   ) -> (WinogradPhaseAxis, WinogradPhaseAxis)? {
     let rows = WinogradPhaseAxis.candidates(
-      map.vertical, phase: rowPhase, sets: promise.sets(axis: 0))
+      map.vertical, phase: rowPhase, sets: accuracy.sets(axis: 0))
     let columns = WinogradPhaseAxis.candidates(
-      map.horizontal, phase: columnPhase, sets: promise.sets(axis: 1))
+      map.horizontal, phase: columnPhase, sets: accuracy.sets(axis: 1))
     let depth = max(map.depthPerGroup, 1)
     var best: (WinogradPhaseAxis, WinogradPhaseAxis)?
     var leastScore = (
@@ -258,7 +258,7 @@ struct WinogradPhase: Sendable, Hashable {
           + row.products * column.products
         let excess = max(
           0, tile * depth * computeByteCount - Winograd<Float>.mostWorkspace)
-        let score = (max(0, error - promised), excess, work)
+        let score = (max(0, error - allowed), excess, work)
         if score < leastScore { (best, leastScore) = ((row, column), score) }
       }
     }

@@ -114,7 +114,7 @@ struct ImplicitTiling: Sendable, Hashable {
   static let doesNotFit =
     "the pixels that reach a few of the result do not fit into the cache"
 
-  static func objection(to map: ConvolutionMap) -> String? {
+  static func reasonAgainst(_ map: ConvolutionMap) -> String? {
     let most = 64
     return max(map.vertical.stride, map.horizontal.stride) > most
       ? "a stride is above \(most)" : nil

@@ -1,0 +1,70 @@
+/// The parts of a task's workspace, in scalars, each for the largest phase.
+struct WinogradWorkspace: Sendable {
+  /// The source of a unit, `[inputs, columns, depth]`.
+  let source = 0
+  /// The same transformed along its columns; afterwards products of a unit,
+  /// transformed back along the rows.
+  let half: Int
+  /// Tiles transformed, `[products, tiles, depth]`.
+  let tiles: Int
+  /// Products, `[products, tiles, channels]`.
+  let sums: Int
+  /// A unit of the result, `[outputs, columns, channels]`.
+  let outputs: Int
+  /// A row of it as planes, for columns of NCHW that lie a stride apart.
+  let planes: Int
+  /// Where each row of a product on panels is read, and where its sums go.
+  private let rows: Int
+  private let rowCount: Int
+  let scalarCount: Int
+
+  init(
+    _ phases: [WinogradPhase], depth: Int, width: Int, scatters: Bool,
+    listsRows: Bool, computeByteCount: Int
+  ) {
+    func most(_ count: (WinogradPhase) -> Int) -> Int {
+      phases.map(count).max() ?? 0
+    }
+    // Parts begin at a cache line.
+    func after(_ start: Int, _ count: (WinogradPhase) -> Int) -> Int {
+      start + ceilDivide(most(count), 16) * 16
+    }
+    half = after(source) { $0.vertical.inputs * $0.unitInputs * depth }
+    tiles = after(half) {
+      $0.vertical.products
+        * max($0.unitInputs * depth, $0.unitOutputs * width)
+    }
+    sums = after(tiles) { $0.products * Self.stride($0, channels: depth) }
+    outputs = after(sums) { $0.products * Self.stride($0, channels: width) }
+    func outputCount(_ phase: WinogradPhase) -> Int {
+      phase.vertical.outputs * phase.unitOutputs * width
+    }
+    planes = after(outputs, outputCount)
+    rows = after(planes) { scatters ? $0.unitOutputs * width : 0 }
+    rowCount = listsRows ? most(\.tilesPerTask) : 0
+    scalarCount =
+      rows + 2 * rowCount * MemoryLayout<Int>.stride / computeByteCount
+  }
+
+  /// The lists of rows of a workspace.
+  func places<Compute>(
+    _ workspace: UnsafeMutablePointer<Compute>
+  ) -> (
+    sources: UnsafeMutablePointer<UnsafePointer<Compute>?>,
+    results: UnsafeMutablePointer<UnsafeMutablePointer<Compute>?>
+  ) {
+    let place = UnsafeMutableRawPointer(workspace + rows)
+    let word = MemoryLayout<Int>.stride
+    return (
+      place.assumingMemoryBound(to: UnsafePointer<Compute>?.self),
+      (place + rowCount * word)
+        .assumingMemoryBound(to: UnsafeMutablePointer<Compute>?.self)
+    )
+  }
+
+  /// From the tiles of one product to those of the next: not a multiple of a
+  /// page, which would fall on the same lines of the cache.
+  static func stride(_ phase: WinogradPhase, channels: Int) -> Int {
+    phase.tilesPerTask * channels + 16
+  }
+}
