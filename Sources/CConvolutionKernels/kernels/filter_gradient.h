@@ -85,7 +85,7 @@ DEFINE_OUTER(double, f64x16, f64)
 
 #define MOST_SUMS(W) ((W) == 1 ? 9 : 3 * (W))
 
-#define ADD_CHANNEL(W, k)                                                    \
+#define ADD_CHANNEL(k, W)                                                    \
   block[t * W + k] =                                                         \
       MULTIPLY_ADD(SPREAD##W(at, k), gradient, block[t * W + k]);
 

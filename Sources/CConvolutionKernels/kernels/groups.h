@@ -15,7 +15,7 @@ enum { POSITIONS = 4, LONGEST_RUN = 3 };
 // before the next is read, so that four pixels fit into 16 registers, and the
 // weights of a run too, but for groups of 8, whose every channel has its own
 // (`convbench bench --algorithm groups`, AVX2: 2.0 times faster from memory).
-#define MULTIPLY_CHANNELS(suffix, W, k)                                      \
+#define MULTIPLY_CHANNELS(k, W, suffix)                                      \
   {                                                                          \
     vector held[LONGEST_RUN];                                                \
     if (W < 8)                                                               \
@@ -36,11 +36,6 @@ enum { POSITIONS = 4, LONGEST_RUN = 3 };
     }                                                                        \
   }
 
-#define MULTIPLY_f32(W, k) MULTIPLY_CHANNELS(f32, W, k)
-#define MULTIPLY_f64(W, k) MULTIPLY_CHANNELS(f64, W, k)
-#define MULTIPLY_f16(W, k) MULTIPLY_CHANNELS(f16, W, k)
-#define MULTIPLY_bf16(W, k) MULTIPLY_CHANNELS(bf16, W, k)
-
 #define ADD_RUN(suffix, W, positions, taps)                                  \
   add_run_##suffix##_##W(                                                    \
       sums, positions, taps, source + run[0], source_stride,                 \
@@ -55,7 +50,7 @@ enum { POSITIONS = 4, LONGEST_RUN = 3 };
       const compute *weights, ptrdiff_t weight_step, ptrdiff_t channels) {   \
     typedef wide vector;                                                     \
     (void)channels;                                                          \
-    EACH##W(MULTIPLY_##suffix, W)                                            \
+    EACH##W(MULTIPLY_CHANNELS, W, suffix)                                    \
   }                                                                          \
                                                                              \
   CONV_INLINE void add_##suffix##_##W(                                       \

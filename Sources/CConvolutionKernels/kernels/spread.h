@@ -17,11 +17,14 @@
   __builtin_shufflevector(                                                   \
       v, v, k, k, k, k, k, k, k, k, 8 + k, 8 + k, 8 + k, 8 + k, 8 + k,       \
       8 + k, 8 + k, 8 + k)
-#define EACH1(STEP, W) STEP(W, 0)
-#define EACH2(STEP, W) EACH1(STEP, W) STEP(W, 1)
-#define EACH4(STEP, W) EACH2(STEP, W) STEP(W, 2) STEP(W, 3)
-#define EACH8(STEP, W)                                                       \
-  EACH4(STEP, W) STEP(W, 4) STEP(W, 5) STEP(W, 6) STEP(W, 7)
+// STEP(k, ...) for each channel k of a group.
+#define EACH1(STEP, ...) STEP(0, __VA_ARGS__)
+#define EACH2(STEP, ...) EACH1(STEP, __VA_ARGS__) STEP(1, __VA_ARGS__)
+#define EACH4(STEP, ...)                                                     \
+  EACH2(STEP, __VA_ARGS__) STEP(2, __VA_ARGS__) STEP(3, __VA_ARGS__)
+#define EACH8(STEP, ...)                                                     \
+  EACH4(STEP, __VA_ARGS__) STEP(4, __VA_ARGS__) STEP(5, __VA_ARGS__)         \
+  STEP(6, __VA_ARGS__) STEP(7, __VA_ARGS__)
 
 // The even and the odd numbers of two vectors.
 #define EVEN(a, b)                                                           \
