@@ -142,36 +142,30 @@ struct Column<Compute: ComputeScalar>: Candidate {
 
   // MARK: Workspace
 
-  // Four parts, each padded to a cache line: the sums of the band, the column
-  // tile, the tile of the source where it is copied, and on panels where each
-  // pixel of a tile is read and its products are written.
-
-  private var sumsByteCount: Int {
-    byteCount(tiling.bandRows * tiling.bandColumns * tiling.channelBlock)
+  private struct Parts {
+    /// Of the band.
+    let sums: UnsafeMutablePointer<Compute>
+    let columnTile: UnsafeMutablePointer<Compute>
+    /// Of the source, where it is copied.
+    let tile: UnsafeMutablePointer<Compute>
+    /// On panels where each pixel of a tile is read, and its products are written.
+    let places: UnsafeMutablePointer<Int>
   }
 
-  private var columnTileByteCount: Int {
-    // On panels a piece begins with the panel that its first column is in.
-    byteCount(
-      largestTile.products * tiling.channelBlock
-        + (onPanels ? largestTile.pixels * FilterPanels<Compute>.line : 0))
+  private func parts(_ scratch: inout Scratch) -> Parts {
+    Parts(
+      sums: scratch.next(
+        tiling.bandRows * tiling.bandColumns * tiling.channelBlock),
+      // On panels a piece begins with the panel that its first column is in.
+      columnTile: scratch.next(
+        largestTile.products * tiling.channelBlock
+          + (onPanels ? largestTile.pixels * FilterPanels<Compute>.line : 0)),
+      tile: scratch.next(
+        TileLoader.copies(map) ? largestTile.pixels * map.depthPerGroup : 0),
+      places: scratch.next(onPanels ? 2 * largestTile.pixels : 0))
   }
 
-  private var tileByteCount: Int {
-    TileLoader.copies(map)
-      ? byteCount(largestTile.pixels * map.depthPerGroup) : 0
-  }
-
-  private func byteCount(_ scalars: Int) -> Int {
-    Workspace.padded(scalars * MemoryLayout<Compute>.stride)
-  }
-
-  var workspaceByteCount: Int {
-    sumsByteCount + columnTileByteCount + tileByteCount
-      + (onPanels
-        ? Workspace.padded(2 * largestTile.pixels * MemoryLayout<Int>.stride)
-        : 0)
-  }
+  var workspaceByteCount: Int { Scratch.byteCount(parts) }
 
   // MARK: Execution
 
@@ -185,8 +179,8 @@ struct Column<Compute: ComputeScalar>: Candidate {
     let image = index.next(map.batch)
     let block = index.rest
 
-    let columnTile = memory.workspace + sumsByteCount
-    let tile = columnTile + columnTileByteCount
+    var scratch = Scratch(memory.workspace)
+    let parts = parts(&scratch)
     let band = ColumnBand(
       kernel: self, image: image, group: group,
       channels: panels.channels(block: block),
@@ -197,10 +191,8 @@ struct Column<Compute: ComputeScalar>: Candidate {
           ? panels.lineOffset(group: group, block: block)
           : panels.offset(group: group, block: block)),
       loader: TileLoader(source: memory.source, of: map),
-      sums: memory.workspace.assumingMemoryBound(to: Compute.self),
-      columnTile: columnTile.assumingMemoryBound(to: Compute.self),
-      tile: tile.assumingMemoryBound(to: Compute.self),
-      places: tile + tileByteCount)
+      sums: parts.sums, columnTile: parts.columnTile, tile: parts.tile,
+      places: UnsafeMutableRawPointer(parts.places))
     band.accumulate()
     band.store(into: memory.result)
   }

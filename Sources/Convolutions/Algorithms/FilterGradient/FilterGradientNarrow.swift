@@ -13,7 +13,7 @@ struct FilterGradientNarrow<Compute: ComputeScalar>: TiledFilterGradient,
   let map: ConvolutionMap
   let tasks: FilterGradientTasks
   private let copies: Bool
-  private let slabs: (input: Int, outBackprop: Int, row: Int)
+  private let slabs: FilterGradientTiling.Slabs
 
   private static var widths: [Int] { [1, 2, 4, 8] }
 
@@ -66,27 +66,28 @@ struct FilterGradientNarrow<Compute: ComputeScalar>: TiledFilterGradient,
 
   // MARK: Workspace
 
-  private var sumCount: Int { tasks.parts > 1 ? 0 : tasks.sumCount }
-
   var workspaceByteCount: Int {
-    (sumCount + slabs.input + slabs.outBackprop + slabs.row)
-      * MemoryLayout<Compute>.stride
+    Scratch.byteCount {
+      (
+        tasks.ownSums(&$0) as UnsafeMutablePointer<Compute>,
+        FilterGradientSlab<Compute>.Copies(&$0, slabs)
+      )
+    }
   }
 
   // MARK: Execution
 
   func run(task: Int, _ memory: TileMemory) {
-    let scratch = memory.workspace.assumingMemoryBound(to: Compute.self)
-    let sums: UnsafeMutablePointer<Compute> = tasks.sums(task: task, memory)
+    var scratch = Scratch(memory.workspace)
+    let sums: UnsafeMutablePointer<Compute> = tasks.sums(
+      task: task, memory, &scratch)
     let block = tasks.block(task: task)
     let input = memory.target
     let outBackprop = memory.source
     sums.update(repeating: Compute.zero, count: block.count)
-    let slab = FilterGradientSlab(
+    let slab = FilterGradientSlab<Compute>(
       map, block, channels: block.outputs, input: input,
-      outBackprop: outBackprop, pixels: scratch + sumCount,
-      gradients: scratch + sumCount + slabs.input,
-      row: scratch + sumCount + slabs.input + slabs.outBackprop)
+      outBackprop: outBackprop, copies: .init(&scratch, slabs))
     for index in tasks.boxes(task: task) {
       let box = tasks.box(index)
       if copies {

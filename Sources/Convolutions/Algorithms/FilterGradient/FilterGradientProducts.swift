@@ -17,7 +17,7 @@ struct FilterGradientProducts<Compute: ComputeScalar>: TiledFilterGradient,
   let folds: Bool
   let tasks: FilterGradientTasks
   private let core: BLASCore
-  private let slabs: (input: Int, outBackprop: Int, row: Int)
+  private let slabs: FilterGradientTiling.Slabs
 
   /// Rows and columns of one product.
   private static var productRows: Int { 64 }
@@ -113,25 +113,26 @@ struct FilterGradientProducts<Compute: ComputeScalar>: TiledFilterGradient,
   // The sums of a task without parts, and the copies of a box.
 
   var workspaceByteCount: Int {
-    (sumCount + slabs.input + slabs.outBackprop + slabs.row)
-      * MemoryLayout<Compute>.stride
+    Scratch.byteCount {
+      (
+        tasks.ownSums(&$0) as UnsafeMutablePointer<Compute>,
+        FilterGradientSlab<Compute>.Copies(&$0, slabs)
+      )
+    }
   }
-
-  private var sumCount: Int { tasks.parts > 1 ? 0 : tasks.sumCount }
 
   // MARK: Execution
 
   func run(task: Int, _ memory: TileMemory) {
-    let scratch = memory.workspace.assumingMemoryBound(to: Compute.self)
-    let sums: UnsafeMutablePointer<Compute> = tasks.sums(task: task, memory)
+    var scratch = Scratch(memory.workspace)
+    let sums: UnsafeMutablePointer<Compute> = tasks.sums(
+      task: task, memory, &scratch)
     let block = tasks.block(task: task)
-    let slab = FilterGradientSlab(
+    let slab = FilterGradientSlab<Compute>(
       map, block, channels: block.inputChannels(map),
       input: memory.target,
       outBackprop: memory.source,
-      pixels: scratch + sumCount,
-      gradients: scratch + sumCount + slabs.input,
-      row: scratch + sumCount + slabs.input + slabs.outBackprop)
+      copies: .init(&scratch, slabs))
     sums.update(repeating: Compute.zero, count: block.count)
     for index in tasks.boxes(task: task) {
       let box = tasks.box(index)

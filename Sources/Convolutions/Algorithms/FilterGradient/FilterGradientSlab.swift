@@ -6,30 +6,41 @@ struct FilterGradientSlab<Compute: ComputeScalar> {
   private let channels: Range<Int>
   private let source: TileLoader
   private let gradientSource: TileLoader
-  /// Of the input, `[kinds of rows, kinds of columns, rows, columns, images,
-  /// channels]`, or by windows, `[kinds of rows, rows, windows, images, tap
-  /// columns, channels]`.
-  private let copy: UnsafeMutablePointer<Compute>
-  /// Of out_backprop, `[rows, columns, images, channels]`.
-  private let gradientCopy: UnsafeMutablePointer<Compute>
-  /// A row of the input, `[columns, channels]`.
-  private let row: UnsafeMutablePointer<Compute>
+  private let copies: Copies
+
+  /// The memory of the copies.
+  struct Copies {
+    /// Of the input, `[kinds of rows, kinds of columns, rows, columns, images,
+    /// channels]`, or by windows, `[kinds of rows, rows, windows, images, tap
+    /// columns, channels]`.
+    let pixels: UnsafeMutablePointer<Compute>
+    /// Of out_backprop, `[rows, columns, images, channels]`.
+    let gradients: UnsafeMutablePointer<Compute>
+    /// A row of the input, `[columns, channels]`.
+    let row: UnsafeMutablePointer<Compute>
+
+    init(_ scratch: inout Scratch, _ slabs: FilterGradientTiling.Slabs) {
+      pixels = scratch.next(slabs.input)
+      gradients = scratch.next(slabs.outBackprop)
+      row = scratch.next(slabs.row)
+    }
+  }
 
   init(
     _ map: ConvolutionMap, _ block: FilterBlock, channels: Range<Int>,
-    input: StoredPointer, outBackprop: StoredPointer,
-    pixels: UnsafeMutablePointer<Compute>,
-    gradients: UnsafeMutablePointer<Compute>, row: UnsafeMutablePointer<Compute>
+    input: StoredPointer, outBackprop: StoredPointer, copies: Copies
   ) {
     self.map = map
     self.block = block
     self.channels = channels
     source = TileLoader(target: input, of: map)
     gradientSource = TileLoader(source: outBackprop, of: map)
-    copy = pixels
-    gradientCopy = gradients
-    self.row = row
+    self.copies = copies
   }
+
+  private var copy: UnsafeMutablePointer<Compute> { copies.pixels }
+  private var gradientCopy: UnsafeMutablePointer<Compute> { copies.gradients }
+  private var row: UnsafeMutablePointer<Compute> { copies.row }
 
   var pixels: UnsafePointer<Compute> { UnsafePointer(copy) }
 

@@ -86,14 +86,22 @@ struct FilterGradientTasks: Sendable {
   /// Room for the sums of one task, in scalars.
   var sumCount: Int { tiling.sumCount }
 
+  /// Where a task adds up that sees all pixels.
+  func ownSums<Compute: ComputeScalar>(
+    _ scratch: inout Scratch
+  ) -> UnsafeMutablePointer<Compute> {
+    scratch.next(parts > 1 ? 0 : sumCount)
+  }
+
   /// Where a task adds up: in its part of the partial sums, or in the
   /// workspace.
   func sums<Compute: ComputeScalar>(
-    task: Int, _ memory: TileMemory
+    task: Int, _ memory: TileMemory, _ scratch: inout Scratch
   ) -> UnsafeMutablePointer<Compute> {
-    (parts > 1 ? memory.partial : memory.workspace)
-      .assumingMemoryBound(to: Compute.self)
-      + (parts > 1 ? task * sumCount : 0)
+    let own: UnsafeMutablePointer<Compute> = ownSums(&scratch)
+    guard parts > 1 else { return own }
+    return memory.partial.assumingMemoryBound(to: Compute.self)
+      + task * sumCount
   }
 
   /// Writes the sums of a task that has seen all pixels.

@@ -234,11 +234,14 @@ func evenPart(_ count: Int, limit: Int) -> Int {
 extension FilterGradientTiling {
   /// Scalars of the copies of a box: of the input, of out_backprop, and of a row
   /// of the input on its way.
+  typealias Slabs = (input: Int, outBackprop: Int, row: Int)
+
+  /// The copies of a box.
   ///
   /// - Parameter inputs: input channels that are copied, if not those of a block.
   func slabs(
     _ map: ConvolutionMap, folds: Bool, inputs channels: Int? = nil
-  ) -> (input: Int, outBackprop: Int, row: Int) {
+  ) -> Slabs {
     let inputs = channels ?? inputs
     let (vertical, horizontal) = (map.vertical, map.horizontal)
     let lines = PixelSlabAxis.mostPlaces(

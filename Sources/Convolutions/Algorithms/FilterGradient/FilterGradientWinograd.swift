@@ -91,11 +91,6 @@ struct FilterGradientWinograd<Compute: ComputeScalar>: TiledFilterGradient,
 
   // MARK: Workspace
 
-  // Sums of a task without parts, sums of products, and tiles of both operands,
-  // which the sums half transformed back follow; a box on its way.
-
-  private var sumCount: Int { tasks.parts > 1 ? 0 : tasks.sumCount }
-
   /// From one product to the next: not a multiple of a page, which would fall
   /// on the same lines of the cache.
   private func stride(_ count: Int) -> Int { padded(count) + 16 }
@@ -116,28 +111,42 @@ struct FilterGradientWinograd<Compute: ComputeScalar>: TiledFilterGradient,
   }
   /// Columns of the input that a box reads.
   private var reach: Int { tiling.columns + horizontal.outputs - 1 }
-  private var boxCount: Int {
-    padded(
-      (vertical.inputs + vertical.products) * reach
-        * max(tiling.inputs, tiling.outputs))
+
+  private struct Parts {
+    /// Sums of products.
+    let products: UnsafeMutablePointer<Compute>
+    /// Of both operands; afterwards the sums half transformed back.
+    let tiles: UnsafeMutablePointer<Compute>
+    /// A box on its way.
+    let box: UnsafeMutablePointer<Compute>
+  }
+
+  private func parts(_ scratch: inout Scratch) -> Parts {
+    Parts(
+      products: scratch.next(products * productStride),
+      tiles: scratch.next(tileCount),
+      box: scratch.next(
+        (vertical.inputs + vertical.products) * reach
+          * max(tiling.inputs, tiling.outputs)))
   }
 
   var workspaceByteCount: Int {
-    (sumCount + products * productStride + padded(tileCount) + boxCount)
-      * MemoryLayout<Compute>.stride
+    Scratch.byteCount {
+      (tasks.ownSums(&$0) as UnsafeMutablePointer<Compute>, parts(&$0))
+    }
   }
 
   // MARK: Execution
 
   func run(task: Int, _ memory: TileMemory) {
-    let scratch = memory.workspace.assumingMemoryBound(to: Compute.self)
-    let sums: UnsafeMutablePointer<Compute> = tasks.sums(task: task, memory)
+    var scratch = Scratch(memory.workspace)
+    let sums: UnsafeMutablePointer<Compute> = tasks.sums(
+      task: task, memory, &scratch)
+    let parts = parts(&scratch)
     let block = tasks.block(task: task)
     let input = TileLoader(target: memory.target, of: map)
     let gradients = TileLoader(source: memory.source, of: map)
-    let products = scratch + sumCount
-    let tiles = products + self.products * productStride
-    let box = tiles + padded(tileCount)
+    let (products, tiles, box) = (parts.products, parts.tiles, parts.box)
 
     let boxes = tasks.boxes(task: task)
     var first = boxes.lowerBound

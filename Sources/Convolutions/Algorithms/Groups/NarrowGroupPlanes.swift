@@ -153,34 +153,11 @@ struct NarrowGroupPlanes<Compute: ComputeScalar>: Candidate {
 
   // MARK: Workspace
 
-  // Five parts, each padded to a cache line: the taps; where the rows of a group
-  // lie; the copy of its planes, or of the rows that cannot be read in place; the
-  // sums of one phase of rows, columns sorted by phase, where they are not taken in
-  // their place; in NHWC the planes of the result, and in NCHW the band of a
-  // channel that is streamed to it.
-
   private var phases: Int { map.horizontal.phaseCount }
 
   private var partsPerRow: Int { PlanePart.perRow(phases) }
 
   private var rowPhases: Int { min(map.vertical.stride, bandRows) }
-
-  private var tapsByteCount: Int {
-    Workspace.padded(
-      GroupTaps.byteCount(map, rowPhases: rowPhases, phases: phases))
-  }
-
-  private var rowsByteCount: Int {
-    Workspace.padded(
-      map.vertical.reach(positions: bandRows) * map.depthPerGroup
-        * MemoryLayout<UnsafeRawPointer?>.stride)
-  }
-
-  private var copyByteCount: Int {
-    Workspace.padded(
-      inPlace.map { $0.scalarCount * map.type.byteCount }
-        ?? copy.count * MemoryLayout<Compute>.stride)
-  }
 
   /// Columns of the largest phase, at least a vector.
   private var phaseWidth: Int {
@@ -192,27 +169,44 @@ struct NarrowGroupPlanes<Compute: ComputeScalar>: Candidate {
       && (map.type.isCompute || map.dataFormat == .nhwc || inPlace != nil)
   }
 
-  private var sumsByteCount: Int {
-    if sumsInPlace { return 0 }
-    return Workspace.padded(
-      ceilDivide(bandRows, rowPhases) * phases * phaseWidth
-        * MemoryLayout<Compute>.stride)
+  private var streams: Bool {
+    map.dataFormat == .nchw && ResultSink.streams(map)
   }
 
-  private var bandByteCount: Int {
+  private struct Parts {
+    let taps: UnsafeMutablePointer<UInt8>
+    /// Where the rows of a group lie.
+    let table: UnsafeMutablePointer<UnsafeRawPointer?>
+    /// Of the planes of a group, or of the rows that cannot be read in place.
+    let copy: UnsafeMutablePointer<UInt8>
+    /// Of one phase of rows, columns sorted by phase, where they are not taken in
+    /// their place.
+    let sums: UnsafeMutablePointer<Compute>
+    /// Of NHWC the planes of the result, of NCHW the band of a channel that is
+    /// streamed to it.
+    let band: UnsafeMutablePointer<UInt8>
+  }
+
+  private func parts(_ scratch: inout Scratch) -> Parts {
     let plane = bandRows * map.targetWidth
-    if map.dataFormat == .nhwc {
-      return groupsPerTask * map.channelsPerGroup * plane
-        * MemoryLayout<Compute>.stride
-    }
-    return ResultSink.streams(map)
-      ? plane * map.type.byteCount : 0
+    return Parts(
+      taps: scratch.next(
+        GroupTaps.byteCount(map, rowPhases: rowPhases, phases: phases)),
+      table: scratch.next(
+        map.vertical.reach(positions: bandRows) * map.depthPerGroup),
+      copy: scratch.next(
+        inPlace.map { $0.scalarCount * map.type.byteCount }
+          ?? copy.count * MemoryLayout<Compute>.stride),
+      sums: scratch.next(
+        sumsInPlace ? 0 : ceilDivide(bandRows, rowPhases) * phases * phaseWidth),
+      band: scratch.next(
+        map.dataFormat == .nhwc
+          ? groupsPerTask * map.channelsPerGroup * plane
+            * MemoryLayout<Compute>.stride
+          : streams ? plane * map.type.byteCount : 0))
   }
 
-  var workspaceByteCount: Int {
-    tapsByteCount + rowsByteCount + copyByteCount + sumsByteCount
-      + bandByteCount
-  }
+  var workspaceByteCount: Int { Scratch.byteCount(parts) }
 
   // MARK: Execution
 
@@ -222,29 +216,28 @@ struct NarrowGroupPlanes<Compute: ComputeScalar>: Candidate {
     let groups = (0..<map.groups)
       .part(task / bandCount % groupBlocks, of: groupsPerTask)
     let image = task / bandCount / groupBlocks
-    let table = (memory.workspace + tapsByteCount)
-      .assumingMemoryBound(to: UnsafeRawPointer?.self)
-    let copied = UnsafeMutableRawPointer(table) + rowsByteCount
-    let sums = copied + copyByteCount
-    let band = sums + sumsByteCount
+    var scratch = Scratch(memory.workspace)
+    let parts = parts(&scratch)
+    let table = parts.table
+    let copied = UnsafeMutableRawPointer(parts.copy)
+    let band = UnsafeMutableRawPointer(parts.band)
     let windowRows = map.vertical.touching(rows)
     let windowColumns = map.horizontal.touching(0..<map.targetWidth)
     let planes = GroupPlanes<Compute>(
       parts: GroupTaps(
         map, rows: rows, phases: phases, phaseWidth: phaseWidth,
-        memory: memory.workspace
+        memory: parts.taps
       ).list(inPlace == nil ? copy : nil),
       table: table, step: map.vertical.step, copiedRow: copy.columns,
       loadStep: inPlace?.step ?? 1,
       weightStride: -map.vertical.tapsApart * map.kernelWidth,
       partsPerRow: partsPerRow, phaseWidth: phaseWidth,
-      sums: sumsInPlace ? nil : sums.assumingMemoryBound(to: Compute.self),
+      sums: sumsInPlace ? nil : parts.sums,
       sumsStride: phases * phaseWidth, stride: map.vertical.stride,
       width: map.targetWidth)
     inPlace?.clear(MutableStoredPointer(copied, map.type))
     let source = memory.source
     let depth = map.depthPerGroup
-    let streams = bandByteCount > 0
     let perGroup = map.channelsPerGroup
     let weights = memory.first.assumingMemoryBound(to: Compute.self)
     let width = map.targetWidth

@@ -58,18 +58,20 @@ struct NarrowGroups<Compute: ComputeScalar>: Candidate {
       over: Double(map.targetChannels))
   }
 
-  // Two parts: the runs of taps that reach a pixel, of three numbers each,
-  // padded to a cache line, and a row of the result, where it is streamed.
-
-  private var runsByteCount: Int {
-    Workspace.padded(3 * map.taps * MemoryLayout<Int>.stride)
+  /// The runs of taps that reach a pixel, of three numbers each, and a row of the
+  /// result, where it is streamed.
+  private func parts(
+    _ scratch: inout Scratch
+  ) -> (runs: UnsafeMutablePointer<Int>, row: UnsafeMutablePointer<UInt8>) {
+    (
+      scratch.next(3 * map.taps),
+      scratch.next(streams ? rowCount * map.type.byteCount : 0)
+    )
   }
 
   private var rowCount: Int { map.targetWidth * map.targetChannels }
 
-  var workspaceByteCount: Int {
-    runsByteCount + (streams ? rowCount * map.type.byteCount : 0)
-  }
+  var workspaceByteCount: Int { Scratch.byteCount(parts) }
 
   /// To `[taps, k, channels]`: the weight from output channel `k` of a group to
   /// each input channel.
@@ -96,9 +98,10 @@ struct NarrowGroups<Compute: ComputeScalar>: Candidate {
     let image = task / bandCount
     let rows = (0..<map.targetHeight)
       .part(task % bandCount, of: bandRows)
+    var scratch = Scratch(memory.workspace)
+    let parts = parts(&scratch)
     let row =
-      streams
-      ? MutableStoredPointer(memory.workspace + runsByteCount, map.type) : nil
+      streams ? MutableStoredPointer(parts.row, map.type) : nil
     for y in rows {
       let place =
         memory.result
@@ -109,7 +112,7 @@ struct NarrowGroups<Compute: ComputeScalar>: Candidate {
         source: memory.source
           + image * map.sourceHeight * map.sourceWidth * channels,
         result: row ?? place,
-        runs: memory.workspace.assumingMemoryBound(to: Int.self)
+        runs: parts.runs
       ).run()
       if let row {
         ResultSink.stream(row.address, to: place, count: rowCount)

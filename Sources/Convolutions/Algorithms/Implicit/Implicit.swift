@@ -273,6 +273,8 @@ struct Implicit<Compute: ComputeScalar>: Candidate {
     let height = (vertical.target - 1 - rowPhase) / vertical.stride + 1
     let lines = (0..<map.batch * height)
       .partOrEmpty(linePart, of: tiling.lines * tiling.tilesPerTask)
+    var workspace = Scratch(memory.workspace)
+    let parts: ImplicitMemory<Compute> = scratch.memory(&workspace)
     var first = lines.lowerBound
     while first < lines.upperBound {
       let last = min(first + tiling.lines, lines.upperBound)
@@ -284,7 +286,7 @@ struct Implicit<Compute: ComputeScalar>: Candidate {
         columnPart: columnPart, panels: panels,
         source: memory.source,
         result: memory.result,
-        memory: scratch.memory(memory.workspace)
+        memory: parts
       ).run(filter: memory.first)
       first = last
     }

@@ -16,7 +16,7 @@ struct ImplicitPlaneTiling: Sendable, Hashable {
   /// Scalars of the sums of a channel: all phases of columns of a phase of rows.
   let sumStride: Int
   /// Columns of the result that are put in order before they are transposed.
-  private let resultColumns: Int
+  let resultColumns: Int
   private let computeByteCount: Int
 
   /// Pixels of a tile, in each phase: at least, and at most where channels are
@@ -126,12 +126,6 @@ struct ImplicitPlaneTiling: Sendable, Hashable {
       ? Shape(lines: lines, runs: 1, pixels: pixels)
       : Shape(lines: lines, runs: lines, pixels: columns)
   }
-
-  var copyByteCount: Int { copy.count * computeByteCount }
-  var rowByteCount: Int {
-    resultColumns * channelsTogether * computeByteCount
-  }
-  var sumByteCount: Int { channelsTogether * sumStride * computeByteCount }
 }
 
 /// The workspace of one thread.
@@ -150,40 +144,12 @@ struct ImplicitPlaneMemory<Compute> {
   /// Where the sums of each channel of a block go.
   let results: UnsafeMutablePointer<UnsafeMutablePointer<Compute>?>
 
-  init(_ workspace: UnsafeMutableRawPointer, _ tiling: ImplicitPlaneTiling) {
-    let counts = Self.byteCounts(tiling)
-    var place = workspace
-    func next<Element>(
-      _ index: Int, _ type: Element.Type
-    ) -> UnsafeMutablePointer<Element> {
-      defer { place += counts[index] }
-      return place.assumingMemoryBound(to: type)
-    }
-    copy = next(0, Compute.self)
-    sums = next(1, Compute.self)
-    row = next(2, Compute.self)
-    weights = next(3, UnsafePointer<Compute>?.self)
-    offsets = next(4, Int.self)
-    results = next(5, UnsafeMutablePointer<Compute>?.self)
-  }
-
-  static func byteCount(_ tiling: ImplicitPlaneTiling) -> Int {
-    let counts = byteCounts(tiling)
-    return counts.indices.reduce(0) { $0 + counts[$1] }
-  }
-
-  /// Of each part, padded to a cache line.
-  private static func byteCounts(
-    _ tiling: ImplicitPlaneTiling
-  ) -> InlineArray<6, Int> {
-    let word = MemoryLayout<Int>.stride
-    return [
-      Workspace.padded(tiling.copyByteCount),
-      Workspace.padded(tiling.sumByteCount),
-      Workspace.padded(tiling.rowByteCount),
-      Workspace.padded(InstructionSet.blockRows * tiling.mostTaps * word),
-      Workspace.padded(2 * tiling.mostTaps * word),
-      Workspace.padded(InstructionSet.blockRows * word),
-    ]
+  init(_ scratch: inout Scratch, _ tiling: ImplicitPlaneTiling) {
+    copy = scratch.next(tiling.copy.count)
+    sums = scratch.next(tiling.channelsTogether * tiling.sumStride)
+    row = scratch.next(tiling.resultColumns * tiling.channelsTogether)
+    weights = scratch.next(InstructionSet.blockRows * tiling.mostTaps)
+    offsets = scratch.next(2 * tiling.mostTaps)
+    results = scratch.next(InstructionSet.blockRows)
   }
 }

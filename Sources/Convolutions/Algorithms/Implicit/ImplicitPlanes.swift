@@ -216,7 +216,7 @@ struct ImplicitPlanes<Compute: ComputeScalar>: Candidate {
   // MARK: Workspace
 
   var workspaceByteCount: Int {
-    ImplicitPlaneMemory<Compute>.byteCount(tiling)
+    Scratch.byteCount { ImplicitPlaneMemory<Compute>(&$0, tiling) }
   }
 
   // MARK: Execution
@@ -232,6 +232,8 @@ struct ImplicitPlanes<Compute: ComputeScalar>: Candidate {
     let lines = ceilDivide(vertical.target, vertical.stride)
     let positions = (0..<ceilDivide(horizontal.target, horizontal.stride))
       .part(columnPart, of: tiling.columns)
+    var scratch = Scratch(memory.workspace)
+    let parts = ImplicitPlaneMemory<Compute>(&scratch, tiling)
     var inside: PlaneCopy.Inside?
     for band in (0..<map.batch * bandsPerImage)
       .part(bandPart, of: tiling.tilesPerTask)
@@ -243,7 +245,7 @@ struct ImplicitPlanes<Compute: ComputeScalar>: Candidate {
         channels: channels,
         source: memory.source,
         result: memory.result,
-        memory: ImplicitPlaneMemory(memory.workspace, tiling)
+        memory: parts
       ).run(filter: memory.first, inside: &inside)
     }
   }

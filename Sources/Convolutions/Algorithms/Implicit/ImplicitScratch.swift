@@ -9,41 +9,22 @@ struct ImplicitScratch: Sendable {
   let zeroByteCount: Int
 
   var byteCount: Int {
-    let start = UnsafeMutableRawPointer(bitPattern: Workspace.alignment)!
-    return parts(of: start, UInt8.self).end - start
+    Scratch.byteCount { memory(&$0) as ImplicitMemory<UInt8> }
   }
 
   /// Where the parts lie.
-  func memory<Compute>(
-    _ workspace: UnsafeMutableRawPointer
-  ) -> ImplicitMemory<Compute> {
-    parts(of: workspace, Compute.self).memory
-  }
-
-  /// The parts, each padded to a cache line, and their end.
-  private func parts<Compute>(
-    of workspace: UnsafeMutableRawPointer, _ type: Compute.Type
-  ) -> (memory: ImplicitMemory<Compute>, end: UnsafeMutableRawPointer) {
-    var place = workspace
-    func next<Element>(
-      _ byteCount: Int, _ type: Element.Type
-    ) -> UnsafeMutablePointer<Element> {
-      defer { place += Workspace.padded(byteCount) }
-      return place.assumingMemoryBound(to: type)
-    }
-    let word = MemoryLayout<Int>.stride
+  func memory<Compute>(_ scratch: inout Scratch) -> ImplicitMemory<Compute> {
     // Where a weight is not finite, each pixel is a register block.
     let blocks = pixels
-    let memory = ImplicitMemory(
-      copy: next(copyByteCount, Compute.self),
-      sums: next(sumByteCount, Compute.self),
-      zeros: next(zeroByteCount, Compute.self),
-      sources: next(pixels * taps * word, UnsafePointer<Compute>?.self),
-      offsets: next(blocks * taps * word, Int.self),
-      blocks: next((blocks + 1) * 2 * word, ImplicitBlock.self),
-      results: next(pixels * word, UnsafeMutablePointer<Compute>?.self),
-      pixels: next(pixels * 3 * word, ImplicitPixel.self))
-    return (memory, place)
+    let size = MemoryLayout<Compute>.stride
+    return ImplicitMemory(
+      copy: scratch.next(copyByteCount / size),
+      sums: scratch.next(sumByteCount / size),
+      zeros: scratch.next(zeroByteCount / size),
+      sources: scratch.next(pixels * taps),
+      offsets: scratch.next(blocks * taps),
+      blocks: scratch.next(blocks + 1), results: scratch.next(pixels),
+      pixels: scratch.next(pixels))
   }
 }
 

@@ -144,14 +144,24 @@ struct Taps<Compute: ComputeScalar>: Candidate {
 
   // MARK: Workspace
 
-  // Two parts, each padded to a cache line: the rows of the source where they
-  // are copied, the sums of a strip where they are not taken in the result.
-
-  private var tileByteCount: Int {
-    guard TileLoader.copies(map) else { return 0 }
-    return byteCount(
-      tiling.tileRows * tiling.tileColumns * map.depthPerGroup)
+  /// The rows of the source where they are copied, and the sums of a strip where
+  /// they are not taken in the result.
+  private func parts(
+    _ scratch: inout Scratch
+  ) -> (
+    tile: UnsafeMutablePointer<Compute>, sums: UnsafeMutablePointer<Compute>
+  ) {
+    (
+      scratch.next(
+        TileLoader.copies(map)
+          ? tiling.tileRows * tiling.tileColumns * map.depthPerGroup : 0),
+      scratch.next(
+        sumsInResult
+          ? 0 : tiling.stripRows * tiling.bandColumns * tiling.channelBlock)
+    )
   }
+
+  var workspaceByteCount: Int { Scratch.byteCount(parts) }
 
   /// Whether sums are taken in the result.
   var sumsInResult: Bool {
@@ -169,18 +179,6 @@ struct Taps<Compute: ComputeScalar>: Candidate {
     sumsInResult && !reachesAll && map.groups == 1 && blockPartCount == 1
   }
 
-  private var sumsByteCount: Int {
-    sumsInResult
-      ? 0
-      : byteCount(tiling.stripRows * tiling.bandColumns * tiling.channelBlock)
-  }
-
-  private func byteCount(_ scalars: Int) -> Int {
-    Workspace.padded(scalars * MemoryLayout<Compute>.stride)
-  }
-
-  var workspaceByteCount: Int { tileByteCount + sumsByteCount }
-
   // MARK: Execution
 
   func run(task: Int, _ memory: TileMemory) {
@@ -197,14 +195,14 @@ struct Taps<Compute: ComputeScalar>: Candidate {
     let rows = (0..<map.targetHeight).part(rowBand, of: tiling.bandRows)
     let columns = (0..<map.targetWidth)
       .part(columnBand, of: tiling.bandColumns)
+    var scratch = Scratch(memory.workspace)
+    let parts = parts(&scratch)
     let source = TapSource<Compute>(
       map, tiling: tiling,
       source: memory.source,
       image: image, group: group, rows: rows, columns: columns,
-      copy: memory.workspace.assumingMemoryBound(to: Compute.self))
+      copy: parts.tile)
     source.load()
-    let sums = (memory.workspace + tileByteCount)
-      .assumingMemoryBound(to: Compute.self)
     let result = memory.result
     if clearsAllChannels {
       clear(result, image: image, rows: rows, columns: columns)
@@ -221,7 +219,7 @@ struct Taps<Compute: ComputeScalar>: Candidate {
           channels: self.panels.channels(block: block),
           group: group,
           rows: strip, columns: columns, panels: panels, source: source
-        ).run(into: result, sums: sums)
+        ).run(into: result, sums: parts.sums)
         row = strip.upperBound
       }
     }
