@@ -42,9 +42,7 @@ struct PixelSlabAxis: Sendable {
   }
 
   private static func period(_ axis: MapAxis) -> Int {
-    var (a, b) = (axis.stride, axis.dilation)
-    while b != 0 { (a, b) = (b, a % b) }
-    return axis.stride / a
+    axis.stride / greatestCommonDivisor(axis.stride, axis.dilation)
   }
 
   /// At most so many places of all kinds, for so many taps and windows.
