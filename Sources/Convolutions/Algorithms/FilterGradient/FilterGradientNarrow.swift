@@ -21,6 +21,7 @@ struct FilterGradientNarrow<Compute: ComputeScalar>: TiledFilterGradient,
 
   init(_ request: KernelRequest) throws(Conv2DError) {
     map = request.map
+    try Self.checkGroups(map)
     try Self.checkSteps(map)
     copies = !map.type.isCompute || map.dataFormat == .nchw
     let tiling = FilterGradientTiling(
@@ -33,14 +34,18 @@ struct FilterGradientNarrow<Compute: ComputeScalar>: TiledFilterGradient,
     try checkWorkspace()
   }
 
-  static func reasonAgainst(_ map: ConvolutionMap) -> String? {
+  private static func checkGroups(
+    _ map: ConvolutionMap
+  ) throws(Conv2DError) {
     guard map.channelsPerGroup == map.depthPerGroup,
       widths.contains(map.channelsPerGroup)
     else {
-      return "groups have other than 1, 2, 4 or 8 channels in and out"
+      throw unsupported(
+        "groups have other than 1, 2, 4 or 8 channels in and out")
     }
-    return map.groups > 1 || map.channelsPerGroup == 1
-      ? nil : "there is one group"
+    guard map.groups > 1 || map.channelsPerGroup == 1 else {
+      throw unsupported("there is one group")
+    }
   }
 
   var summary: String {
