@@ -156,8 +156,10 @@ enum {
   CONV_MEASURE = 1    // by running each algorithm while the plan is made
 };
 
-// Who computes the matrix products of CONV_COLUMN, which has both; the other
-// algorithms have one, and are CONV_ERROR_UNSUPPORTED where another is asked for.
+// Who computes the matrix products of CONV_COLUMN and, but for the filter
+// gradient, CONV_WINOGRAD, which have both. CONV_TAPS and CONV_IMPLICIT have one,
+// and are CONV_ERROR_UNSUPPORTED where the other is asked for; to those without
+// matrix products it is all the same.
 typedef int32_t conv_products;
 enum {
   CONV_PRODUCTS_AUTOMATIC = 0,  // the plan chooses
@@ -176,6 +178,7 @@ typedef struct conv_options {
   // In bytes; 0: no limit, 1: no workspace at all.
   int64_t workspace_limit;
   conv_products products;
+  int32_t reserved;  // 0
 } conv_options;
 
 // An operation on one geometry, with all that can be decided beforehand.

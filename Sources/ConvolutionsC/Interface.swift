@@ -162,5 +162,8 @@ private func release<Object: AnyObject>(
 private func space(
   _ workspace: UnsafeMutableRawPointer?, _ size: Int
 ) -> UnsafeMutableRawBufferPointer? {
-  workspace.map { UnsafeMutableRawBufferPointer(start: $0, count: size) }
+  // More than half of all there is, is enough.
+  workspace.map {
+    UnsafeMutableRawBufferPointer(start: $0, count: size < 0 ? .max : size)
+  }
 }

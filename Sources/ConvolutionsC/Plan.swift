@@ -53,7 +53,7 @@ final class Plan: Sendable {
       filter == nil ? try Operand(plan, operands[0], first) : .nothing
     let second = try Operand(plan, operands[1], second)
     let target = try Operand(plan, plan.operation.result, result)
-    let space = Operand("workspace", memory)
+    let space = Operand("workspace", memory, most: workspaceByteCount)
     try target.check(isApartFrom: first)
     try target.check(isApartFrom: second)
     try target.check(isApartFrom: space)
@@ -110,12 +110,13 @@ private struct Operand {
   let name: String
   let bytes: UnsafeRawBufferPointer
 
-  static var nothing: Self { Self("", nil) }
+  static var nothing: Self { Self("", nil, most: 0) }
 
-  init(_ name: String, _ memory: UnsafeMutableRawBufferPointer?) {
+  /// - Parameter most: bytes that are used.
+  init(_ name: String, _ memory: UnsafeMutableRawBufferPointer?, most: Int) {
     self.name = name
     bytes = UnsafeRawBufferPointer(
-      start: memory?.baseAddress, count: memory?.count ?? 0)
+      start: memory?.baseAddress, count: min(most, memory?.count ?? 0))
   }
 
   /// Checks what can be seen of a pointer.

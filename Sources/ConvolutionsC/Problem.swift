@@ -25,8 +25,7 @@ extension conv_problem: Sized {
 extension conv_options: Sized {
   static var name: String { "options" }
   static var leastSize: Int {
-    MemoryLayout.offset(of: \Self.products)!
-      + MemoryLayout<conv_products>.size
+    MemoryLayout.offset(of: \Self.reserved)! + MemoryLayout<Int32>.size
   }
 }
 
@@ -144,6 +143,9 @@ extension conv_options {
   ]
 
   func options() throws(Failure) -> ConvolutionOptions {
+    guard reserved == 0 else {
+      throw Failure(CONV_ERROR_VALUE, "reserved is \(reserved); it must be 0")
+    }
     guard threads >= 0 else { throw Failure(.threads(Int(threads))) }
     guard workspace_limit >= 0 else {
       throw Failure(

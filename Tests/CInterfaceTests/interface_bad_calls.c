@@ -74,6 +74,13 @@ void refuses_calls(void) {
       break;
     }
 
+  // As much workspace as there can be.
+  CHECK(
+      conv_plan_execute(
+          plan, filter, output, result, workspace, SIZE_MAX, message,
+          capacity) == CONV_OK,
+      "%s", message);
+
   // Filters of other plans.
   conv_filter *prepared = (conv_filter *)&problem;
   CHECK(

@@ -139,6 +139,8 @@ void refuses_problems(void) {
 
   problem = a_problem(CONV_FORWARD, CONV_FLOAT32);
   refuses(
+      problem, OPTIONS(.reserved = 1), CONV_ERROR_VALUE, "reserved is 1");
+  refuses(
       problem, OPTIONS(.threads = -1), CONV_ERROR_THREADS, "got -1");
   refuses(
       problem, OPTIONS(.algorithm = 9), CONV_ERROR_VALUE, "algorithm");

@@ -38,6 +38,8 @@ struct GuardedMemoryTests {
     "g5mb2ic20ih7iw6oc20oh7ow6kh3kw3ph2pw2dh1dw1",
     "g3mb1ic24ih6iw5oc24oh6ow5kh3kw2ph1pw1",
     "g6mb2ic6ih9iw8oc12oh5ow4kh3kw3sh2sw2ph1pw1",
+    // A copy of planes that is the last of a workspace.
+    "mb1ic4ih6iw8oc2oh3ow2kh2kw5sh2sw3ph0pw0",
     // One channel, columns as vectors, with a stride and without.
     "mb2ic1ih9iw17oc3oh9ow17kh5kw5ph2pw2",
     "mb2ic2ih7iw35oc4oh4ow12kh3kw3sh2sw3ph1pw1",

@@ -8,17 +8,20 @@ struct PlanTests {
   static let descriptor = "mb2ic24ih13iw14oc20oh13ow14kh3kw3sh1sw1ph1pw1"
 
   /// A filter prepared for one kind of products does not suit the other.
-  @Test func preparedForOtherProducts() throws {
+  @Test(arguments: [ConvolutionAlgorithm.column, .winograd])
+  func preparedForOtherProducts(_ algorithm: ConvolutionAlgorithm) throws {
     let geometry = try problem("mb2ic20ih9oc24oh9kh3ph1", .nhwc)
     let plans = try [ProductProvider.blas, .panels].map {
       try InputGradientPlan<Float>(
-        geometry, options: .init(algorithm: .column, products: $0))
+        geometry, options: .init(algorithm: algorithm, products: $0))
     }
     let (filter, source) = realOperands(
       Float.self, .inputGradient, geometry)
-    let prepared = plans[0].prepare(filter: filter.span)
-    #expect(prepared.prepared.suits(plans[0].operationPlan))
-    #expect(!prepared.prepared.suits(plans[1].operationPlan))
+    for (own, other) in [(plans[0], plans[1]), (plans[1], plans[0])] {
+      let prepared = own.prepare(filter: filter.span).prepared
+      #expect(prepared.suits(own.operationPlan))
+      #expect(!prepared.suits(other.operationPlan))
+    }
     // Both compute the same but for rounding.
     let results = plans.map {
       result(of: $0.operationPlan, filter, source, prefill: Float.nan)

@@ -32,6 +32,22 @@ struct WildNumberTests {
     }
   }
 
+  /// A cost whose whole numbers are beyond 64 bits.
+  @Test func manyChannelsAndColumns() async {
+    await #expect(processExitsWith: .success) {
+      let geometry = try Conv2DGeometry(
+        inputSizes: [1, 1 << 40, 1, 1], filterSizes: [1, 1, 1 << 40, 1],
+        strides: [1, 1, 1, 2],
+        padding: .explicit(
+          top: 0, bottom: 0, left: 0, right: 1 << 31, dataFormat: .nchw),
+        dataFormat: .nchw)
+      for algorithm in ConvolutionAlgorithm.allCases {
+        _ = try? ForwardPlan<Float>(
+          geometry, options: .init(algorithm: algorithm))
+      }
+    }
+  }
+
   /// Small tensors, with strides, dilations and padding beyond all reason.
   static let extremes: [ProblemDescription] = [
     ProblemDescription(strides: [1, .max - 7, 1, 1], outputs: [1, 5]),

@@ -12,8 +12,11 @@ struct PlaneCopy: Sendable, Hashable {
   let columns: Int
   /// From one channel to the next, in scalars: an odd number of cache lines.
   let planeStride: Int
-  /// Scalars of a copy, and a line that may be read behind it.
+  /// Scalars of a copy, and a vector that may be read behind it.
   let count: Int
+
+  /// Numbers that the C kernels of planes read at a time, whatever their type.
+  private static var vector: Int { 16 }
 
   /// Of so many rows and columns of the result, wherever they begin.
   init(
@@ -31,7 +34,7 @@ struct PlaneCopy: Sendable, Hashable {
       .multipliedClamped(by: columnClasses.multipliedClamped(by: self.columns))
     planeStride = (scalars / line + 1 | 1).multipliedClamped(by: line)
     let planes = planeStride.multipliedClamped(by: groups * map.depthPerGroup)
-    count = min(planes, .max - line) + line
+    count = min(planes, .max - Self.vector) + Self.vector
   }
 
   /// Where a row and a column lie in a plane, counted from the first.

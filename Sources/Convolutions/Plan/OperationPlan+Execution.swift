@@ -7,10 +7,12 @@ extension OperationPlan {
   package func prepared<Scalar>(
     _ first: Span<Scalar>
   ) -> PreparedFilter<Scalar>? {
-    operation == .filterGradient ? nil : prepared(filter: first)
+    checkType(Scalar.self)
+    return operation == .filterGradient ? nil : prepared(filter: first)
   }
 
   func prepared<Scalar>(filter: Span<Scalar>) -> PreparedFilter<Scalar> {
+    checkType(Scalar.self)
     precondition(
       filter.count == geometry.filterCount,
       "the filter has \(filter.count) scalars; the plan needs "
@@ -57,6 +59,7 @@ extension OperationPlan {
     _ second: Span<Scalar>, into result: inout MutableSpan<Scalar>,
     workspace: inout Workspace
   ) {
+    checkType(Scalar.self)
     check(second.count, of: operation.secondOperand)
     precondition(
       result.count == resultCount,
@@ -108,6 +111,13 @@ extension OperationPlan {
       run(first, second, result, memory)
     }
     withExtendedLifetime(prepared) {}
+  }
+
+  private func checkType<Scalar: ConvolutionScalar>(_ scalars: Scalar.Type) {
+    precondition(
+      scalars.scalarType == type,
+      "the scalars are \(scalars.scalarType.rawValue); the plan is of "
+        + "\(type.rawValue)")
   }
 
   private func check(_ count: Int, of tensor: Conv2DError.TensorName) {

@@ -38,8 +38,9 @@ package final class PreparedMemory: Sendable {
   package func suits(_ plan: OperationPlan) -> Bool {
     operation == plan.operation && type == plan.type
       && geometry == plan.geometry && algorithm == plan.algorithm
-      // Another accuracy takes other points, and products of another number.
+      // Another accuracy takes other points, and products another order.
       && (algorithm != .winograd || accuracy == plan.options.winograd)
-      && (algorithm != .column || products == plan.options.products)
+      && (![.column, .winograd].contains(algorithm)
+        || products == plan.options.products)
   }
 }

@@ -60,7 +60,7 @@ struct Direct<Compute: ComputeScalar>: Candidate {
     let run: Int
     if nchw {
       run = map.horizontal.longestRun
-      calls = map.flops / 2 / Double(run * map.depthPerGroup)
+      calls = map.flops / 2 / Double(run) / Double(map.depthPerGroup)
     } else if depthwise {
       run = map.targetChannels
       calls = map.flops / 2 / Double(run)

@@ -59,7 +59,8 @@ class Options(Sized):
     _fields_ = [
         ("size", c_size_t), ("algorithm", c_int32), ("accuracy", c_int32),
         ("tuning", c_int32), ("threads", c_int32),
-        ("workspace_limit", c_int64), ("products", c_int32)]
+        ("workspace_limit", c_int64), ("products", c_int32),
+        ("reserved", c_int32)]
 
 
 def _load():
