@@ -7,8 +7,7 @@ extension OperationPlan {
   package func prepared<Scalar>(
     _ first: Span<Scalar>
   ) -> PreparedFilter<Scalar>? {
-    checkType(Scalar.self)
-    return operation == .filterGradient ? nil : prepared(filter: first)
+    operation == .filterGradient ? nil : prepared(filter: first)
   }
 
   func prepared<Scalar>(filter: Span<Scalar>) -> PreparedFilter<Scalar> {

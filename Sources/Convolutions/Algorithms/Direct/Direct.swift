@@ -159,6 +159,7 @@ struct Direct<Compute: ComputeScalar>: Candidate {
   ) {
     let channels = map.targetChannels
     let allDepth = map.sourceChannels
+    let sink = ResultSink(map, result)
     for x in 0..<map.targetWidth {
       scratch.update(repeating: Compute.zero, count: channels)
       for r in 0..<map.kernelHeight {
@@ -181,7 +182,7 @@ struct Direct<Compute: ComputeScalar>: Candidate {
             filter, tap: r * map.kernelWidth + c, to: scratch)
         }
       }
-      ResultSink(map, result)
+      sink
         .place(image: image, pixel: y * map.targetWidth + x, channel: 0)
         .narrow(scratch, count: channels)
     }
@@ -223,6 +224,7 @@ struct Direct<Compute: ComputeScalar>: Candidate {
     _ scratch: UnsafeMutablePointer<Compute>
   ) {
     let width = map.targetWidth
+    let sink = ResultSink(map, result)
     for channel in 0..<map.targetChannels {
       scratch.update(repeating: Compute.zero, count: sums)
       for r in 0..<map.kernelHeight {
@@ -232,7 +234,7 @@ struct Direct<Compute: ComputeScalar>: Candidate {
         addRow(
           image, oh, channel, tapRow: r, filter, source, scratch)
       }
-      ResultSink(map, result).storePhases(
+      sink.storePhases(
         scratch, stride: 0, phases: phases, phaseStride: phaseWidth,
         image: image, channels: channel..<channel + 1, pixel: y * width,
         count: width, scratch: scratch)

@@ -104,6 +104,7 @@ extension ImplicitTile {
     let taps = kernel.columnPhases[0]
     let stride = taps.count * depth
     let first = positions.lowerBound
+    let loader = TileLoader(source: source, of: map)
     for tap in 0..<taps.count {
       let inside = taps.positions(tap: tap, sources: map.sourceWidth)
         .clamped(to: positions)
@@ -113,7 +114,7 @@ extension ImplicitTile {
           .update(repeating: .zero, count: depth)
       }
       guard !inside.isEmpty else { continue }
-      TileLoader(source: source, of: map).load(
+      loader.load(
         image: image, row: row,
         column: inside.lowerBound * taps.step + taps.source(tap),
         step: taps.step, count: inside.count,
