@@ -82,6 +82,29 @@ struct BLASTests {
     #expect(beyond == 0, "numbers changed between the rows: \(type)")
   }
 
+  /// `convbench products` measures products of the size that tiles have.
+  @Test(arguments: [ScalarType.float32, .float64])
+  func productsAreMeasured(_ type: ScalarType) throws {
+    let geometry = try problem("mb1ic20ih6oc35oh6kh3ph1")
+    let size = try #require(
+      ProductRate.tileSize(geometry, .inputGradient, type))
+    #expect(size == [36, 20, 9 * 35])
+    #expect(ProductRate.tileSize(geometry, .filterGradient, type) == nil)
+    let (rates, peak) =
+      type == .float64
+      ? (
+        ProductRate.measure(Double.self, rows: 7, columns: 20, depth: 35),
+        ProductRate.peak(Double.self)
+      )
+      : (
+        ProductRate.measure(Float.self, rows: 7, columns: 20, depth: 35),
+        ProductRate.peak(Float.self)
+      )
+    #expect(rates.blocks.count == InstructionSet.blockRows)
+    #expect(
+      ([rates.blas, peak] + rates.blocks).allSatisfy { $0 > 0 && $0.isFinite })
+  }
+
   @Test func runtimeDescribesItself() {
     #expect(!BLASRuntime.coreName.isEmpty)
     #expect(BLASRuntime.configuration.contains("OpenBLAS"))

@@ -138,6 +138,59 @@ struct PlanTests {
     #expect(other == expected)
   }
 
+  /// The same of the convolution.
+  @Test func tensorsPointersAndSpansAgreeForward() throws {
+    let geometry = try problem(Self.descriptor)
+    let (filter, input) = realOperands(Float.self, .forward, geometry)
+    let plan = try ForwardPlan<Float>(geometry)
+    var workspace = plan.makeWorkspace()
+    let prepared = plan.prepare(filter: filter.span)
+    var spans = [Float](repeating: .nan, count: geometry.outBackpropCount)
+    var span = spans.mutableSpan
+    plan.execute(
+      filter: prepared, input: input.span, into: &span, workspace: &workspace)
+    var pointers = [Float](repeating: .nan, count: spans.count)
+    plan.execute(
+      filter: prepared, input: input, into: &pointers, workspace: &workspace)
+    var tensor = try Tensor<Float>(
+      shape: geometry.outBackpropSizes, repeating: .nan)
+    plan.execute(
+      filter: prepared,
+      input: try Tensor(shape: geometry.inputSizes, scalars: input),
+      into: &tensor, workspace: &workspace)
+    #expect(!spans.contains { $0.isNaN })
+    #expect(pointers == spans)
+    #expect(tensor.scalars == spans)
+  }
+
+  /// The same of the gradient with respect to the filter.
+  @Test func tensorsPointersAndSpansAgreeFilterGradient() throws {
+    let geometry = try problem(Self.descriptor)
+    let (input, outBackprop) = realOperands(
+      Float.self, .filterGradient, geometry)
+    let plan = try FilterGradientPlan<Float>(geometry)
+    var workspace = plan.makeWorkspace()
+    var spans = [Float](repeating: .nan, count: geometry.filterCount)
+    var span = spans.mutableSpan
+    plan.execute(
+      input: input.span, outBackprop: outBackprop.span, into: &span,
+      workspace: &workspace)
+    var pointers = [Float](repeating: .nan, count: spans.count)
+    plan.execute(
+      input: input, outBackprop: outBackprop, into: &pointers,
+      workspace: &workspace)
+    var tensor = try Tensor<Float>(
+      shape: geometry.filterSizes, repeating: .nan)
+    plan.execute(
+      input: try Tensor(shape: geometry.inputSizes, scalars: input),
+      outBackprop: try Tensor(
+        shape: geometry.outBackpropSizes, scalars: outBackprop),
+      into: &tensor, workspace: &workspace)
+    #expect(!spans.contains { $0.isNaN })
+    #expect(pointers == spans)
+    #expect(tensor.scalars == spans)
+  }
+
   /// A filter without weights has no address, and needs none.
   @Test(arguments: DataFormat.allCases)
   func aFilterWithoutWeights(_ format: DataFormat) throws {
