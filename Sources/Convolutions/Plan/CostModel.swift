@@ -34,9 +34,11 @@ struct CostModel: Sendable {
       // fitted to `convbench products` with OpenBLAS's Haswell kernels, within
       // 6 %, but for what the least take: there operands are not in the cache.
       let rest = Int(rows) % 4 == 0 ? 0.085 : 0.18
+      // Columns go in fours too.
+      let width = columns < 4 ? 8 : columns
       return 250
         + scale
-        * (rows * columns * depth * 0.0187 + rows * depth * 0.045
+        * (rows * width * depth * 0.0187 + rows * depth * 0.045
           + columns * depth * rest + rows * columns * 0.02)
     }
   }
@@ -91,12 +93,24 @@ struct CostModel: Sendable {
 
   /// Reading and writing scalars of a transform in the cache.
   func transform(_ scalars: Double) -> Double {
-    scalars * 0.05 * Double(computeByteCount) / 4
+    scalars * (InstructionSet.current == .avx512 ? 0.057 : 0.04)
+      * Double(computeByteCount) / 4
   }
 
   /// Copying or converting scalars from or to a layout.
   func load(_ scalars: Double, _ format: DataFormat) -> Double {
     format == .nhwc ? move(scalars) : transpose(scalars)
+  }
+
+  /// What transposing tiles of NCHW waits for memory: runs of large planes are
+  /// short and lie apart (`convbench choose --layout nchw`).
+  func planes(_ map: ConvolutionMap) -> Double {
+    guard map.dataFormat == .nchw else { return 0 }
+    func waits(_ count: Int, plane: Int) -> Double {
+      2.5 * transpose(Double(count)) * min(1, Double(plane) / 3000)
+    }
+    return waits(map.sourceCount, plane: map.sourceHeight * map.sourceWidth)
+      + waits(map.targetCount, plane: map.targetHeight * map.targetWidth)
   }
 
   /// Reading a filter from the L3 cache or from memory, as far as `work` beside
@@ -117,7 +131,9 @@ struct CostModel: Sendable {
   func loops(_ multiplyAdds: Double, over count: Double) -> Double {
     let lanes = Double(64 / computeByteCount)
     let vectors = (count / lanes).rounded(.up)
-    return multiplyAdds / max(1, count) * (vectors * 0.3 + 0.7)
+    // They wait for loads, so that wider vectors gain little.
+    let scale = InstructionSet.current == .avx512 ? 1.25 : 0.65
+    return scale * multiplyAdds / max(1, count) * (vectors * 0.3 + 0.7)
   }
 }
 
@@ -142,8 +158,10 @@ extension MapAxis {
     return sum / Double(kernel)
   }
 
-  /// The share of taps of windows that land inside.
-  var usedShare: Double { hits / Double(kernel) / Double(max(1, longestRun)) }
+  /// The share of the taps of target positions that find a source position.
+  var usedShare: Double {
+    min(1, hits * Double(stride) / Double(kernel) / Double(max(1, target)))
+  }
 
   /// Pairs of a window and a tap of it that lands inside.
   var hits: Double {

@@ -61,7 +61,7 @@ struct MapAxis: Sendable, Hashable {
   }
 
   /// At most so many positions a tap takes to the target.
-  var longestRun: Int { step == 1 ? source : target }
+  var longestRun: Int { min(source, target) }
 
   /// The target position that tap `tap` of source position `source` lands on, or
   /// falls beside. Of a map with step 1.

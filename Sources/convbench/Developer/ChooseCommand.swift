@@ -10,7 +10,7 @@ struct ChooseCommand: ParsableCommand {
     discussion: """
       Times every algorithm that can serve, in turn, on the headline table and \
       on random layers, beside what the cost model predicts. A choice within \
-      5 % of the fastest counts as right.
+      10 % of the fastest counts as right.
       """)
 
   @OptionGroup
@@ -59,6 +59,7 @@ struct ChooseCommand: ParsableCommand {
     print(
       "\(BLASRuntime.coreName), \(type.rawValue) \(layout.layoutName), "
         + "\(threads) thread\(threads == 1 ? "" : "s"), seed \(seed)")
+    let mostTime = 1.1
     var right = 0
     var lost: [Double] = []
     for (name, geometry) in layers {
@@ -68,11 +69,11 @@ struct ChooseCommand: ParsableCommand {
       let chosen = trial.times.first { $0.algorithm == trial.choice }!
       let ratio = chosen.measured / fastest.measured
       lost.append(ratio)
-      if ratio <= 1.05 { right += 1 }
-      if all || ratio > 1.05 {
+      if ratio <= mostTime { right += 1 }
+      if all || ratio > mostTime {
         print(
-          "\(ratio > 1.05 ? "slow " : "right") \(name): \(trial.choice.rawValue)"
-            + (ratio > 1.05
+          "\(ratio > mostTime ? "slow " : "right") \(name): \(trial.choice.rawValue)"
+            + (ratio > mostTime
               ? ", \(readable(ratio))x \(fastest.algorithm.rawValue)" : "")
             + "; predicted/measured ms: "
             + trial.times.map {
@@ -82,7 +83,7 @@ struct ChooseCommand: ParsableCommand {
       }
     }
     print(
-      "within 5 % of the fastest: \(right) of \(layers.count) "
+      "within 10 % of the fastest: \(right) of \(layers.count) "
         + "(\(percent(Double(right) / Double(layers.count)))); time over the "
         + "fastest, geometric mean: \(readable(geometricMean(lost) ?? 1))")
   }

@@ -68,7 +68,8 @@ func timeInTurn<Scalar>(
 ///   - rounds: how often each is timed.
 ///   - repeats: executions in one such time.
 ///   - hopeless: plans whose best time is more than so many times the least sit
-///     out the next round.
+///     out the third round and those after it; the first finds memory that was
+///     not touched before.
 /// - Returns: the best time of an execution of each, in milliseconds.
 func bestTimes<Scalar: ConvolutionScalar>(
   of plans: [OperationPlan], _ type: Scalar.Type, rounds: Int, repeats: Int = 1,
@@ -82,10 +83,9 @@ func bestTimes<Scalar: ConvolutionScalar>(
   let prepared = plans.map { $0.prepared(operands.first.span) }
   var workspace = Workspace(byteCount: plans.map(\.workspaceByteCount).max()!)
   var best = [Double](repeating: .infinity, count: plans.count)
-  for _ in 0..<rounds {
-    let least = best.min()!
-    // Written so that all take part in the first round.
-    for index in plans.indices where !(best[index] > hopeless * least) {
+  for round in 0..<rounds {
+    let most = round < 2 ? .infinity : hopeless * best.min()!
+    for index in plans.indices where best[index] <= most {
       let time = ContinuousClock().measure {
         for _ in 0..<repeats {
           var span = result.mutableSpan

@@ -14,7 +14,7 @@ struct Trial {
   let times: [Time]
 
   /// Times every algorithm that can serve, in turn; those that are hopeless
-  /// sit out after the first round.
+  /// sit out after two rounds.
   init(
     _ operation: ConvolutionOperation, _ geometry: Conv2DGeometry,
     _ type: ScalarType, threads: Int, rounds: Int

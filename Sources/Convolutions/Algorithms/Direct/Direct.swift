@@ -78,7 +78,10 @@ struct Direct<Compute: ComputeScalar>: Candidate {
     let isLarge = map.taps > 1 && bytes > 4 << 20
     let waits =
       nchw && map.horizontal.step > 1
-      ? 6 : nchw && map.horizontal.stride > 1 || isLarge ? 2.5 : 1
+      ? 6
+      : (nchw && map.horizontal.stride > 1 || isLarge ? 2.5 : 1)
+        // A dot product is one chain of sums: one or two hide nothing.
+        * (narrow ? (map.channelsPerGroup < 3 ? 3 : 1.6) : 1)
     return calls * 10
       + waits * 2 * model.loops(map.flops / 2, over: Double(run))
       + model.move(2 * Double(map.targetCount))

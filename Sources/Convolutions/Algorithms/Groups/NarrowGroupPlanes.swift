@@ -103,8 +103,16 @@ struct NarrowGroupPlanes<Compute: ComputeScalar>: Candidate {
     let sources = model.sort(
       rows: Double(map.batch * map.sourceChannels * map.sourceHeight),
       of: Double(map.sourceWidth), phases: map.horizontal.step)
+    // Three taps in a column read a row once; each channel that a sum goes over
+    // begins anew, and so does each of many results (`convbench choose --layout
+    // nchw`).
+    let run = ceilDivide(map.kernelHeight, map.vertical.phaseCount)
+    let alone =
+      (map.depthPerGroup == 1 ? 1 : [2.3, 1.5, 1.2][min(run, 3) - 1])
+      * (map.groups == 1 && map.channelsPerGroup > 3 ? 1.3 : 1)
     let loops =
-      model.loops(
+      1.25 * alone
+      * model.loops(
         map.flops / 2,
         over: Double(map.targetWidth / max(1, phases)))
       + Double(taskCount) * 300 + planes * 50 + results

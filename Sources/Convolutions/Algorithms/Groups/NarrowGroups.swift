@@ -53,9 +53,8 @@ struct NarrowGroups<Compute: ComputeScalar>: Candidate {
   }
 
   func cost(_ model: CostModel) -> Double {
-    model.loops(
-      map.flops / 2,
-      over: Double(map.targetChannels))
+    1.25
+      * model.loops(map.flops / 2, over: Double(map.targetChannels))
   }
 
   /// The runs of taps that reach a pixel, of three numbers each, and a row of the

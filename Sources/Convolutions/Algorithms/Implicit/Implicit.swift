@@ -172,15 +172,7 @@ struct Implicit<Compute: ComputeScalar>: Candidate {
     if !sumsInResult {
       cost += model.load(Double(map.targetCount), map.dataFormat)
     }
-    if map.dataFormat == .nchw {
-      // Short runs of many large planes wait for memory (`convbench choose`).
-      func waits(_ count: Int, plane: Int) -> Double {
-        2.5 * Double(count) * min(1, Double(plane) / 3000)
-      }
-      cost += model.transpose(
-        waits(map.sourceCount, plane: map.sourceHeight * map.sourceWidth)
-          + waits(map.targetCount, plane: map.targetHeight * map.targetWidth))
-    }
+    cost += model.planes(map)
     return cost
       + model.filter(
         map.usedWeights, times: tiles / Double(rowPhases.count), behind: cost)

@@ -121,7 +121,7 @@ struct ImplicitPlanes<Compute: ComputeScalar>: Candidate {
       ? model.load(scalars, .nhwc)
         + model.sort(
           rows: rows * depth, of: perRow, phases: horizontal.step)
-      : model.load(scalars, .nchw) + rows * 20 * Double(horizontal.step)
+      : 0.6 * model.load(scalars, .nchw) + rows * 20 * Double(horizontal.step)
     var cost =
       bands * Double(map.groups) * (products + Double(channelParts) * load)
     if !writesInPlace(shape) {

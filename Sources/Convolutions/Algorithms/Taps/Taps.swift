@@ -119,7 +119,11 @@ struct Taps<Compute: ComputeScalar>: Candidate {
       let loads =
         Double(taskCount)
         * Double(tiling.tileRows * tiling.tileColumns * map.depthPerGroup)
-      cost += model.load(loads, map.dataFormat)
+      // Columns of NCHW a step apart are read one by one (`convbench choose --op
+      // forward --layout nchw`).
+      let reads =
+        map.dataFormat == .nchw && map.horizontal.step > 1 ? 3.0 : 1
+      cost += reads * model.load(loads, map.dataFormat)
     }
     // Blocks are outermost: one that fits stays in the cache.
     let block =

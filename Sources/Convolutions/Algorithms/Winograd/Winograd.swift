@@ -283,12 +283,12 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
     let results = Double(map.targetCount)
     if map.dataFormat == .nchw, map.horizontal.stride > 1 {
       // One by one, a stride apart.
-      cost += results / Double(map.groups)
+      cost += results / Double(map.groups) / 2
     }
     // Classes of pixels are loaded in short pieces (`convbench choose --op
     // forward`).
     return Double(map.groups) * cost * (map.classes > 1 ? 1.12 : 1)
-      + model.load(results, map.dataFormat)
+      + model.load(results, map.dataFormat) + model.planes(map)
   }
 
   // MARK: Workspace
