@@ -31,6 +31,7 @@ struct ChoiceTests {
     ("mb2ic64ih56oc64oh56kh3ph24dh23", .taps),
     ("mb8ic64ih56oc256oh56kh1", .taps),
     ("mb8ic128ih56oc128oh28kh3sh2ph1", .taps),
+    ("mb2ic72ih12oc512oh6kh7", .winograd),
     ("mb1ic64ih128oc12oh128kh9ph4", .column),
     ("mb8ic3ih224oc768oh14kh16sh16ph0", .implicit),
     ("mb1ic1ih512oc1oh512kh5ph2", .narrowGroups),
