@@ -9,6 +9,7 @@
 #define CONV_HAS_FMA 1
 #define CONV_VECTOR_BYTES 32
 #define CONV_MOST_ROWS 6
+#define CONV_ASKING_ROWS 6
 #define CONV_MOST_PANELS 4
 #define CONV_MOST_SUMS 12
 #define CONV_PANELS(rows) ((rows) == 1 ? 4 : (rows) <= 3 ? 2 : 1)

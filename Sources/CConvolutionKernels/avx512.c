@@ -9,10 +9,11 @@
   __attribute__((target("arch=x86-64-v4"), min_vector_width(512)))
 
 // 32 registers, and one of 15 for the place of each row: clang keeps some of 27
-// sums, or of the places of 11 rows, on the stack.
+// sums, or of the places of 11 rows, on the stack; of 10 with what is asked for.
 #define CONV_HAS_FMA 1
 #define CONV_VECTOR_BYTES 64
 #define CONV_MOST_ROWS 10
+#define CONV_ASKING_ROWS 9
 #define CONV_MOST_PANELS 4
 #define CONV_MOST_SUMS 24
 #define CONV_PANELS(rows) ((rows) <= 6 ? 4 : (rows) <= 7 ? 3 : 2)

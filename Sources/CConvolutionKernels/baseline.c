@@ -7,6 +7,7 @@
 // 32 registers of 16 bytes; more sums have been seen to spill.
 #define CONV_HAS_FMA 1
 #define CONV_MOST_ROWS 5
+#define CONV_ASKING_ROWS 5
 #define CONV_MOST_PANELS 4
 #define CONV_MOST_SUMS 20
 #define CONV_PANELS(rows) ((rows) == 1 ? 4 : (rows) == 2 ? 2 : 1)
@@ -16,6 +17,7 @@
 // 16 registers of 16 bytes, and no fused multiply-add on SSE2.
 #define CONV_HAS_FMA 0
 #define CONV_MOST_ROWS 3
+#define CONV_ASKING_ROWS 3
 #define CONV_MOST_PANELS 3
 #define CONV_MOST_SUMS 12
 #define CONV_PANELS(rows) ((rows) == 1 ? 3 : 1)

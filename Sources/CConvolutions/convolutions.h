@@ -156,10 +156,9 @@ enum {
   CONV_MEASURE = 1    // by running each algorithm while the plan is made
 };
 
-// Who computes the matrix products of CONV_COLUMN and, but for the filter
-// gradient, CONV_WINOGRAD, which have both. CONV_TAPS and CONV_IMPLICIT have one,
-// and are CONV_ERROR_UNSUPPORTED where the other is asked for; to those without
-// matrix products it is all the same.
+// Who computes the matrix products of CONV_COLUMN, which has both. CONV_TAPS,
+// CONV_IMPLICIT and CONV_WINOGRAD have one, and are CONV_ERROR_UNSUPPORTED where
+// the other is asked for; to those without matrix products it is all the same.
 typedef int32_t conv_products;
 enum {
   CONV_PRODUCTS_AUTOMATIC = 0,  // the plan chooses

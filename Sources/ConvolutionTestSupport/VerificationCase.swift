@@ -59,12 +59,8 @@ public struct VerificationCase: Sendable {
     var options = ConvolutionOptions(
       algorithm: algorithm, threads: threads, workspaceLimit: workspaceLimit)
     // Both kinds of products, where there are both.
-    let both: [ProductProvider]
-    switch (algorithm, operation) {
-    case (.winograd, .inputGradient), (.winograd, .forward), (.column, _):
-      both = [.blas, .panels]
-    default: both = [.automatic]
-    }
+    let both: [ProductProvider] =
+      algorithm == .column ? [.blas, .panels] : [.automatic]
     options.products = both[Int(seed / 16 % UInt64(both.count))]
     switch suite {
     case .bound: options.accuracy = seed % 2 == 0 ? .standard : .tight

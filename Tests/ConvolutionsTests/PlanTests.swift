@@ -8,12 +8,11 @@ struct PlanTests {
   static let descriptor = "mb2ic24ih13iw14oc20oh13ow14kh3kw3sh1sw1ph1pw1"
 
   /// A filter prepared for one kind of products does not suit the other.
-  @Test(arguments: [ConvolutionAlgorithm.column, .winograd])
-  func preparedForOtherProducts(_ algorithm: ConvolutionAlgorithm) throws {
+  @Test func preparedForOtherProducts() throws {
     let geometry = try problem("mb2ic20ih9oc24oh9kh3ph1", .nhwc)
     let plans = try [ProductProvider.blas, .panels].map {
       try InputGradientPlan<Float>(
-        geometry, options: .init(algorithm: algorithm, products: $0))
+        geometry, options: .init(algorithm: .column, products: $0))
     }
     let (filter, source) = realOperands(
       Float.self, .inputGradient, geometry)

@@ -160,12 +160,26 @@ struct conv_compute {
   // `adds`. The sum of an element is one chain of fused multiply-adds from +0,
   // in the order of t and then k, whatever the rows beside it; and it is added to
   // +0, or to what is there. There are 1 to `block_rows` rows. Pointers among
-  // the sources and results are to compute numbers.
+  // the sources and results are to compute numbers. Where the lines of a panel
+  // follow each other, those `ahead` numbers behind the first panel's are asked
+  // for, which are read next; or with 0, nothing.
   void (*multiply_panels)(
       ptrdiff_t rows, const void *sources, ptrdiff_t taps, ptrdiff_t depth,
       const ptrdiff_t *offsets, const void *panels, ptrdiff_t panel_stride,
       ptrdiff_t line_stride, const void *results, ptrdiff_t column,
-      ptrdiff_t columns, int adds);
+      ptrdiff_t columns, int adds, ptrdiff_t ahead);
+
+  // The same of any number of rows that lie `row_stride` apart, for one tap, in
+  // register blocks of as even numbers of rows as can be; `together` panels at a
+  // time, which stay in the L1 cache for all of them. If `asks`, the panels behind
+  // those are asked for meanwhile, and behind the last ones `next`, if it is no
+  // null pointer.
+  void (*multiply_rows)(
+      ptrdiff_t rows, const void *source, ptrdiff_t row_stride,
+      ptrdiff_t depth, const void *panels, ptrdiff_t panel_stride,
+      ptrdiff_t line_stride, void *result, ptrdiff_t result_stride,
+      ptrdiff_t columns, int adds, ptrdiff_t together, int asks,
+      const void *next);
   // So many steps of enough fused multiply-adds beside each other, on the widest
   // vectors, to run at the peak: from 12 numbers, to the same place. Returns the
   // operations of a step.

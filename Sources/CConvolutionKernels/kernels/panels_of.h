@@ -42,52 +42,75 @@ CONV_INLINE void NAMED(store_row)(
   }
 }
 
-// The counts, and whether lines follow each other, as those of a filter do, are
-// constants where this is called: a stride of lines takes a register more, and
-// blocks of a filter have none to spare.
+// Adds the terms of one tap to the sums of a block. The counts, and whether it
+// asks for lines, are constants where this is called. Terms are counted from
+// behind the last, as there is no register for the depth.
+CONV_INLINE void NAMED(add_terms)(
+    VECTOR *restrict sums, const int rows, const int panels, const int asks,
+    const SCALAR *const *restrict sources, ptrdiff_t depth,
+    const SCALAR *restrict line, ptrdiff_t panel_stride, const ptrdiff_t step,
+    ptrdiff_t ahead) {
+  const SCALAR *from[CONV_MOST_ROWS];
+  UNROLLED for (int r = 0; r < rows; r++) from[r] = sources[r] + depth;
+  _Pragma("clang loop unroll_count(2)")
+  for (ptrdiff_t k = -depth; k < 0; k++, line += step) {
+    if (asks) __builtin_prefetch(line + ahead, 0, 2);
+    // What there is less of stays in registers.
+    if (rows < panels * PARTS) {
+      VECTOR factors[CONV_MOST_ROWS];
+      UNROLLED for (int r = 0; r < rows; r++)
+          factors[r] = from[r][k] - (VECTOR){0};
+      UNROLLED for (int i = 0; i < panels * PARTS; i++) {
+        VECTOR weights = *(const VECTOR *)(
+            line + i / PARTS * panel_stride + i % PARTS * LANES);
+        UNROLLED for (int r = 0; r < rows; r++) {
+          VECTOR *sum = &sums[r * panels * PARTS + i];
+          *sum = MULTIPLY_ADD(factors[r], weights, *sum);
+        }
+      }
+    } else {
+      VECTOR weights[CONV_MOST_PANELS * PARTS];
+      UNROLLED for (int i = 0; i < panels * PARTS; i++)
+          weights[i] = *(const VECTOR *)(
+              line + i / PARTS * panel_stride + i % PARTS * LANES);
+      UNROLLED for (int r = 0; r < rows; r++) {
+        VECTOR factor = from[r][k] - (VECTOR){0};
+        UNROLLED for (int i = 0; i < panels * PARTS; i++) {
+          VECTOR *sum = &sums[r * panels * PARTS + i];
+          *sum = MULTIPLY_ADD(factor, weights[i], *sum);
+        }
+      }
+    }
+  }
+}
+
+// Whether lines follow each other, as those of a filter do, is a constant too: a
+// stride of lines takes a register more, and blocks of a filter have none to
+// spare. A block of a float32 filter asks for a line `ahead` of each of its own,
+// if that is not 0: evenly, as many at once would wait.
 CONV_INLINE void NAMED(block)(
-    const int rows, const int panels, const int packed, const SCALAR *const *restrict sources,
-    ptrdiff_t taps, ptrdiff_t depth, const ptrdiff_t *restrict offsets,
-    const SCALAR *restrict filter, ptrdiff_t panel_stride,
-    ptrdiff_t line_stride, SCALAR *const *restrict results,
-    ptrdiff_t first_column, int columns, int adds) {
+    const int rows, const int panels, const int packed,
+    const SCALAR *const *restrict sources, ptrdiff_t taps, ptrdiff_t depth,
+    const ptrdiff_t *restrict offsets, const SCALAR *restrict filter,
+    ptrdiff_t panel_stride, ptrdiff_t line_stride,
+    SCALAR *const *restrict results, ptrdiff_t first_column, int columns,
+    int adds, ptrdiff_t ahead) {
   const ptrdiff_t step = packed ? COLUMNS : line_stride;
+  const int may_ask =
+      packed && rows <= CONV_ASKING_ROWS && sizeof(SCALAR) == sizeof(float);
   VECTOR sums[CONV_MOST_SUMS];
   UNROLLED for (int i = 0; i < rows * panels * PARTS; i++)
       sums[i] = (VECTOR){0};
   for (ptrdiff_t tap = 0; tap < taps; tap++) {
-    const SCALAR *from[CONV_MOST_ROWS];
-    UNROLLED for (int r = 0; r < rows; r++) from[r] = sources[tap * rows + r];
     const SCALAR *line = filter + offsets[tap];
-    _Pragma("clang loop unroll_count(2)")
-    for (ptrdiff_t k = 0; k < depth; k++, line += step) {
-      // What there is less of stays in registers.
-      if (rows < panels * PARTS) {
-        VECTOR factors[CONV_MOST_ROWS];
-        UNROLLED for (int r = 0; r < rows; r++)
-            factors[r] = from[r][k] - (VECTOR){0};
-        UNROLLED for (int i = 0; i < panels * PARTS; i++) {
-          VECTOR weights = *(const VECTOR *)(
-              line + i / PARTS * panel_stride + i % PARTS * LANES);
-          UNROLLED for (int r = 0; r < rows; r++) {
-            VECTOR *sum = &sums[r * panels * PARTS + i];
-            *sum = MULTIPLY_ADD(factors[r], weights, *sum);
-          }
-        }
-      } else {
-        VECTOR weights[CONV_MOST_PANELS * PARTS];
-        UNROLLED for (int i = 0; i < panels * PARTS; i++)
-            weights[i] = *(const VECTOR *)(
-                line + i / PARTS * panel_stride + i % PARTS * LANES);
-        UNROLLED for (int r = 0; r < rows; r++) {
-          VECTOR factor = from[r][k] - (VECTOR){0};
-          UNROLLED for (int i = 0; i < panels * PARTS; i++) {
-            VECTOR *sum = &sums[r * panels * PARTS + i];
-            *sum = MULTIPLY_ADD(factor, weights[i], *sum);
-          }
-        }
-      }
-    }
+    if (may_ask && ahead)
+      NAMED(add_terms)(
+          sums, rows, panels, 1, sources + tap * rows, depth, line,
+          panel_stride, step, ahead);
+    else
+      NAMED(add_terms)(
+          sums, rows, panels, 0, sources + tap * rows, depth, line,
+          panel_stride, step, 0);
   }
   UNROLLED for (int r = 0; r < rows; r++)
       NAMED(store_row)(
@@ -99,14 +122,15 @@ CONV_INLINE void NAMED(block)(
   const SCALAR *const *sources, ptrdiff_t taps, ptrdiff_t depth,             \
       const ptrdiff_t *offsets, const SCALAR *filter, ptrdiff_t panel_stride,\
       ptrdiff_t line_stride, SCALAR *const *results, ptrdiff_t first_column, \
-      int columns, int adds
+      int columns, int adds, ptrdiff_t ahead
 
 #define DEFINE_BLOCK(name, rows, panels, packed)                             \
   static __attribute__((noinline)) void NAMED(name##_##rows##x##panels)(     \
       BLOCK_PARAMETERS) {                                                    \
     NAMED(block)(                                                            \
         rows, panels, packed, sources, taps, depth, offsets, filter,         \
-        panel_stride, line_stride, results, first_column, columns, adds);    \
+        panel_stride, line_stride, results, first_column, columns, adds,     \
+        ahead);                                                              \
   }
 #define FILTER_BLOCK(rows, panels) DEFINE_BLOCK(block, rows, panels, 1)
 #define PLANE_BLOCK(rows, panels) DEFINE_BLOCK(planes, rows, panels, 0)
@@ -125,7 +149,7 @@ CONV_KERNEL(void, NAMED(multiply_panels))(
     ptrdiff_t rows, const void *sources_, ptrdiff_t taps, ptrdiff_t depth,
     const ptrdiff_t *offsets, const void *panels_, ptrdiff_t panel_stride,
     ptrdiff_t line_stride, const void *results_, ptrdiff_t column,
-    ptrdiff_t columns, int adds) {
+    ptrdiff_t columns, int adds, ptrdiff_t ahead) {
   const SCALAR *const *sources = sources_, *filter = panels_;
   SCALAR *const *results = results_;
   CONV_REQUIRE(rows >= 1 && rows <= CONV_MOST_ROWS && columns >= 1);
@@ -139,9 +163,43 @@ CONV_KERNEL(void, NAMED(multiply_panels))(
         rest < panels * COLUMNS ? (int)rest - (panels - 1) * COLUMNS : COLUMNS;
     NAMED(blocks)[line_stride == COLUMNS][rows][panels](
         sources, taps, depth, offsets, filter, panel_stride, line_stride,
-        results, column + first, last, adds);
+        results, column + first, last, adds, ahead);
     filter += panels * panel_stride;
     first += panels * COLUMNS;
+  }
+}
+
+CONV_KERNEL(void, NAMED(multiply_rows))(
+    ptrdiff_t rows, const void *source_, ptrdiff_t row_stride, ptrdiff_t depth,
+    const void *panels_, ptrdiff_t panel_stride, ptrdiff_t line_stride,
+    void *result_, ptrdiff_t result_stride, ptrdiff_t columns, int adds,
+    ptrdiff_t together, int asks, const void *next_) {
+  const SCALAR *source = source_, *filter = panels_, *next = next_;
+  SCALAR *result = result_;
+  CONV_REQUIRE(rows >= 1 && columns >= 1 && together >= 1);
+  const ptrdiff_t most = asks ? CONV_ASKING_ROWS : CONV_MOST_ROWS;
+  const ptrdiff_t blocks = (rows + most - 1) / most;
+  const ptrdiff_t width = together * COLUMNS, start = 0;
+  for (ptrdiff_t first = 0; first < columns; first += width) {
+    const SCALAR *then = filter + together * panel_stride;
+    if (!asks || first + width >= columns) then = next;
+    for (ptrdiff_t block = 0; block < blocks; block++) {
+      const ptrdiff_t row = rows * block / blocks;
+      const ptrdiff_t count = rows * (block + 1) / blocks - row;
+      const SCALAR *from[CONV_MOST_ROWS];
+      SCALAR *to[CONV_MOST_ROWS];
+      for (ptrdiff_t r = 0; r < count; r++) {
+        from[r] = source + (row + r) * row_stride;
+        to[r] = result + (row + r) * result_stride;
+      }
+      // Each block asks for a panel.
+      NAMED(kernel_multiply_panels)(
+          count, from, 1, depth, &start, filter, panel_stride, line_stride, to,
+          first, columns - first < width ? columns - first : width, adds,
+          asks && then && block < together
+              ? then + block * panel_stride - filter : 0);
+    }
+    filter += together * panel_stride;
   }
 }
 

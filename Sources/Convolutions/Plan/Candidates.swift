@@ -173,13 +173,14 @@ extension ConvolutionAlgorithm {
     _ products: ProductProvider, _ operation: ConvolutionOperation
   ) -> String? {
     let areBLAS = "its products are the linked BLAS's"
+    let arePanels = "its products are on panels"
     return switch (self, products) {
-    case (.winograd, .panels):
-      operation == .filterGradient ? areBLAS : nil
+    case (.winograd, .panels) where operation == .filterGradient: areBLAS
+    case (.winograd, .blas) where operation != .filterGradient: arePanels
     case (_, .automatic), (.column, _), (.winograd, _): nil
     case (.implicit, .panels), (.taps, .blas): nil
     case (.taps, _): areBLAS
-    case (.implicit, _): "its products are on panels"
+    case (.implicit, _): arePanels
     case (.direct, _), (.narrowGroups, _), (.reference, _), (.automatic, _):
       nil
     }

@@ -69,10 +69,8 @@ public struct ConvolutionOptions: Sendable, Hashable {
   public var workspaceLimit: Int?
   /// How `.automatic` chooses.
   public var tuning: Tuning
-  /// Who computes the matrix products of ``ConvolutionAlgorithm/column`` and
-  /// ``ConvolutionAlgorithm/winograd``, which have both (of the filter gradient
-  /// BLAS's alone); the others have one, and the plan throws if another is asked
-  /// for.
+  /// Who computes the matrix products of ``ConvolutionAlgorithm/column``, which
+  /// has both; the others have one, and the plan throws if another is asked for.
   public var products: ProductProvider
   /// Whether sums of small integers must be exact, which they are but for some
   /// of Winograd's points: for tests.

@@ -23,16 +23,6 @@ enum BLASCore: Sendable, Hashable {
     self = isKnown && hasSmallPath ? .small : .packed
   }
 
-  /// Whether a row of a small product has the same bits whatever other rows there
-  /// are.
-  ///
-  /// The small path takes the last few columns by dot products over the depth,
-  /// and where they are not a multiple of four it adds up in one order for four
-  /// rows at a time and in another for the rows that are left.
-  func rowsAreAlike(columns: Int) -> Bool {
-    self == .small && columns % 4 == 0
-  }
-
   /// Multiply-adds up to which a product takes the small path.
   static let smallLimit = 1_000_000
 }

@@ -52,7 +52,31 @@ extension ComputeScalar {
   ) {
     kernels.pointee.multiply_panels(
       rows, sources, taps, depth, offsets, panels, stride, step, results,
-      column, columns, adds ? 1 : 0)
+      column, columns, adds ? 1 : 0, 0)
+  }
+
+  /// Multiplies rows `stride` apart with panels of a filter, or adds the product
+  /// to what is there.
+  ///
+  /// - Parameters:
+  ///   - panelStride: scalars from one panel to the next.
+  ///   - step: scalars from one line of a panel to the next.
+  ///   - asks: whether to ask for panels before they are read.
+  ///   - next: the panel that is read after these, if there is one.
+  static func multiplyRows(
+    _ rows: Int, _ source: UnsafePointer<Self>, stride: Int, depth: Int,
+    _ panels: UnsafePointer<Self>, panelStride: Int, step: Int,
+    into result: UnsafeMutablePointer<Self>, stride resultStride: Int,
+    columns: Int, adds: Bool, asks: Bool = false,
+    next: UnsafePointer<Self>? = nil
+  ) {
+    let blocks = ceilDivide(rows, InstructionSet.blockRows)
+    kernels.pointee.multiply_rows(
+      rows, source, stride, depth, panels, panelStride, step, result,
+      resultStride, columns, adds ? 1 : 0,
+      InstructionSet.panelsTogether(
+        rows: ceilDivide(rows, blocks), terms: depth),
+      asks ? 1 : 0, next)
   }
 
   /// Adds `outer * inner` contiguous runs of `count` scalars each.

@@ -148,8 +148,6 @@ struct Column<Compute: ComputeScalar>: Candidate {
     let columnTile: UnsafeMutablePointer<Compute>
     /// Of the source, where it is copied.
     let tile: UnsafeMutablePointer<Compute>
-    /// On panels where each pixel of a tile is read, and its products are written.
-    let places: UnsafeMutablePointer<Int>
   }
 
   private func parts(_ scratch: inout Scratch) -> Parts {
@@ -161,8 +159,7 @@ struct Column<Compute: ComputeScalar>: Candidate {
         largestTile.products * tiling.channelBlock
           + (onPanels ? largestTile.pixels * FilterPanels<Compute>.line : 0)),
       tile: scratch.next(
-        TileLoader.copies(map) ? largestTile.pixels * map.depthPerGroup : 0),
-      places: scratch.next(onPanels ? 2 * largestTile.pixels : 0))
+        TileLoader.copies(map) ? largestTile.pixels * map.depthPerGroup : 0))
   }
 
   var workspaceByteCount: Int { Scratch.byteCount(parts) }
@@ -191,8 +188,7 @@ struct Column<Compute: ComputeScalar>: Candidate {
           ? panels.lineOffset(group: group, block: block)
           : panels.offset(group: group, block: block)),
       loader: TileLoader(source: memory.source, of: map),
-      sums: parts.sums, columnTile: parts.columnTile, tile: parts.tile,
-      places: UnsafeMutableRawPointer(parts.places))
+      sums: parts.sums, columnTile: parts.columnTile, tile: parts.tile)
     band.accumulate()
     band.store(into: memory.result)
   }

@@ -13,8 +13,6 @@ struct ColumnBand<Compute: ComputeScalar> {
   let sums: UnsafeMutablePointer<Compute>
   let columnTile: UnsafeMutablePointer<Compute>
   let tile: UnsafeMutablePointer<Compute>
-  /// On panels, where each pixel of a tile is read, and its products written.
-  let places: UnsafeMutableRawPointer
 
   private var map: ConvolutionMap { kernel.map }
   private var tiling: ColumnTiling { kernel.tiling }
@@ -125,36 +123,14 @@ struct ColumnBand<Compute: ComputeScalar> {
     let lines =
       panels + kernel.panels.lineOffset(chunk: piece.chunk, width: width)
       + skipped / line * line * depth
-    let sources = places.assumingMemoryBound(to: UnsafePointer<Compute>?.self)
-    let results = (places + pixels * MemoryLayout<Int>.stride)
-      .assumingMemoryBound(to: UnsafeMutablePointer<Compute>?.self)
-    for pixel in 0..<pixels { results[pixel] = columnTile + pixel * columns }
     let sum = SumBlocks(taps: 1, depth: depth)
-    let blocks = ceilDivide(pixels, InstructionSet.blockRows)
-    let together =
-      InstructionSet.panelsTogether(
-        rows: ceilDivide(pixels, blocks), terms: ceilDivide(depth, sum.count))
-      * line
     for index in 0..<sum.count {
       let terms = sum[index].channels
-      for pixel in 0..<pixels {
-        sources[pixel] = operand + pixel * stride + terms.lowerBound
-      }
-      var offset = terms.lowerBound * line
-      var column = 0
-      while column < columns {
-        for block in 0..<blocks {
-          let rows = (0..<pixels).evenPart(block, of: blocks)
-          Compute.multiplyPanels(
-            rows: rows.count, sources: sources + rows.lowerBound, taps: 1,
-            depth: terms.count, offsets: &offset, lines + column * depth,
-            stride: depth * line, step: line,
-            into: results + rows.lowerBound, column: column,
-            columns: min(together, columns - column),
-            adds: index > 0)
-        }
-        column += together
-      }
+      Compute.multiplyRows(
+        pixels, operand + terms.lowerBound, stride: stride,
+        depth: terms.count, lines + terms.lowerBound * line,
+        panelStride: depth * line, step: line, into: columnTile,
+        stride: columns, columns: columns, adds: index > 0)
     }
     return ColumnTile(start: columnTile + before, stride: columns)
   }

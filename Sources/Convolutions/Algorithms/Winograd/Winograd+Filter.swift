@@ -1,9 +1,8 @@
 // The filter, transformed for each phase.
 
 extension Winograd {
-  // The plain panels, and zeros; then per phase, group and block of channels
-  // `[products, depth, block channels]`, a block being a panel where products are
-  // on panels.
+  // The plain panels, and zeros; then per phase, group and panel of channels
+  // `[products, depth, channels]`.
 
   var filterByteCount: Int {
     firstWeight.last! * MemoryLayout<Compute>.stride
@@ -11,17 +10,12 @@ extension Winograd {
 
   var filterPartCount: Int { map.groups * plain.blocksPerGroup }
 
-  /// Where the transformed filter starts from a channel of a group on, `[products,
-  /// depth, channels]`, and its channels.
-  func weights(phase: Int, group: Int, channel: Int) -> (
-    offset: Int, channels: Int
-  ) {
-    let first = channel / channelBlock * channelBlock
-    let channels = min(channelBlock, weightChannels - first)
-    let block =
-      phases[phase].products * folded.depthPerGroup
-      * (group * weightChannels + first)
-    return (firstWeight[phase] + block + channel - first, channels)
+  /// Where the transformed filter has a channel of a group.
+  func weightOffset(phase: Int, group: Int, channel: Int) -> Int {
+    let rest = channel % Self.panelWidth
+    return firstWeight[phase]
+      + phases[phase].products * folded.depthPerGroup
+      * (group * weightChannels + channel - rest) + rest
   }
 
   func prepareFilter(
@@ -42,22 +36,20 @@ extension Winograd {
       for row in 0..<map.vertical.classes {
         for column in 0..<map.horizontal.classes {
           let rank = row * map.horizontal.classes + column
-          let together = products == .panels ? Self.panelWidth : channels.count
           var first = channels.lowerBound
           while first < channels.upperBound {
-            let count = min(together, channels.upperBound - first)
-            let weights = weights(phase: index, group: group, channel: first)
+            let width = Self.panelWidth
+            let count = min(width, channels.upperBound - first)
             let place =
-              numbers + weights.offset
-              + rank * map.depthPerGroup * weights.channels
-            if products == .panels, count < weights.channels {
-              clear(place, phase, stride: weights.channels)
-            }
+              numbers
+              + weightOffset(phase: index, group: group, channel: first)
+              + rank * map.depthPerGroup * width
+            if count < width { clear(place, phase) }
             transform(
               phase, rowClass: row, columnClass: column,
               panels + first - channels.lowerBound,
               stride: channels.count, zeros: zeros - panels, channels: count,
-              to: place, stride: weights.channels)
+              to: place)
             first += count
           }
         }
@@ -66,20 +58,20 @@ extension Winograd {
   }
 
   /// Zeros in place of what fills the last panel up.
-  func clear(
-    _ panel: UnsafeMutablePointer<Compute>, _ phase: WinogradPhase, stride: Int
+  private func clear(
+    _ panel: UnsafeMutablePointer<Compute>, _ phase: WinogradPhase
   ) {
     for product in 0..<phase.products {
-      (panel + product * folded.depthPerGroup * stride)
-        .update(repeating: .zero, count: map.depthPerGroup * stride)
+      (panel + product * folded.depthPerGroup * Self.panelWidth)
+        .update(repeating: .zero, count: map.depthPerGroup * Self.panelWidth)
     }
   }
 
   /// Transforms the panels of one class of taps.
-  func transform(
+  private func transform(
     _ phase: WinogradPhase, rowClass: Int, columnClass: Int,
     _ panels: UnsafePointer<Compute>, stride panelStride: Int, zeros: Int,
-    channels: Int, to destination: UnsafeMutablePointer<Compute>, stride: Int
+    channels: Int, to destination: UnsafeMutablePointer<Compute>
   ) {
     let (rows, columns) = (phase.vertical.taps, phase.horizontal.taps)
     let panelCount = map.depthPerGroup * panelStride
@@ -106,10 +98,10 @@ extension Winograd {
         panels, stride: panelStride, taps: $0.baseAddress!,
         vertical: phase.vertical.transform,
         horizontal: phase.horizontal.transform, to: destination,
-        stride: stride, productStride: folded.depthPerGroup * stride,
+        stride: Self.panelWidth,
+        productStride: folded.depthPerGroup * Self.panelWidth,
         depth: map.depthPerGroup, count: channels,
-        // What no cache holds.
-        streams: filterByteCount > 16 << 20)
+        streams: isLarge)
     }
   }
 }

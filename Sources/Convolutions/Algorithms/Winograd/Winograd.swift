@@ -19,11 +19,8 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
   /// The map with step 1, of which the products are.
   let folded: ConvolutionMap
   let phases: [WinogradPhase]
-  let products: WinogradProducts
   /// The filter as it is, for results that are not finite.
   let plain: FilterPanels<Compute>
-  /// Input channels of one product.
-  let channelBlock: Int
   private let layout: WinogradWorkspace
   private let firstTask: [Int]
   /// Parts that the tasks of each phase are cut into: part after part runs, of
@@ -37,6 +34,8 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
   /// Where zeros begin, in place of taps that are none, for each part of the
   /// filter.
   let firstZero: Int
+  /// Whether no cache holds the filter.
+  var isLarge: Bool { filterByteCount > 16 << 20 }
 
   private static var mostStride: Int { 4 }
 
@@ -49,10 +48,8 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
 
   init(_ request: KernelRequest) throws(Conv2DError) {
     map = request.map
-    products = WinogradProducts(request)
-    channelBlock = Self.channelBlock(map, products)
     // First: what cannot be served may have no folded map in 64 bits.
-    phases = try Self.phases(map, request.accuracy, products, channelBlock)
+    phases = try Self.phases(map, request.accuracy)
     folded = map.folded
     plain = FilterPanels(
       map, channelBlock: Self.filterBlock(map), tapsPerChunk: 1,
@@ -62,7 +59,6 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
       width: min(map.channelsPerGroup, Self.mostChannels),
       scatters: map.dataFormat == .nchw
         && phases.contains { $0.horizontal.spacing > 1 },
-      listsRows: products == .panels,
       computeByteCount: MemoryLayout<Compute>.stride)
     let groups = map.groups
     firstTask = phases.reduce(into: [0]) {
@@ -79,9 +75,7 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
       : 0
     firstZero = plainCount
     weightChannels =
-      products == .panels
-      ? ceilDivide(map.channelsPerGroup, channelBlock) * channelBlock
-      : map.channelsPerGroup
+      ceilDivide(map.channelsPerGroup, Self.panelWidth) * Self.panelWidth
     let weights = groups * folded.depthPerGroup * weightChannels
     // Panels begin at a cache line.
     let first = ceilDivide(plainCount + zeros, 16) * 16
@@ -91,10 +85,7 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
   }
 
   static func checkDegenerate(_ request: KernelRequest) throws(Conv2DError) {
-    let products = WinogradProducts(request)
-    _ = try phases(
-      request.map, request.accuracy, products,
-      channelBlock(request.map, products))
+    _ = try phases(request.map, request.accuracy)
   }
 
   /// Input channels of a part of the filter.
@@ -102,26 +93,12 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
     evenBlock(max(1, map.channelsPerGroup), limit: 64)
   }
 
-  private static func channelBlock(
-    _ map: ConvolutionMap, _ products: WinogradProducts
-  ) -> Int {
-    let block = filterBlock(map)
-    switch products {
-    case .panels: return panelWidth
-    case .blas(.small): return block
-    case .blas(.packed):
-      return min(
-        max(1, map.channelsPerGroup), mostChannels / block * block)
-    }
-  }
-
   /// Channels of a panel of the transformed filter: a vector of the kernel that
   /// transforms it, one or two lines of the products'.
   static var panelWidth: Int { 16 }
 
   private static func phases(
-    _ map: ConvolutionMap, _ accuracy: AccuracyTarget,
-    _ products: WinogradProducts, _ channelBlock: Int
+    _ map: ConvolutionMap, _ accuracy: AccuracyTarget
   ) throws(Conv2DError) -> [WinogradPhase] {
     func object(_ reason: String) throws(Conv2DError) -> Never {
       throw .unsupported(.winograd, reason: reason)
@@ -130,11 +107,6 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
     let accuracy =
       accuracy.isAccuracy && !map.type.isCompute
       ? .accuracy(.standard) : accuracy
-    guard
-      BLASRuntime.isOpenBLAS || products == .panels || !accuracy.isAccuracy
-    else {
-      try object("its error is not known on a BLAS other than OpenBLAS")
-    }
     guard
       [map.vertical, map.horizontal].allSatisfy({
         $0.step == 1 || ($0.step <= $0.kernel && $0.dilation == 1)
@@ -153,10 +125,9 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
     guard axes.allSatisfy({ $0.stride <= mostStride }) else {
       try object("a stride is above \(mostStride)")
     }
-    guard folded.depthPerGroup <= Int(Int32.max) else {
-      try object(
-        "a matrix dimension exceeds the 32 bits of the BLAS interface")
-    }
+    let doesNotFit = "a thread would need more than 32 MiB of workspace"
+    // Before sizes are multiplied by it.
+    guard folded.depthPerGroup <= Int(Int32.max) else { try object(doesNotFit) }
     guard
       axes.allSatisfy({
         ceilDivide($0.kernel, $0.stride) <= WinogradAxis.mostTaps
@@ -183,24 +154,20 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
         phases.append(
           try WinogradPhase(
             folded, rowPhase: row, columnPhase: column, accuracy: accuracy,
-            terms: terms, products: products, channelBlock: channelBlock,
-            computeByteCount: MemoryLayout<Compute>.stride))
+            terms: terms, computeByteCount: MemoryLayout<Compute>.stride))
       }
     }
     let workspace = WinogradWorkspace(
       phases, depth: folded.depthPerGroup,
       width: min(map.channelsPerGroup, mostChannels), scatters: true,
-      listsRows: products == .panels,
       computeByteCount: MemoryLayout<Compute>.stride)
     guard
       workspace.scalarCount * MemoryLayout<Compute>.stride <= mostWorkspace
-    else { try object("a thread would need more than 32 MiB of workspace") }
+    else { try object(doesNotFit) }
     return phases
   }
 
   var taskCount: Int { firstTask.last! }
-
-  var packsOperands: Bool { products.packsOperands }
 
   var summary: String {
     let tiles = Set(
@@ -211,8 +178,8 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
       })
     let rows = phases.map(\.tilesPerTask).max() ?? 0
     return "tiles of " + tiles.sorted().joined(separator: ", ")
-      + "; GEMM \(rows)x\(channelBlock)x\(folded.depthPerGroup)"
-      + (products == .panels ? " on panels" : "") + ", \(taskCount) tasks"
+      + "; GEMM \(rows)x\(map.channelsPerGroup)x\(folded.depthPerGroup), "
+      + "\(taskCount) tasks"
   }
 
   var expectedError: Double? {
@@ -228,7 +195,7 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
   func cost(_ model: CostModel) -> Double {
     let depth = Double(folded.depthPerGroup)
     let width = Double(map.channelsPerGroup)
-    let blocks = (width / Double(channelBlock)).rounded(.up)
+    let panels = weightChannels / PanelFilter<Compute>.width
     var cost = 0.0
     for phase in phases {
       let (vertical, horizontal) = (phase.vertical, phase.horizontal)
@@ -236,16 +203,9 @@ struct Winograd<Compute: ComputeScalar>: Candidate {
       let depths = (depth / Double(phase.depthBlock)).rounded(.up)
       let units = Double(phase.units)
       let rows = units * Double(phase.tilesPerUnit) / tasks
-      let perTask =
-        products == .panels
-        ? model.panels(
-          pixels: rows, tile: rows.rounded(.up), columns: width,
-          panels: Int(blocks) * Self.panelWidth / PanelFilter<Compute>.width,
-          depth: depth, blocks: depths)
-        : blocks * depths
-          * model.product(
-            rows: rows.rounded(.up), columns: width / blocks,
-            depth: depth / depths, adds: depths > 1)
+      let perTask = model.panels(
+        pixels: rows, tile: rows.rounded(.up), columns: width, panels: panels,
+        depth: depth, blocks: depths)
       let products = tasks * Double(phase.products) * perTask
       // Along the columns, then along the rows; and back. Runs of fewer numbers
       // than a vector has go one by one.

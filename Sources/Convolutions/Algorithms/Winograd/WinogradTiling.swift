@@ -86,9 +86,6 @@ struct WinogradPhase: Sendable, Hashable {
   let unitsAcross: Int
   /// Such units of all images and lattices.
   let units: Int
-  /// Units that tasks are cut from: all, or those of one image where a row of a
-  /// product may have other bits in another place.
-  let unitsTogether: Int
   /// Units whose products are taken together, at most.
   let unitsPerTask: Int
   /// Parts that the channels of a group are cut into: where there are few tiles,
@@ -98,7 +95,7 @@ struct WinogradPhase: Sendable, Hashable {
   /// Channels of such a part, at most.
   let partChannels: Int
   /// Channels of the source of one product, whose sums are then added up: as
-  /// many as the accuracy and the fast path for small products allow.
+  /// many as the accuracy and the cache allow.
   let depthBlock: Int
   /// The relative Frobenius error to expect of random data, in units of the
   /// last place.
@@ -114,18 +111,13 @@ struct WinogradPhase: Sendable, Hashable {
   }
   /// Columns of the phase that a unit makes, with those behind the last.
   var unitOutputs: Int { tilesPerUnit * horizontal.outputs }
-  var tileTasks: Int {
-    units / max(1, unitsTogether) * ceilDivide(unitsTogether, unitsPerTask)
-  }
+  var tileTasks: Int { ceilDivide(units, unitsPerTask) }
   /// Tasks of a group.
   var tasks: Int { tileTasks * channelParts }
 
   /// The units of a task, by its place among the tile tasks.
   func units(task: Int) -> Range<Int> {
-    let (span, part) = task.quotientAndRemainder(
-      dividingBy: ceilDivide(unitsTogether, unitsPerTask))
-    return (span * unitsTogether..<(span + 1) * unitsTogether)
-      .part(part, of: unitsPerTask)
+    (0..<units).part(task, of: unitsPerTask)
   }
 
   /// The tiles of unit `index` across the image.
@@ -138,14 +130,13 @@ struct WinogradPhase: Sendable, Hashable {
   ///   - terms: of the sums of the phase, which decide what is promised.
   init(
     _ map: ConvolutionMap, rowPhase: Int, columnPhase: Int,
-    accuracy: AccuracyTarget, terms: Double, products: WinogradProducts,
-    channelBlock: Int, computeByteCount: Int
+    accuracy: AccuracyTarget, terms: Double, computeByteCount: Int
   ) throws(Conv2DError) {
     let allowed = accuracy.mostError(terms: terms)
     guard
       let axes = Self.axes(
         map, rowPhase: rowPhase, columnPhase: columnPhase,
-        accuracy: accuracy, allowed: allowed, provider: products,
+        accuracy: accuracy, allowed: allowed,
         computeByteCount: computeByteCount)
     else {
       throw .unsupported(
@@ -163,39 +154,32 @@ struct WinogradPhase: Sendable, Hashable {
     let unitsPerImage =
       vertical.lattices * horizontal.lattices * vertical.tiles * unitsAcross
     units = map.batch * unitsPerImage
-    unitsTogether =
-      products.rowsAreAlike(columns: map.channelsPerGroup)
-      ? units : unitsPerImage
-
     let most = max(
       1,
       Self.tilesPerTask(
-        map, products: vertical.products * horizontal.products, products,
+        map, products: vertical.products * horizontal.products,
         computeByteCount: computeByteCount) / tilesPerUnit)
-    let blocks = max(1, ceilDivide(map.channelsPerGroup, channelBlock))
+    let width = Winograd<Float>.panelWidth
+    let panels = max(1, ceilDivide(map.channelsPerGroup, width))
     // Where there are few, tasks are cut from channels, or else from tiles.
-    let least = blocks == 1 ? min(2, unitsTogether) : 1
-    var tileTasks = max(1, least, ceilDivide(unitsTogether, most))
+    let least = panels == 1 ? min(2, units) : 1
+    var tileTasks = max(1, least, ceilDivide(units, most))
     // Few tasks are a multiple of four, so that threads get as much each.
     let fewTasks = 4
     let even = ceilDivide(tileTasks, fewTasks) * fewTasks
     if tileTasks > 1, tileTasks < 4 * fewTasks,
-      unitsTogether * tilesPerUnit >= 12 * even
+      units * tilesPerUnit >= 12 * even
     {
       tileTasks = even
     }
-    unitsPerTask = max(1, ceilDivide(unitsTogether, tileTasks))
-    let parts = min(blocks, max(1, fewTasks / (map.groups * tileTasks)))
-    partChannels = ceilDivide(blocks, parts) * channelBlock
+    unitsPerTask = max(1, ceilDivide(units, tileTasks))
+    let parts = min(panels, max(1, fewTasks / (map.groups * tileTasks)))
+    partChannels = ceilDivide(panels, parts) * width
     channelParts = max(
       1, ceilDivide(map.channelsPerGroup, max(1, partChannels)))
 
     let amplification = vertical.amplification * horizontal.amplification
-    // Of the largest task that there could be: not a matter of the batch.
-    let rows = most * tilesPerUnit
-    let mostDepth = products.mostDepth(
-      rows: rows, columns: min(64, channelBlock))
-    var block = min(depth, mostDepth)
+    var block = min(depth, Self.mostDepthBlock)
     while block > Self.leastDepthBlock,
       Self.error(amplification, depth: depth, block: block) > allowed
     {
@@ -211,8 +195,7 @@ struct WinogradPhase: Sendable, Hashable {
   /// hold of them transformed; many where the filter is large, as each task reads
   /// it.
   private static func tilesPerTask(
-    _ map: ConvolutionMap, products: Int, _ provider: WinogradProducts,
-    computeByteCount: Int
+    _ map: ConvolutionMap, products: Int, computeByteCount: Int
   ) -> Int {
     let depth = max(map.depthPerGroup, 1)
     let width = min(map.channelsPerGroup, Winograd<Float>.mostChannels)
@@ -222,9 +205,11 @@ struct WinogradPhase: Sendable, Hashable {
     let limit =
       filter > 16 << 20 ? 8 << 20 : filter > 4 << 20 ? 3 << 20 : 1 << 20
     // Fewer for very many channels, to keep a workspace within bounds.
-    let (least, most) = provider.packsOperands ? (48, 96) : (16, 64)
-    return max(1, min(max(min(least, (16 << 20) / tile), limit / tile), most))
+    return max(1, min(max(min(16, (16 << 20) / tile), limit / tile), 64))
   }
+
+  /// Channels of a product, at most: a panel's stay in the L1 cache.
+  private static var mostDepthBlock: Int { 256 }
 
   /// Channels of a product are not cut further for the sake of accuracy.
   private static var leastDepthBlock: Int { 64 }
@@ -233,8 +218,7 @@ struct WinogradPhase: Sendable, Hashable {
   /// promise and fit the workspace, or else those that come nearest to that.
   private static func axes(
     _ map: ConvolutionMap, rowPhase: Int, columnPhase: Int,
-    accuracy: AccuracyTarget, allowed: Double, provider: WinogradProducts,
-    computeByteCount: Int
+    accuracy: AccuracyTarget, allowed: Double, computeByteCount: Int
   ) -> (WinogradPhaseAxis, WinogradPhaseAxis)? {
     let rows = WinogradPhaseAxis.candidates(
       map.vertical, phase: rowPhase, sets: accuracy.sets(axis: 0))
@@ -250,8 +234,7 @@ struct WinogradPhase: Sendable, Hashable {
         let error = error(
           row.amplification * column.amplification,
           depth: depth, block: min(depth, leastDepthBlock))
-        let work = work(
-          row, column, map, provider, computeByteCount: computeByteCount)
+        let work = work(row, column, map, computeByteCount: computeByteCount)
         // The least of a workspace: a tile, half of it and all of it transformed.
         let tile =
           (row.inputs + row.products) * column.inputs
@@ -269,8 +252,7 @@ struct WinogradPhase: Sendable, Hashable {
   /// (`convbench choose`).
   private static func work(
     _ rows: WinogradPhaseAxis, _ columns: WinogradPhaseAxis,
-    _ map: ConvolutionMap, _ provider: WinogradProducts,
-    computeByteCount: Int
+    _ map: ConvolutionMap, computeByteCount: Int
   ) -> Double {
     let (depth, width) = (map.depthPerGroup, map.channelsPerGroup)
     let products = rows.products * columns.products
@@ -280,20 +262,12 @@ struct WinogradPhase: Sendable, Hashable {
     let images = 8
     let tiles = images * tilesPerImage
     let most = tilesPerTask(
-      map, products: products, provider, computeByteCount: computeByteCount)
-    let packs = provider.packsOperands
-    let tasks =
-      !packs
-      ? ceilDivide(tiles, most) : images * ceilDivide(tilesPerImage, most)
-    // Where rows go in fours, the rest is slow.
-    let rest = !packs ? 0 : [0, 2, 3, 6][tilesPerImage % 4] * images
+      map, products: products, computeByteCount: computeByteCount)
+    let tasks = ceilDivide(tiles, most)
     let weights = Double(products * depth * width)
-    // A large filter comes from memory, for each task; on cores that pack it is
-    // copied too.
+    // A large filter comes from memory, for each task.
     let fetch = weights * Double(computeByteCount) > 16e6 ? 32 : 0
-    let packing = packs ? 13 : 0
-    let multiplication =
-      weights * Double(max(tiles + rest, tasks * fetch) + tasks * packing)
+    let multiplication = weights * Double(max(tiles, tasks * fetch))
     // A number transformed costs as much as some products, more of them for more
     // inputs, and where the tiles of the least task are beyond the L2 cache.
     let bytes = 16 * products * (depth + width) * computeByteCount

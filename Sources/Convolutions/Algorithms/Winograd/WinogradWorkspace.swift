@@ -13,14 +13,11 @@ struct WinogradWorkspace: Sendable {
   let outputs: Int
   /// A row of it as planes, for columns of NCHW that lie a stride apart.
   let planes: Int
-  /// Where each row of a product on panels is read, and where its sums go.
-  private let rows: Int
-  private let rowCount: Int
   let scalarCount: Int
 
   init(
     _ phases: [WinogradPhase], depth: Int, width: Int, scatters: Bool,
-    listsRows: Bool, computeByteCount: Int
+    computeByteCount: Int
   ) {
     func most(_ count: (WinogradPhase) -> Int) -> Int {
       phases.map(count).max() ?? 0
@@ -40,26 +37,7 @@ struct WinogradWorkspace: Sendable {
       phase.vertical.outputs * phase.unitOutputs * width
     }
     planes = after(outputs, outputCount)
-    rows = after(planes) { scatters ? $0.unitOutputs * width : 0 }
-    rowCount = listsRows ? most(\.tilesPerTask) : 0
-    scalarCount =
-      rows + 2 * rowCount * MemoryLayout<Int>.stride / computeByteCount
-  }
-
-  /// The lists of rows of a workspace.
-  func places<Compute>(
-    _ workspace: UnsafeMutablePointer<Compute>
-  ) -> (
-    sources: UnsafeMutablePointer<UnsafePointer<Compute>?>,
-    results: UnsafeMutablePointer<UnsafeMutablePointer<Compute>?>
-  ) {
-    let place = UnsafeMutableRawPointer(workspace + rows)
-    let word = MemoryLayout<Int>.stride
-    return (
-      place.assumingMemoryBound(to: UnsafePointer<Compute>?.self),
-      (place + rowCount * word)
-        .assumingMemoryBound(to: UnsafeMutablePointer<Compute>?.self)
-    )
+    scalarCount = after(planes) { scatters ? $0.unitOutputs * width : 0 }
   }
 
   /// From the tiles of one product to those of the next: not a multiple of a
