@@ -45,6 +45,17 @@ struct ResultSink {
 
   // MARK: Pixels
 
+  /// Where sums of pixels may be taken in the result itself: in NHWC of the compute
+  /// type, of all channels, but for what is written past the caches.
+  func inPlace<Compute: ComputeScalar>(
+    image: Int, channels: Range<Int>, pixel: Int
+  ) -> UnsafeMutablePointer<Compute>? {
+    guard map.dataFormat == .nhwc, channels.count == map.targetChannels,
+      !streams
+    else { return nil }
+    return place(image: image, pixel: pixel, channel: 0).asCompute()
+  }
+
   /// Writes sums of some rows and columns, `[rows, columns, channels]`.
   func store<Compute: ComputeScalar>(
     _ sums: UnsafePointer<Compute>, image: Int, channels: Range<Int>,

@@ -74,9 +74,14 @@ struct WinogradTask<Compute: ComputeScalar> {
     // An axis with one tap has no transform: the step before writes to where
     // it would.
     let half = horizontal.isPlain ? tiles : workspace + layout.half
-    let source = vertical.isPlain ? half : workspace + layout.source
-    load(unit, columns: columns, into: source)
-    if !vertical.isPlain {
+    if vertical.isPlain {
+      load(unit, columns: columns, into: half)
+    } else if !forwardInPlace(
+      unit, columns: columns, into: half,
+      stride: horizontal.isPlain ? stride : row)
+    {
+      let source = workspace + layout.source
+      load(unit, columns: columns, into: source)
       Compute.winogradForward(
         vertical.points, source, stride: row, step: 0, to: half,
         stride: horizontal.isPlain ? stride : row, step: 0, runs: 1, count: row)
@@ -89,6 +94,39 @@ struct WinogradTask<Compute: ComputeScalar> {
         to: tiles + p * horizontal.products * stride, stride: stride,
         step: depth, runs: unit.tiles, count: depth)
     }
+  }
+
+  /// Transforms the columns of a unit where they lie, if its rows are inside and
+  /// its pixels beside each other.
+  private func forwardInPlace(
+    _ unit: Unit, columns: Int, into half: UnsafeMutablePointer<Compute>,
+    stride: Int
+  ) -> Bool {
+    let (vertical, horizontal) = (phase.vertical, phase.horizontal)
+    let row = unit.firstRow + vertical.taps.source(0)
+    let last = row + (vertical.inputs - 1) * vertical.sourceStep
+    guard !TileLoader.copies(map), map.groups == 1, map.classes == 1,
+      horizontal.sourceStep == 1, row >= 0, last < map.sourceHeight
+    else { return false }
+    let column = unit.firstColumn + horizontal.taps.source(0)
+    let inside = (0..<map.sourceWidth).clamped(to: column..<column + columns)
+    guard !inside.isEmpty else { return false }
+    let (pixels, pixelStride): (UnsafePointer<Compute>, Int) = loader.inPlace(
+      image: unit.image, pixel: row * map.sourceWidth + inside.lowerBound,
+      channels: 0..<depth)
+    let before = (inside.lowerBound - column) * depth
+    let count = inside.count * depth
+    Compute.winogradForward(
+      vertical.points, pixels,
+      stride: vertical.sourceStep * map.sourceWidth * pixelStride, step: 0,
+      to: half + before, stride: stride, step: 0, runs: 1, count: count)
+    for p in 0..<vertical.products {
+      let line = half + p * stride
+      line.update(repeating: .zero, count: before)
+      (line + before + count)
+        .update(repeating: .zero, count: columns * depth - before - count)
+    }
+    return true
   }
 
   /// Copies what reaches a unit, zeros where there is no source.
@@ -159,20 +197,27 @@ struct WinogradTask<Compute: ComputeScalar> {
     let stride = WinogradWorkspace.stride(
       phase,
       channels: min(map.channelsPerGroup, Winograd<Compute>.mostChannels))
-    let row = unit.tiles * horizontal.outputs * width
-    let sums = workspace + layout.sums + firstTile(unit.index) * width
-    let outputs = transformed(
-      sums, stride: stride, row: row, tiles: unit.tiles, width: width)
-
     let columns = horizontal.count(
       from: unit.firstColumn, limit: unit.tiles * horizontal.outputs)
     let rows = vertical.count(from: unit.firstRow, limit: vertical.outputs)
     guard columns > 0 else { return }
+    let sums = workspace + layout.sums + firstTile(unit.index) * width
+    let whole = unit.tiles * horizontal.outputs * width
+    let place =
+      vertical.isPlain || rows < vertical.outputs
+      ? nil : resultPlace(unit, channels: channels)
+    let row =
+      place == nil
+      ? whole : vertical.spacing * map.targetWidth * map.targetChannels
+    let outputs = transformed(
+      sums, stride: stride, row: whole, tiles: unit.tiles, width: width,
+      into: place, stride: row, count: columns * width)
     // Beyond them a tile has the rounding errors of its other positions.
     let reachedRows = vertical.reached(
       from: unit.firstRow, count: rows, map.vertical)
     let reachedColumns = horizontal.reached(
       from: unit.firstColumn, count: columns, map.horizontal)
+    let isInPlace = place != nil
     for index in 0..<rows {
       let place = outputs + index * row
       let run = Run(
@@ -186,8 +231,22 @@ struct WinogradTask<Compute: ComputeScalar> {
       if !Compute.areFinite(place, count: columns * width) {
         define(run, into: place)
       }
-      store(place, run)
+      if !isInPlace { store(place, run) }
     }
+  }
+
+  /// Where the result has the first position of a unit, if its rows can be
+  /// transformed there.
+  private func resultPlace(
+    _ unit: Unit, channels: Range<Int>
+  ) -> UnsafeMutablePointer<Compute>? {
+    let (vertical, horizontal) = (phase.vertical, phase.horizontal)
+    guard horizontal.spacing == 1 else { return nil }
+    let y = vertical.first + unit.firstRow * vertical.stride
+    let x = horizontal.first + unit.firstColumn
+    return ResultSink(map, result).inPlace(
+      image: unit.image, channels: map.targetChannels(channels, of: group),
+      pixel: y * map.targetWidth + x)
   }
 
   /// Positions of a lattice beside each other.
@@ -199,13 +258,15 @@ struct WinogradTask<Compute: ComputeScalar> {
     let channels: Range<Int>
   }
 
-  /// Products of a unit transformed back, `[outputs, row]`.
+  /// Products of a unit transformed back, `[outputs, row]`, or the first `count` of
+  /// each row at `place`.
   private func transformed(
     _ sums: UnsafeMutablePointer<Compute>, stride: Int, row: Int, tiles: Int,
-    width: Int
+    width: Int, into place: UnsafeMutablePointer<Compute>?,
+    stride placeStride: Int, count: Int
   ) -> UnsafeMutablePointer<Compute> {
     let (vertical, horizontal) = (phase.vertical, phase.horizontal)
-    let outputs = workspace + layout.outputs
+    let outputs = place ?? workspace + layout.outputs
     let half = vertical.isPlain ? outputs : workspace + layout.half
     if !horizontal.isPlain {
       for p in 0..<vertical.products {
@@ -221,7 +282,7 @@ struct WinogradTask<Compute: ComputeScalar> {
       vertical.points, outputs: vertical.outputs,
       horizontal.isPlain ? sums : half,
       stride: horizontal.isPlain ? stride : row, step: 0, to: outputs,
-      stride: row, step: 0, runs: 1, count: row)
+      stride: placeStride, step: 0, runs: 1, count: place == nil ? row : count)
     return outputs
   }
 
