@@ -160,9 +160,9 @@ struct conv_compute {
   // `adds`. The sum of an element is one chain of fused multiply-adds from +0,
   // in the order of t and then k, whatever the rows beside it; and it is added to
   // +0, or to what is there. There are 1 to `block_rows` rows. Pointers among
-  // the sources and results are to compute numbers. Where the lines of a panel
-  // follow each other, those `ahead` numbers behind the first panel's are asked
-  // for, which are read next; or with 0, nothing.
+  // the sources and results are to compute numbers. In float32, where the lines
+  // of a panel follow each other, those `ahead` numbers behind the first panel's
+  // are asked for, which are read next; or with 0, nothing.
   void (*multiply_panels)(
       ptrdiff_t rows, const void *sources, ptrdiff_t taps, ptrdiff_t depth,
       const ptrdiff_t *offsets, const void *panels, ptrdiff_t panel_stride,

@@ -4,7 +4,8 @@
 // of functions for the set, if they are not the compiler's own. CONV_BLOCKS(B)
 // has B(rows, panels) for each size of a block of sums: for every number of rows
 // up to CONV_MOST_ROWS, up to CONV_PANELS(rows) panels, of CONV_MOST_SUMS
-// vectors of CONV_VECTOR_BYTES at most.
+// vectors of CONV_VECTOR_BYTES at most. Blocks of up to CONV_ASKING_ROWS can ask
+// for what is read next.
 
 #include <stdint.h>
 #include <string.h>

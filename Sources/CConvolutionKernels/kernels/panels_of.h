@@ -181,8 +181,9 @@ CONV_KERNEL(void, NAMED(multiply_rows))(
   const ptrdiff_t blocks = (rows + most - 1) / most;
   const ptrdiff_t width = together * COLUMNS, start = 0;
   for (ptrdiff_t first = 0; first < columns; first += width) {
-    const SCALAR *then = filter + together * panel_stride;
-    if (!asks || first + width >= columns) then = next;
+    // What is read next: each register block asks for a panel of it.
+    const SCALAR *behind = filter + together * panel_stride;
+    const SCALAR *then = first + width < columns ? behind : next;
     for (ptrdiff_t block = 0; block < blocks; block++) {
       const ptrdiff_t row = rows * block / blocks;
       const ptrdiff_t count = rows * (block + 1) / blocks - row;
@@ -192,14 +193,13 @@ CONV_KERNEL(void, NAMED(multiply_rows))(
         from[r] = source + (row + r) * row_stride;
         to[r] = result + (row + r) * result_stride;
       }
-      // Each block asks for a panel.
       NAMED(kernel_multiply_panels)(
           count, from, 1, depth, &start, filter, panel_stride, line_stride, to,
           first, columns - first < width ? columns - first : width, adds,
           asks && then && block < together
               ? then + block * panel_stride - filter : 0);
     }
-    filter += together * panel_stride;
+    filter = behind;
   }
 }
 

@@ -287,9 +287,6 @@ extension Conv2DGeometry {
   /// Output channels that one input channel sees: the depth of the sum.
   var depthPerGroup: Int { outputChannels / groups }
 
-  /// Nothing to add up: the result is empty or all zeros.
-  var isDegenerate: Bool { inputCount == 0 || outBackpropCount == 0 }
-
   /// The same of another number of images, fewer or such that sizes do not
   /// overflow.
   package func withBatch(_ batch: Int) -> Self {

@@ -34,7 +34,7 @@ struct CostModel: Sendable {
       // fitted to `convbench products` with OpenBLAS's Haswell kernels, within
       // 6 %, but for what the least take: there operands are not in the cache.
       let rest = Int(rows) % 4 == 0 ? 0.085 : 0.18
-      // Columns go in fours too.
+      // Fewer than four columns take as long as eight (`convbench choose`).
       let width = columns < 4 ? 8 : columns
       return 250
         + scale

@@ -81,7 +81,7 @@ package struct OperationPlan: Sendable {
   /// Why the algorithm was taken.
   private var reason: String {
     if options.algorithm != .automatic { return "asked for" }
-    if geometry.isDegenerate { return "there is nothing to add up" }
+    if map.isDegenerate { return "there is nothing to add up" }
     return options.tuning == .measure
       ? "measured to be the fastest" : "expected to be the fastest"
   }

@@ -38,9 +38,8 @@ package final class PreparedMemory: Sendable {
   package func suits(_ plan: OperationPlan) -> Bool {
     operation == plan.operation && type == plan.type
       && geometry == plan.geometry && algorithm == plan.algorithm
-      // Another accuracy takes other points, and products another order.
+      // Another accuracy takes other points, and other products another order.
       && (algorithm != .winograd || accuracy == plan.options.winograd)
-      && (![.column, .winograd].contains(algorithm)
-        || products == plan.options.products)
+      && (algorithm != .column || products == plan.options.products)
   }
 }

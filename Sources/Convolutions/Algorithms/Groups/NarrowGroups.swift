@@ -53,6 +53,7 @@ struct NarrowGroups<Compute: ComputeScalar>: Candidate {
   }
 
   func cost(_ model: CostModel) -> Double {
+    // Of sums that are read and written (`convbench choose`).
     1.25
       * model.loops(map.flops / 2, over: Double(map.targetChannels))
   }

@@ -202,22 +202,22 @@ struct WinogradTask<Compute: ComputeScalar> {
     let rows = vertical.count(from: unit.firstRow, limit: vertical.outputs)
     guard columns > 0 else { return }
     let sums = workspace + layout.sums + firstTile(unit.index) * width
-    let whole = unit.tiles * horizontal.outputs * width
-    let place =
+    let inResult =
       vertical.isPlain || rows < vertical.outputs
       ? nil : resultPlace(unit, channels: channels)
     let row =
-      place == nil
-      ? whole : vertical.spacing * map.targetWidth * map.targetChannels
+      inResult == nil
+      ? unit.tiles * horizontal.outputs * width
+      : vertical.spacing * map.targetWidth * map.targetChannels
     let outputs = transformed(
-      sums, stride: stride, row: whole, tiles: unit.tiles, width: width,
-      into: place, stride: row, count: columns * width)
+      sums, stride: stride, tiles: unit.tiles, width: width,
+      to: inResult ?? workspace + layout.outputs, stride: row,
+      count: columns * width)
     // Beyond them a tile has the rounding errors of its other positions.
     let reachedRows = vertical.reached(
       from: unit.firstRow, count: rows, map.vertical)
     let reachedColumns = horizontal.reached(
       from: unit.firstColumn, count: columns, map.horizontal)
-    let isInPlace = place != nil
     for index in 0..<rows {
       let place = outputs + index * row
       let run = Run(
@@ -231,7 +231,7 @@ struct WinogradTask<Compute: ComputeScalar> {
       if !Compute.areFinite(place, count: columns * width) {
         define(run, into: place)
       }
-      if !isInPlace { store(place, run) }
+      if inResult == nil { store(place, run) }
     }
   }
 
@@ -258,15 +258,15 @@ struct WinogradTask<Compute: ComputeScalar> {
     let channels: Range<Int>
   }
 
-  /// Products of a unit transformed back, `[outputs, row]`, or the first `count` of
-  /// each row at `place`.
+  /// Products of a unit transformed back: rows of at least `count`, `outputStride`
+  /// apart, which are what was multiplied where there is no transform.
   private func transformed(
-    _ sums: UnsafeMutablePointer<Compute>, stride: Int, row: Int, tiles: Int,
-    width: Int, into place: UnsafeMutablePointer<Compute>?,
-    stride placeStride: Int, count: Int
+    _ sums: UnsafeMutablePointer<Compute>, stride: Int, tiles: Int,
+    width: Int, to outputs: UnsafeMutablePointer<Compute>,
+    stride outputStride: Int, count: Int
   ) -> UnsafeMutablePointer<Compute> {
     let (vertical, horizontal) = (phase.vertical, phase.horizontal)
-    let outputs = place ?? workspace + layout.outputs
+    let row = tiles * horizontal.outputs * width
     let half = vertical.isPlain ? outputs : workspace + layout.half
     if !horizontal.isPlain {
       for p in 0..<vertical.products {
@@ -282,7 +282,7 @@ struct WinogradTask<Compute: ComputeScalar> {
       vertical.points, outputs: vertical.outputs,
       horizontal.isPlain ? sums : half,
       stride: horizontal.isPlain ? stride : row, step: 0, to: outputs,
-      stride: placeStride, step: 0, runs: 1, count: place == nil ? row : count)
+      stride: outputStride, step: 0, runs: 1, count: count)
     return outputs
   }
 
