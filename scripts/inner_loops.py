@@ -38,7 +38,7 @@ def main():
                 [tools / "llvm-objdump", "-d", "--no-show-raw-insn", file],
                 check=True, stdout=subprocess.PIPE, text=True).stdout
         for name, body in functions(text):
-            match = re.fullmatch(r"block_(\d+)x(\d+)_(f32|f64)", name)
+            match = re.fullmatch(r"(?:block|pixels)_(\d+)x(\d+)_(f32|f64)", name)
             if not match:
                 continue
             rows, panels = int(match.group(1)), int(match.group(2))

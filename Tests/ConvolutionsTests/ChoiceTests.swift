@@ -51,7 +51,6 @@ struct ChoiceTests {
     ("mb8ic64ih56oc256oh56kh1", .taps),
     ("mb8ic128ih56oc128oh28kh3sh2ph1", .taps),
     ("mb8ic3ih224oc64oh112kh7sh2ph3", .taps),
-    ("mb1ic1ih512oc1oh512kh3ph1", .narrowGroups),
     ("g128mb8ic128ih56oc128oh56kh3ph1", .narrowGroups),
     ("g64mb4ic64ih28oc128oh28kh3ph1", .taps),
     ("mb1ic3ih1oc3oh1kh1ph0", .direct),

@@ -180,6 +180,24 @@ struct conv_compute {
       ptrdiff_t line_stride, void *result, ptrdiff_t result_stride,
       ptrdiff_t columns, int adds, ptrdiff_t together, int asks,
       const void *next);
+
+  // Some channels of pixels times some channels of others, summed over the
+  // pixels: `runs` runs of `count` each.
+  //
+  //   result[i*result_stride + j] = sum over t, k of
+  //       source[t*source_run + k*source_stride + i]
+  //       * other[t*other_run + k*other_stride + j]
+  //
+  // for i below `rows` and j below `columns`, though whole lines are read; added
+  // to the result if `adds`. The sum of an element is one chain of fused
+  // multiply-adds from +0, in the order of t and then k, whatever is beside it;
+  // and it is added to +0, or to what is there.
+  void (*multiply_pixels)(
+      ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t runs, ptrdiff_t count,
+      const void *source, ptrdiff_t source_run, ptrdiff_t source_stride,
+      const void *other, ptrdiff_t other_run, ptrdiff_t other_stride,
+      void *result, ptrdiff_t result_stride, int adds);
+
   // So many steps of enough fused multiply-adds beside each other, on the widest
   // vectors, to run at the peak: from 12 numbers, to the same place. Returns the
   // operations of a step.

@@ -70,6 +70,7 @@
     .add_tap_products = kernel_add_tap_products_##type,                      \
     .multiply_panels = kernel_multiply_panels_##type,                        \
     .multiply_rows = kernel_multiply_rows_##type,                            \
+    .multiply_pixels = kernel_multiply_pixels_##type,                        \
     .spin = kernel_spin_##type,                                              \
     .winograd_forward = kernel_winograd_forward_##type,                      \
     .winograd_inverse = kernel_winograd_inverse_##type,                      \

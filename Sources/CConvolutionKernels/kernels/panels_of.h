@@ -42,6 +42,35 @@ CONV_INLINE void NAMED(store_row)(
   }
 }
 
+// Adds one term to the sums of a block: a line of each panel, times FACTOR of each
+// row `r`. What there is less of stays in registers.
+#define ADD_TERM(rows, panels, line, panel_stride, FACTOR)                   \
+  if (rows < panels * PARTS) {                                               \
+    VECTOR factors[CONV_MOST_ROWS];                                          \
+    UNROLLED for (int r = 0; r < rows; r++)                                  \
+        factors[r] = (FACTOR) - (VECTOR){0};                                 \
+    UNROLLED for (int i = 0; i < panels * PARTS; i++) {                      \
+      VECTOR weights = *(const VECTOR *)(                                    \
+          line + i / PARTS * panel_stride + i % PARTS * LANES);              \
+      UNROLLED for (int r = 0; r < rows; r++) {                              \
+        VECTOR *sum = &sums[r * panels * PARTS + i];                         \
+        *sum = MULTIPLY_ADD(factors[r], weights, *sum);                      \
+      }                                                                      \
+    }                                                                        \
+  } else {                                                                   \
+    VECTOR weights[CONV_MOST_PANELS * PARTS];                                \
+    UNROLLED for (int i = 0; i < panels * PARTS; i++)                        \
+        weights[i] = *(const VECTOR *)(                                      \
+            line + i / PARTS * panel_stride + i % PARTS * LANES);            \
+    UNROLLED for (int r = 0; r < rows; r++) {                                \
+      VECTOR factor = (FACTOR) - (VECTOR){0};                                \
+      UNROLLED for (int i = 0; i < panels * PARTS; i++) {                    \
+        VECTOR *sum = &sums[r * panels * PARTS + i];                         \
+        *sum = MULTIPLY_ADD(factor, weights[i], *sum);                       \
+      }                                                                      \
+    }                                                                        \
+  }
+
 // Adds the terms of one tap to the sums of a block. The counts, and whether it
 // asks for lines, are constants where this is called. Terms are counted from
 // behind the last, as there is no register for the depth.
@@ -55,32 +84,7 @@ CONV_INLINE void NAMED(add_terms)(
   _Pragma("clang loop unroll_count(2)")
   for (ptrdiff_t k = -depth; k < 0; k++, line += step) {
     if (asks) __builtin_prefetch(line + ahead, 0, 2);
-    // What there is less of stays in registers.
-    if (rows < panels * PARTS) {
-      VECTOR factors[CONV_MOST_ROWS];
-      UNROLLED for (int r = 0; r < rows; r++)
-          factors[r] = from[r][k] - (VECTOR){0};
-      UNROLLED for (int i = 0; i < panels * PARTS; i++) {
-        VECTOR weights = *(const VECTOR *)(
-            line + i / PARTS * panel_stride + i % PARTS * LANES);
-        UNROLLED for (int r = 0; r < rows; r++) {
-          VECTOR *sum = &sums[r * panels * PARTS + i];
-          *sum = MULTIPLY_ADD(factors[r], weights, *sum);
-        }
-      }
-    } else {
-      VECTOR weights[CONV_MOST_PANELS * PARTS];
-      UNROLLED for (int i = 0; i < panels * PARTS; i++)
-          weights[i] = *(const VECTOR *)(
-              line + i / PARTS * panel_stride + i % PARTS * LANES);
-      UNROLLED for (int r = 0; r < rows; r++) {
-        VECTOR factor = from[r][k] - (VECTOR){0};
-        UNROLLED for (int i = 0; i < panels * PARTS; i++) {
-          VECTOR *sum = &sums[r * panels * PARTS + i];
-          *sum = MULTIPLY_ADD(factor, weights[i], *sum);
-        }
-      }
-    }
+    ADD_TERM(rows, panels, line, panel_stride, from[r][k])
   }
 }
 
@@ -203,6 +207,79 @@ CONV_KERNEL(void, NAMED(multiply_rows))(
   }
 }
 
+// The sums of some channels of pixels times channels of others, in registers while
+// runs of pixels go by.
+CONV_INLINE void NAMED(pixels)(
+    const int rows, const int panels, const SCALAR *restrict source,
+    ptrdiff_t source_run, ptrdiff_t source_stride,
+    const SCALAR *restrict other, ptrdiff_t other_run, ptrdiff_t other_stride,
+    ptrdiff_t runs, ptrdiff_t count, SCALAR *restrict result,
+    ptrdiff_t result_stride, int columns, int adds) {
+  VECTOR sums[CONV_MOST_SUMS];
+  UNROLLED for (int i = 0; i < rows * panels * PARTS; i++)
+      sums[i] = (VECTOR){0};
+  for (ptrdiff_t run = 0; run < runs; run++) {
+    const SCALAR *from = source + run * source_run;
+    const SCALAR *line = other + run * other_run;
+    _Pragma("clang loop unroll_count(2)")
+    for (ptrdiff_t k = 0; k < count; k++) {
+      ADD_TERM(rows, panels, line, COLUMNS, from[r])
+      from += source_stride;
+      line += other_stride;
+    }
+  }
+  UNROLLED for (int r = 0; r < rows; r++)
+      NAMED(store_row)(
+          result + r * result_stride, sums + r * panels * PARTS, panels,
+          columns, adds);
+}
+
+#define PIXEL_PARAMETERS                                                     \
+  const SCALAR *source, ptrdiff_t source_run, ptrdiff_t source_stride,       \
+      const SCALAR *other, ptrdiff_t other_run, ptrdiff_t other_stride,      \
+      ptrdiff_t runs, ptrdiff_t count, SCALAR *result,                       \
+      ptrdiff_t result_stride, int columns, int adds
+#define PIXEL_BLOCK(rows, panels)                                            \
+  static __attribute__((noinline)) void NAMED(pixels_##rows##x##panels)(     \
+      PIXEL_PARAMETERS) {                                                    \
+    NAMED(pixels)(                                                           \
+        rows, panels, source, source_run, source_stride, other, other_run,   \
+        other_stride, runs, count, result, result_stride, columns, adds);    \
+  }
+#define PIXEL_ENTRY(rows, panels)                                            \
+  [rows][panels] = NAMED(pixels_##rows##x##panels),
+CONV_BLOCKS(PIXEL_BLOCK)
+static void (*const NAMED(pixel_blocks)[CONV_MOST_ROWS + 1]
+                                       [CONV_MOST_PANELS + 1])(
+    PIXEL_PARAMETERS) = {CONV_BLOCKS(PIXEL_ENTRY)};
+
+CONV_KERNEL(void, NAMED(multiply_pixels))(
+    ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t runs, ptrdiff_t count,
+    const void *source_, ptrdiff_t source_run, ptrdiff_t source_stride,
+    const void *other_, ptrdiff_t other_run, ptrdiff_t other_stride,
+    void *result_, ptrdiff_t result_stride, int adds) {
+  const SCALAR *source = source_, *other = other_;
+  SCALAR *result = result_;
+  CONV_REQUIRE(rows >= 1 && columns >= 1 && runs >= 0 && count >= 0);
+  const ptrdiff_t blocks = (rows + CONV_MOST_ROWS - 1) / CONV_MOST_ROWS;
+  // As many as the largest block takes: they stay in the L1 cache.
+  const int most = CONV_PANELS((rows + blocks - 1) / blocks);
+  for (ptrdiff_t first = 0; first < columns; first += most * COLUMNS) {
+    ptrdiff_t rest = columns - first;
+    ptrdiff_t there = (rest + COLUMNS - 1) / COLUMNS;
+    int panels = there < most ? (int)there : most;
+    int last =
+        rest < panels * COLUMNS ? (int)rest - (panels - 1) * COLUMNS : COLUMNS;
+    for (ptrdiff_t block = 0; block < blocks; block++) {
+      const ptrdiff_t row = rows * block / blocks;
+      NAMED(pixel_blocks)[rows * (block + 1) / blocks - row][panels](
+          source + row, source_run, source_stride, other + first, other_run,
+          other_stride, runs, count, result + row * result_stride + first,
+          result_stride, last, adds);
+    }
+  }
+}
+
 CONV_KERNEL(int, NAMED(spin))(void *to_, ptrdiff_t steps) {
   SCALAR *to = to_;
   enum { CHAINS = 12 };
@@ -229,3 +306,7 @@ CONV_KERNEL(int, NAMED(spin))(void *to_, ptrdiff_t steps) {
 #undef PLANE_BLOCK
 #undef FILTER_ENTRY
 #undef PLANE_ENTRY
+#undef ADD_TERM
+#undef PIXEL_PARAMETERS
+#undef PIXEL_BLOCK
+#undef PIXEL_ENTRY

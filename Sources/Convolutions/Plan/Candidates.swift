@@ -173,14 +173,15 @@ extension ConvolutionAlgorithm {
     _ products: ProductProvider, _ operation: ConvolutionOperation
   ) -> String? {
     let areBLAS = "its products are the linked BLAS's"
-    let arePanels = "its products are on panels"
+    let areOwn = "its products are kernels of our own"
     return switch (self, products) {
-    case (.winograd, .panels) where operation == .filterGradient: areBLAS
-    case (.winograd, .blas) where operation != .filterGradient: arePanels
+    case (.taps, .panels) where operation == .filterGradient: nil
+    case (.taps, .blas) where operation == .filterGradient: areOwn
+    case (.winograd, .blas): areOwn
     case (_, .automatic), (.column, _), (.winograd, _): nil
     case (.implicit, .panels), (.taps, .blas): nil
     case (.taps, _): areBLAS
-    case (.implicit, _): arePanels
+    case (.implicit, _): areOwn
     case (.direct, _), (.narrowGroups, _), (.reference, _), (.automatic, _):
       nil
     }

@@ -55,13 +55,30 @@ struct CostModel: Sendable {
     let rows = tile / cuts
     // A row or two have too few sums to hide what a multiply-add takes.
     let waits = rows < 2 ? 2.1 : rows < 3 ? 1.15 : rows < 5 ? 1.05 : 1
-    let step = InstructionSet.current == .baseline ? 1.3 : 0.285
     let together = InstructionSet.panelsTogether(
       rows: Int(rows.rounded(.up)), terms: Int(depth / blocks))
     let calls =
       pixels / rows * Double(ceilDivide(panels, together)) * blocks
     return pixels * Double(panels) * depth * step * waits + calls * 20
       + pixels * columns * blocks * 0.06 * scale
+  }
+
+  /// Channels of pixels times channels of others, summed over the pixels.
+  func pixels(rows: Double, columns: Double, count: Double) -> Double {
+    guard rows > 0, columns > 0, count > 0 else { return 0 }
+    let scale = Double(computeByteCount) / 4
+    let lines = (columns * scale / 16).rounded(.up)
+    let blocks = (rows / Double(InstructionSet.blockRows)).rounded(.up)
+    let together = InstructionSet.panelsTogether(
+      rows: Int((rows / blocks).rounded(.up)), terms: Int(count))
+    let calls = blocks * (lines / Double(together)).rounded(.up)
+    return rows * lines * count * step + calls * 20
+      + rows * columns * 0.12 * scale
+  }
+
+  /// A line of numbers times a factor, added to sums in registers.
+  private var step: Double {
+    InstructionSet.current == .baseline ? 1.3 : 0.285
   }
 
   /// Sums that a product adds to beyond the nearest cache.

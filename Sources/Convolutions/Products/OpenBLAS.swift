@@ -5,14 +5,14 @@ internal import Dispatch
 
 extension Float {
   static func multiply(
-    transposed: Bool, rows: Int, columns: Int, depth: Int,
+    rows: Int, columns: Int, depth: Int,
     _ a: UnsafePointer<Float>, stride aStride: Int,
     _ b: UnsafePointer<Float>, stride bStride: Int,
     accumulate: Bool,
     into c: UnsafeMutablePointer<Float>, stride cStride: Int
   ) {
     cblas_sgemm(
-      CblasRowMajor, transposed ? CblasTrans : CblasNoTrans, CblasNoTrans,
+      CblasRowMajor, CblasNoTrans, CblasNoTrans,
       blasint(rows), blasint(columns), blasint(depth),
       1, a, blasint(aStride), b, blasint(bStride),
       accumulate ? 1 : 0, c, blasint(cStride))
@@ -21,14 +21,14 @@ extension Float {
 
 extension Double {
   static func multiply(
-    transposed: Bool, rows: Int, columns: Int, depth: Int,
+    rows: Int, columns: Int, depth: Int,
     _ a: UnsafePointer<Double>, stride aStride: Int,
     _ b: UnsafePointer<Double>, stride bStride: Int,
     accumulate: Bool,
     into c: UnsafeMutablePointer<Double>, stride cStride: Int
   ) {
     cblas_dgemm(
-      CblasRowMajor, transposed ? CblasTrans : CblasNoTrans, CblasNoTrans,
+      CblasRowMajor, CblasNoTrans, CblasNoTrans,
       blasint(rows), blasint(columns), blasint(depth),
       1, a, blasint(aStride), b, blasint(bStride),
       accumulate ? 1 : 0, c, blasint(cStride))
@@ -37,8 +37,7 @@ extension Double {
 
 /// The BLAS that is linked.
 public enum BLASRuntime {
-  /// Whether it is OpenBLAS. Any CBLAS computes the same; but Winograd's error is
-  /// known on OpenBLAS alone, so the others do without.
+  /// Whether it is OpenBLAS. Any CBLAS computes the same.
   static let isOpenBLAS = conv_blas_is_openblas() != 0
 
   /// The CPU type that OpenBLAS runs kernels for, such as `Haswell`; `unknown`

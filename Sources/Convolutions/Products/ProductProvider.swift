@@ -4,6 +4,7 @@ public enum ProductProvider: String, Sendable, Hashable, CaseIterable {
   case automatic = "auto"
   /// The linked BLAS.
   case blas
-  /// Kernels of our own, on a filter packed in panels.
+  /// Kernels of our own: on a filter packed in panels, or, for the filter gradient,
+  /// on pixels.
   case panels
 }

@@ -6,10 +6,9 @@ protocol ComputeScalar: ConvolutionScalar, BinaryFloatingPoint {
   /// The C kernels of the type.
   static var kernels: UnsafePointer<conv_compute> { get }
 
-  /// `C = A B`, or `C += A B`, of row-major matrices, by the linked BLAS;
-  /// transposed, `A` is stored `[depth, rows]`.
+  /// `C = A B`, or `C += A B`, of row-major matrices, by the linked BLAS.
   static func multiply(
-    transposed: Bool, rows: Int, columns: Int, depth: Int,
+    rows: Int, columns: Int, depth: Int,
     _ a: UnsafePointer<Self>, stride aStride: Int,
     _ b: UnsafePointer<Self>, stride bStride: Int,
     accumulate: Bool,
@@ -27,20 +26,6 @@ extension Double: ComputeScalar {
 // Those kernels that are called from more than one place, with names for their
 // arguments; the C header says what each computes.
 extension ComputeScalar {
-  /// `C = A B`, or `C += A B`, of row-major matrices.
-  static func multiply(
-    rows: Int, columns: Int, depth: Int,
-    _ a: UnsafePointer<Self>, stride aStride: Int,
-    _ b: UnsafePointer<Self>, stride bStride: Int,
-    accumulate: Bool,
-    into c: UnsafeMutablePointer<Self>, stride cStride: Int
-  ) {
-    multiply(
-      transposed: false, rows: rows, columns: columns, depth: depth, a,
-      stride: aStride, b, stride: bStride, accumulate: accumulate, into: c,
-      stride: cStride)
-  }
-
   /// The product of rows, each of which reads where `sources` says, with panels,
   /// `stride` apart, whose lines lie `step` apart.
   static func multiplyPanels(

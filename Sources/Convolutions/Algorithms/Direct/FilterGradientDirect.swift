@@ -35,9 +35,10 @@ struct FilterGradientDirect<Compute: ComputeScalar>: Candidate {
       * Double(tasks.blockCount / map.taps)
       * Double(tiling.inputs + tiling.outputs)
     let alone = !depthwise && tiling.outputs < 16
-    // A channel or a few read sums and operands for each multiply-add.
-    let reads = depthwise ? 6.0 : tiling.inputs < 4 ? 4 : 1.3
-    return reads * (alone ? work : model.loops(work, over: width))
+    // A channel or a few read sums and operands for each multiply-add
+    // (`convbench choose --op filter-gradient`).
+    let reads = depthwise ? 6.0 : tiling.inputs < 4 ? 4 : 1.6
+    return (alone ? work / 2 : reads * model.loops(work, over: width))
       + model.load(loads, map.dataFormat)
       + model.move(4 * Double(map.resultCount))
   }

@@ -56,16 +56,15 @@ struct FilterGradientNarrow<Compute: ComputeScalar>: TiledFilterGradient,
   }
 
   func cost(_ model: CostModel) -> Double {
+    let work = map.flops / 2
     // Fewer channels than a vector has go one by one.
-    let work =
-      map.flops / 2
-      * (min(map.sourceChannels, tasks.tiling.outputs) < 16 ? 16 : 1)
+    let alone = min(map.sourceChannels, tasks.tiling.outputs) < 16
     let loads =
       copies
       ? model.load(
         Double(map.targetCount + map.sourceCount),
         map.dataFormat) : 0
-    return model.loops(work, over: 128) + loads
+    return (alone ? 0.9 * work : model.loops(work, over: 128)) + loads
       + partsCost(model)
   }
 

@@ -1,3 +1,5 @@
+internal import CConvolutionKernels
+
 /// The filter gradient on matrix products: per tap, the pixels of the input that
 /// it reads, transposed, times the pixels of out_backprop.
 ///
@@ -16,20 +18,16 @@ struct FilterGradientProducts<Compute: ComputeScalar>: TiledFilterGradient,
   let tiling: FilterGradientTiling
   let folds: Bool
   let tasks: FilterGradientTasks
-  private let core: BLASCore
   private let slabs: FilterGradientTiling.Slabs
 
-  /// Rows and columns of one product.
-  private static var productRows: Int { 64 }
-  private static var productColumns: Int { 256 }
-  private static var productDepth: Int { 256 }
+  /// Pixels of a block of a sum, but for what evening them out adds.
+  private static var blockPixels: Int { 256 }
 
   static var algorithm: ConvolutionAlgorithm { .taps }
 
   init(_ request: KernelRequest) throws(Conv2DError) {
     map = request.map
     try Self.checkSteps(map)
-    core = request.core
     folds = Self.folds(map)
     tiling = FilterGradientTiling(
       map, folds: folds, computeByteCount: MemoryLayout<Compute>.stride)
@@ -44,10 +42,8 @@ struct FilterGradientProducts<Compute: ComputeScalar>: TiledFilterGradient,
       && map.kernelWidth * map.channelsPerGroup <= 256
   }
 
-  var packsOperands: Bool { core == .packed }
-
   var summary: String {
-    "GEMM of \(folds ? "rows of taps" : "taps"), blocks of "
+    "products of \(folds ? "rows of taps" : "taps"), blocks of "
       + "\(tiling.tapRows)x\(tiling.tapColumns)x\(tiling.inputs)x"
       + "\(tiling.outputs), boxes of "
       + "\(tiling.images)x\(tiling.rows)x\(tiling.columns), "
@@ -63,9 +59,7 @@ struct FilterGradientProducts<Compute: ComputeScalar>: TiledFilterGradient,
         * ceilDivide(map.depthPerGroup, tiling.outputs))
     let chunks = Double(tasks.blockCount) / blocks
     let images = Double(map.batch)
-    let rows =
-      (inputs * (folds ? Double(tiling.tapColumns) : 1) / 64).rounded(.up)
-    let height = inputs * (folds ? Double(tiling.tapColumns) : 1) / rows
+    let rows = inputs * (folds ? Double(tiling.tapColumns) : 1)
     var products = 0.0
     if folds {
       let depth = Double(tiling.rows * tiling.columns * tiling.images)
@@ -73,8 +67,7 @@ struct FilterGradientProducts<Compute: ComputeScalar>: TiledFilterGradient,
       products =
         vertical.hits / Double(tiling.rows)
         * Double(ceilDivide(horizontal.source, tiling.columns)) * parts
-        * model.product(
-          rows: height, columns: outputs, depth: depth / parts, adds: true)
+        * model.pixels(rows: rows, columns: outputs, count: depth / parts)
     } else {
       horizontal.forEachTap { windows, weight in
         guard windows > 0 else { return }
@@ -83,11 +76,10 @@ struct FilterGradientProducts<Compute: ComputeScalar>: TiledFilterGradient,
         let parts = (depth / 256).rounded(.up)
         products +=
           weight * vertical.hits * cuts * parts
-          * model.product(
-            rows: height, columns: outputs, depth: depth / parts, adds: true)
+          * model.pixels(rows: rows, columns: outputs, count: depth / parts)
       }
     }
-    products *= images / Double(tiling.images) * rows * blocks
+    products *= images / Double(tiling.images) * blocks
     let box = Double(tiling.images * tiling.rows * tiling.columns)
     let pixels =
       images * Double(map.sourceHeight * map.sourceWidth)
@@ -101,7 +93,7 @@ struct FilterGradientProducts<Compute: ComputeScalar>: TiledFilterGradient,
       loads +=
         boxes
         * model.runs(
-          Double(slabs.input) / (folds ? height * rows : inputs) + box,
+          Double(slabs.input) / (folds ? rows : inputs) + box,
           scalars: 0)
     }
     return products + loads + model.move(2 * Double(map.filterCount))
@@ -183,16 +175,14 @@ struct FilterGradientProducts<Compute: ComputeScalar>: TiledFilterGradient,
           && columns.count == horizontal.count
         let runs = isWhole ? 1 : rows.count
         let images = box.images.count
-        let depth = columns.count * rows.count / runs * images
-        for run in 0..<runs {
-          multiply(
-            rows: inputs, columns: outputs, depth: depth,
-            slab.pixels + (pixel + run * horizontal.count) * images * inputs,
-            stride: inputs,
-            slab.gradients
-              + (gradient + run * box.columns.count) * images * outputs,
-            to: sums + block.offset(row: r, column: c))
-        }
+        multiply(
+          rows: inputs, columns: outputs, runs: runs,
+          of: columns.count * rows.count / runs * images,
+          slab.pixels + pixel * images * inputs,
+          run: horizontal.count * images * inputs, stride: inputs,
+          slab.gradients + gradient * images * outputs,
+          run: box.columns.count * images * outputs,
+          to: sums + block.offset(row: r, column: c))
       }
     }
   }
@@ -228,9 +218,10 @@ struct FilterGradientProducts<Compute: ComputeScalar>: TiledFilterGradient,
       let gradient = (rows.lowerBound - box.rows.lowerBound) * width
       if !needsCare {
         multiply(
-          rows: window, columns: outputs, depth: rows.count * width * images,
-          slab.pixels + pixel * images * window, stride: window,
-          slab.gradients + gradient * images * outputs,
+          rows: window, columns: outputs, runs: 1,
+          of: rows.count * width * images,
+          slab.pixels + pixel * images * window, run: 0, stride: window,
+          slab.gradients + gradient * images * outputs, run: 0,
           to: sums + block.offset(row: r, column: 0))
         continue
       }
@@ -241,52 +232,36 @@ struct FilterGradientProducts<Compute: ComputeScalar>: TiledFilterGradient,
           .clamped(to: box.columns)
         guard !columns.isEmpty else { continue }
         let place = columns.lowerBound - box.columns.lowerBound
-        for row in 0..<rows.count {
-          multiply(
-            rows: inputs, columns: outputs, depth: columns.count * images,
-            slab.pixels + (pixel + row * width + place) * images * window
-              + c * inputs,
-            stride: window,
-            slab.gradients + (gradient + row * width + place) * images
-              * outputs,
-            to: sums + block.offset(row: r, column: c))
-        }
+        multiply(
+          rows: inputs, columns: outputs, runs: rows.count,
+          of: columns.count * images,
+          slab.pixels + (pixel + place) * images * window + c * inputs,
+          run: width * images * window, stride: window,
+          slab.gradients + (gradient + place) * images * outputs,
+          run: width * images * outputs,
+          to: sums + block.offset(row: r, column: c))
       }
     }
   }
 
-  /// Adds a product, in parts that suit the core.
+  /// Adds a product over runs of pixels, in blocks of so many of them.
   private func multiply(
-    rows: Int, columns: Int, depth: Int,
-    _ pixels: UnsafePointer<Compute>, stride: Int,
-    _ gradients: UnsafePointer<Compute>,
+    rows: Int, columns: Int, runs: Int, of count: Int,
+    _ pixels: UnsafePointer<Compute>, run pixelRun: Int, stride: Int,
+    _ gradients: UnsafePointer<Compute>, run gradientRun: Int,
     to sums: UnsafeMutablePointer<Compute>
   ) {
-    let height = evenBlock(rows, limit: Self.productRows)
-    let width = evenBlock(columns, limit: Self.productColumns)
-    var most = Self.productDepth
-    if core == .small {
-      most = min(most, BLASCore.smallLimit / (height * width))
-    }
-    let length = evenPart(depth, limit: most)
-    var k = 0
-    while k < depth {
-      let part = min(length, depth - k)
-      var i = 0
-      while i < rows {
-        var j = 0
-        while j < columns {
-          Compute.multiply(
-            transposed: true, rows: min(height, rows - i),
-            columns: min(width, columns - j),
-            depth: part, pixels + k * stride + i, stride: stride,
-            gradients + k * columns + j, stride: columns, accumulate: true,
-            into: sums + i * columns + j, stride: columns)
-          j += width
-        }
-        i += height
+    let length = evenPart(count, limit: Self.blockPixels)
+    let together = evenPart(runs, limit: max(1, Self.blockPixels / count))
+    for run in Swift.stride(from: 0, to: runs, by: together) {
+      for first in Swift.stride(from: 0, to: count, by: length) {
+        Compute.kernels.pointee.multiply_pixels(
+          rows, columns, min(together, runs - run),
+          min(length, count - first),
+          pixels + run * pixelRun + first * stride, pixelRun, stride,
+          gradients + run * gradientRun + first * columns, gradientRun,
+          columns, sums, columns, 1)
       }
-      k += part
     }
   }
 }

@@ -20,8 +20,9 @@ struct FilterGradientSlab<Compute: ComputeScalar> {
     let row: UnsafeMutablePointer<Compute>
 
     init(_ scratch: inout Scratch, _ slabs: FilterGradientTiling.Slabs) {
-      pixels = scratch.next(slabs.input)
+      // First, as products read whole lines, of the last pixel too.
       gradients = scratch.next(slabs.outBackprop)
+      pixels = scratch.next(slabs.input)
       row = scratch.next(slabs.row)
     }
   }

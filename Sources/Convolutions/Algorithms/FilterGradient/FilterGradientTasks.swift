@@ -1,8 +1,8 @@
 /// The tasks of a filter gradient: blocks of the result, and, where those are
 /// few, parts of the pixels, whose sums are added up in a second stage.
 ///
-/// All numbers follow from the problem and the core type, so the bits of the
-/// result do not depend on who computes what.
+/// All numbers follow from the problem, so the bits of the result do not depend on
+/// who computes what.
 struct FilterGradientTasks: Sendable {
   let map: ConvolutionMap
   let tiling: FilterGradientTiling

@@ -1,3 +1,5 @@
+internal import CConvolutionKernels
+
 /// Winograd's minimal filtering with out_backprop in the place of the filter:
 /// the gradient of a tile is a correlation of the input with the tile, and its
 /// transform is summed over all tiles before it is transformed back, once.
@@ -13,7 +15,6 @@ struct FilterGradientWinograd<Compute: ComputeScalar>: TiledFilterGradient,
   let map: ConvolutionMap
   private let cut: FilterGradientWinogradCut
   let tasks: FilterGradientTasks
-  private let core: BLASCore
   private let rowMatrix: [Double]
   private let columnMatrix: [Double]
 
@@ -23,7 +24,6 @@ struct FilterGradientWinograd<Compute: ComputeScalar>: TiledFilterGradient,
     let accuracy = request.accuracy
     map = request.map
     try Self.checkSteps(map)
-    core = request.core
     cut = try FilterGradientWinogradCut.cheapest(
       map,
       // Half types round results to far fewer bits than any set leaves.
@@ -41,8 +41,6 @@ struct FilterGradientWinograd<Compute: ComputeScalar>: TiledFilterGradient,
   private var tilesPerBox: Int { cut.tilesPerBox }
   private var boxesTogether: Int { cut.boxesTogether }
   private var products: Int { cut.products }
-
-  var packsOperands: Bool { core == .packed }
 
   var summary: String {
     "tiles of \(vertical.taps)x\(horizontal.taps) for "
@@ -63,19 +61,26 @@ struct FilterGradientWinograd<Compute: ComputeScalar>: TiledFilterGradient,
     let products = Double(self.products)
     let multiplication =
       tiles / depth * products
-      * model.product(
-        rows: inputs, columns: outputs, depth: depth, adds: true)
+      * model.pixels(rows: inputs, columns: outputs, count: depth)
     func transform(_ axis: Int, _ products: Int, _ other: Int) -> Double {
       Double((axis + products) * other)
     }
-    let perTile =
-      transform(vertical.inputs, vertical.products, horizontal.taps)
-      + transform(horizontal.inputs, horizontal.products, vertical.products)
+    // Runs of fewer numbers than a vector has go one by one.
+    func alone(_ count: Double) -> Double { count < 16 ? 10 : 1 }
+    let columns = transform(
+      vertical.inputs, vertical.products, horizontal.taps)
+    let rows = transform(
+      horizontal.inputs, horizontal.products, vertical.products)
+    func perTile(_ channels: Double) -> Double {
+      channels * (columns + rows * alone(channels))
+    }
     let loads =
       tiles * Double(vertical.inputs * horizontal.taps)
       * (inputs + outputs)
+    let transforms = model.transform(
+      tiles * (perTile(inputs) + perTile(outputs)))
     return blocks
-      * (multiplication + model.transform(tiles * perTile * (inputs + outputs))
+      * (multiplication + transforms
         + model.load(loads, map.dataFormat)
         + Double(tasks.parts) * model.transform(2 * products * inputs * outputs))
       + partsCost(model)
@@ -261,12 +266,10 @@ struct FilterGradientWinograd<Compute: ComputeScalar>: TiledFilterGradient,
     let (rows, columns) = (block.inputs.count, block.outputs.count)
     let gradients = tiles + self.products * inputStride
     for p in 0..<self.products {
-      Compute.multiply(
-        transposed: true, rows: rows, columns: columns, depth: count,
-        tiles + p * inputStride,
-        stride: rows, gradients + p * gradientStride, stride: columns,
-        accumulate: accumulate, into: products + p * productStride,
-        stride: columns)
+      Compute.kernels.pointee.multiply_pixels(
+        rows, columns, 1, count, tiles + p * inputStride, 0, rows,
+        gradients + p * gradientStride, 0, columns,
+        products + p * productStride, columns, accumulate ? 1 : 0)
     }
   }
 

@@ -14,7 +14,7 @@ struct FilterGradientWinogradCut {
   private let work: Double
 
   /// Tiles whose products are taken together: the depth of a product.
-  private static var mostTiles: Int { 32 }
+  private static var mostTiles: Int { 64 }
 
   var products: Int { vertical.products * horizontal.products }
 
@@ -74,9 +74,6 @@ struct FilterGradientWinogradCut {
     }
     guard axes.contains(where: { $0.kernel > 1 }) else {
       try refuse("there is one tap")
-    }
-    guard BLASRuntime.isOpenBLAS || !accuracy.isAccuracy else {
-      try refuse("its error is not known on a BLAS other than OpenBLAS")
     }
     var cuts: [Self] = []
     for row in candidates(map.vertical, accuracy.sets(axis: 0)) {
