@@ -55,6 +55,7 @@ package struct OperationPlan: Sendable {
     // Made here: of a process forked while another thread makes them, the child
     // would wait for that thread for ever.
     _ = (WorkerPool.shared, SingleThreadedBLAS.shared)
+    KeptMemory.makeShared()
     self.operation = operation
     self.type = type
     self.geometry = geometry

@@ -17,7 +17,8 @@ package final class PreparedMemory: Sendable {
   private let accuracy: AccuracyTarget
   private let products: ProductProvider
   package let byteCount: Int
-  nonisolated(unsafe) let memory: UnsafeMutableRawPointer
+  private let kept: KeptMemory
+  var memory: UnsafeMutableRawPointer { kept.start }
 
   init(for plan: OperationPlan) {
     operation = plan.operation
@@ -27,11 +28,11 @@ package final class PreparedMemory: Sendable {
     accuracy = plan.options.winograd
     products = plan.options.products
     byteCount = plan.preparedFilterByteCount
-    memory = allocateOperands(byteCount: byteCount)
+    kept = KeptMemory(byteCount: byteCount)
   }
 
   deinit {
-    memory.deallocate()
+    kept.deallocate()
   }
 
   /// Whether a plan reads it in that order.

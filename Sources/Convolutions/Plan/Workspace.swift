@@ -6,7 +6,8 @@ public struct Workspace: ~Copyable, @unchecked Sendable {
   /// Bytes of the memory.
   public let byteCount: Int
   let memory: UnsafeMutableRawPointer
-  private let isOwner: Bool
+  /// The same, of a workspace that owns it.
+  private let kept: KeptMemory?
 
   /// A cache line, and a vector of the widest instruction set.
   package static let alignment = 64
@@ -19,8 +20,9 @@ public struct Workspace: ~Copyable, @unchecked Sendable {
   /// Allocates `byteCount` bytes, at least 0, 64-byte aligned.
   public init(byteCount: Int) {
     self.byteCount = byteCount
-    memory = allocateOperands(byteCount: byteCount)
-    isOwner = true
+    let kept = KeptMemory(byteCount: byteCount)
+    memory = kept.start
+    self.kept = kept
   }
 
   /// Memory that a caller answers for, 64-byte aligned.
@@ -28,10 +30,10 @@ public struct Workspace: ~Copyable, @unchecked Sendable {
     precondition(UInt(bitPattern: memory) % UInt(Self.alignment) == 0)
     self.byteCount = byteCount
     self.memory = memory
-    isOwner = false
+    kept = nil
   }
 
   deinit {
-    if isOwner { memory.deallocate() }
+    kept?.deallocate()
   }
 }
