@@ -194,8 +194,9 @@ import Testing
   }
 
   @Test func setsPartTheHeadline() throws {
+    let more = NetworkLayers.all.map(\.key)
     let networks = LayerSets.names.filter {
-      !["headline", "tiny"].contains($0)
+      !(["headline", "tiny"] + more).contains($0)
     }
     let names = try networks.flatMap { name in
       try LayerSets.problems(set: name).map(\.name)
@@ -203,5 +204,22 @@ import Testing
     #expect(Set(names) == Set(LayerTable.headline.map(\.name)))
     #expect(names.count == LayerTable.headline.count)
     #expect(throws: Failure.self) { try LayerSets.problems(set: "nonsense") }
+  }
+
+  /// No layer of other networks is there twice, or in the headline table.
+  @Test func otherNetworksAreDistinct() throws {
+    var seen = Set(
+      try LayerSets.problems(set: "headline").map { try $0.geometry(.nhwc) })
+    var names: Set<String> = []
+    for (network, descriptors) in NetworkLayers.all {
+      for descriptor in descriptors {
+        let problem = try LayerSets.problem(descriptor)
+        let name = try #require(problem.name)
+        #expect(name.hasPrefix(network + "_"))
+        #expect(names.insert(name).inserted, "\(name)")
+        #expect(
+          seen.insert(try problem.geometry(.nhwc)).inserted, "\(name)")
+      }
+    }
   }
 }

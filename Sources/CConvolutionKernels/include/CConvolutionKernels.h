@@ -99,6 +99,9 @@ enum conv_storage_type {
 
 // A compute type is what sums are taken in, float or double: all numbers are
 // of the one type where nothing else is said.
+// What a product asks for before it is read.
+enum conv_asks { CONV_ASKS_NOTHING, CONV_ASKS_PANELS, CONV_ASKS_ROWS };
+
 struct conv_compute {
   // destination[o*do + i*di + j] += source[o*so + i*si + j], or =
   void (*add_runs)(
@@ -171,15 +174,16 @@ struct conv_compute {
 
   // The same of any number of rows that lie `row_stride` apart, for one tap, in
   // register blocks of as even numbers of rows as can be; `together` panels at a
-  // time, which stay in the L1 cache for all of them. If `asks`, the panels behind
-  // those are asked for meanwhile, and behind the last ones `next`, if it is no
-  // null pointer.
+  // time, which stay in the L1 cache for all of them. Meanwhile the panels behind
+  // those are asked for, and behind the last ones `next`, if it is no null pointer;
+  // or `next_count` numbers from `next` on, which are the next rows.
   void (*multiply_rows)(
       ptrdiff_t rows, const void *source, ptrdiff_t row_stride,
       ptrdiff_t depth, const void *panels, ptrdiff_t panel_stride,
       ptrdiff_t line_stride, void *result, ptrdiff_t result_stride,
-      ptrdiff_t columns, int adds, ptrdiff_t together, int asks,
-      const void *next);
+      ptrdiff_t columns, int adds, ptrdiff_t together, enum conv_asks asks,
+      const void *next, ptrdiff_t next_count);
+
 
   // Some channels of pixels times some channels of others, summed over the
   // pixels: `runs` runs of `count` each.

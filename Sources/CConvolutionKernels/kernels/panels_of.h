@@ -177,13 +177,20 @@ CONV_KERNEL(void, NAMED(multiply_rows))(
     ptrdiff_t rows, const void *source_, ptrdiff_t row_stride, ptrdiff_t depth,
     const void *panels_, ptrdiff_t panel_stride, ptrdiff_t line_stride,
     void *result_, ptrdiff_t result_stride, ptrdiff_t columns, int adds,
-    ptrdiff_t together, int asks, const void *next_) {
+    ptrdiff_t together, enum conv_asks asks, const void *next_,
+    ptrdiff_t next_count) {
   const SCALAR *source = source_, *filter = panels_, *next = next_;
   SCALAR *result = result_;
   CONV_REQUIRE(rows >= 1 && columns >= 1 && together >= 1);
   const ptrdiff_t most = asks ? CONV_ASKING_ROWS : CONV_MOST_ROWS;
   const ptrdiff_t blocks = (rows + most - 1) / most;
   const ptrdiff_t width = together * COLUMNS, start = 0;
+  // Calls of register blocks, and those that ask for a part of the next rows.
+  const ptrdiff_t calls = blocks * ((columns + width - 1) / width);
+  const ptrdiff_t part = depth * COLUMNS;
+  const ptrdiff_t asking =
+      asks == CONV_ASKS_ROWS && part ? (next_count + part - 1) / part : 0;
+  ptrdiff_t call = 0;
   for (ptrdiff_t first = 0; first < columns; first += width) {
     // What is read next: each register block asks for a panel of it.
     const SCALAR *behind = filter + together * panel_stride;
@@ -197,11 +204,18 @@ CONV_KERNEL(void, NAMED(multiply_rows))(
         from[r] = source + (row + r) * row_stride;
         to[r] = result + (row + r) * result_stride;
       }
+      ptrdiff_t ahead = 0;
+      if (asks == CONV_ASKS_PANELS && then && block < together) {
+        ahead = then + block * panel_stride - filter;
+      } else if (asking) {
+        const ptrdiff_t asked = call * asking / calls;
+        if (++call * asking / calls > asked)
+          ahead = next + asked * part - filter;
+      }
       NAMED(kernel_multiply_panels)(
           count, from, 1, depth, &start, filter, panel_stride, line_stride, to,
           first, columns - first < width ? columns - first : width, adds,
-          asks && then && block < together
-              ? then + block * panel_stride - filter : 0);
+          ahead);
     }
     filter = behind;
   }

@@ -72,6 +72,14 @@ struct PhaseTaps: Sendable, Hashable {
 }
 
 extension MapAxis {
+  /// Whether a phase has one tap, which lands inside at all its positions.
+  func isEven(phase: Int) -> Bool {
+    let taps = PhaseTaps(self, phase: phase)
+    return taps.count == 1
+      && taps.positions(tap: 0, sources: source)
+        .contains(0..<(target - 1 - phase) / stride + 1)
+  }
+
   /// The taps of each phase that has a target position.
   var phases: [PhaseTaps] {
     (0..<phaseCount).map { PhaseTaps(self, phase: $0) }

@@ -46,14 +46,15 @@ extension ComputeScalar {
   /// - Parameters:
   ///   - panelStride: scalars from one panel to the next.
   ///   - step: scalars from one line of a panel to the next.
-  ///   - asks: whether to ask for panels before they are read.
-  ///   - next: the panel that is read after these, if there is one.
+  ///   - asks: what to ask for before it is read.
+  ///   - next: the panel that is read after these, if there is one; or the rows.
+  ///   - nextCount: scalars of the next rows.
   static func multiplyRows(
     _ rows: Int, _ source: UnsafePointer<Self>, stride: Int, depth: Int,
     _ panels: UnsafePointer<Self>, panelStride: Int, step: Int,
     into result: UnsafeMutablePointer<Self>, stride resultStride: Int,
-    columns: Int, adds: Bool, asks: Bool = false,
-    next: UnsafePointer<Self>? = nil
+    columns: Int, adds: Bool, asks: conv_asks = CONV_ASKS_NOTHING,
+    next: UnsafePointer<Self>? = nil, nextCount: Int = 0
   ) {
     let blocks = ceilDivide(rows, InstructionSet.blockRows)
     kernels.pointee.multiply_rows(
@@ -61,7 +62,7 @@ extension ComputeScalar {
       resultStride, columns, adds ? 1 : 0,
       InstructionSet.panelsTogether(
         rows: ceilDivide(rows, blocks), terms: depth),
-      asks ? 1 : 0, next)
+      asks, next, nextCount)
   }
 
   /// Adds `outer * inner` contiguous runs of `count` scalars each.

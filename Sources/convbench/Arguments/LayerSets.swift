@@ -23,21 +23,25 @@ enum LayerSets {
     "mb1ic16ih5oc16kh5n\"tiny_full\"",
   ]
 
-  static let names = ["headline", "tiny"] + networks
+  static let names =
+    ["headline", "tiny"] + networks + NetworkLayers.all.map(\.key)
 
   /// - Throws: `Failure`, of status 2, if there is no such set.
   static func problems(set name: String) throws -> [ProblemDescriptor] {
-    let texts =
-      switch name {
-      case "headline": LayerTable.headline.map(\.text)
-      case "tiny": tiny
-      case _ where networks.contains(name):
-        LayerTable.headline.filter { $0.name.hasPrefix(name) }.map(\.text)
-      default:
-        throw Failure.usage(
-          "there is no set '\(name)'; the sets are "
-            + names.joined(separator: ", "))
-      }
+    let texts: [String]
+    if name == "headline" {
+      texts = LayerTable.headline.map(\.text)
+    } else if name == "tiny" {
+      texts = tiny
+    } else if networks.contains(name) {
+      texts = LayerTable.headline.filter { $0.name.hasPrefix(name) }.map(\.text)
+    } else if let more = NetworkLayers.all.first(where: { $0.key == name }) {
+      texts = more.value
+    } else {
+      throw Failure.usage(
+        "there is no set '\(name)'; the sets are "
+          + names.joined(separator: ", "))
+    }
     return try texts.map(problem)
   }
 

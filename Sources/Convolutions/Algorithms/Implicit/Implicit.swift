@@ -20,6 +20,10 @@ struct Implicit<Compute: ComputeScalar>: Candidate {
   let panels: PanelFilter<Compute>
   let rowPhases: [PhaseTaps]
   let columnPhases: [PhaseTaps]
+  /// Whether a phase of rows or columns has one tap, which lands inside at all its
+  /// positions.
+  let evenRows: [Bool]
+  let evenColumns: [Bool]
   /// Taps of the row phases, and of the column phases, before each.
   private let rowTapsBefore: [Int]
   private let columnTapsBefore: [Int]
@@ -37,6 +41,8 @@ struct Implicit<Compute: ComputeScalar>: Candidate {
   let asksForRows: Bool
   /// Taps of a block of a sum, at most.
   var mostTaps: Int { scratch.taps }
+  /// Zeros that are read in place of a pixel outside.
+  var zeroCount: Int { scratch.zeroByteCount / MemoryLayout<Compute>.stride }
 
   static var algorithm: ConvolutionAlgorithm { .implicit }
 
@@ -45,6 +51,8 @@ struct Implicit<Compute: ComputeScalar>: Candidate {
     panels = PanelFilter(map)
     rowPhases = map.vertical.phases
     columnPhases = map.horizontal.phases
+    evenRows = rowPhases.indices.map(map.vertical.isEven)
+    evenColumns = columnPhases.indices.map(map.horizontal.isEven)
     rowTapsBefore = rowPhases.tapsBefore
     columnTapsBefore = columnPhases.tapsBefore
     let size = MemoryLayout<Compute>.stride
@@ -64,8 +72,9 @@ struct Implicit<Compute: ComputeScalar>: Candidate {
     panelParts = ceilDivide(panels.panelCount, tiling.panels)
 
     var mostTaps = 0
-    for rows in rowPhases {
-      for columns in columnPhases {
+    for (rowPhase, rows) in rowPhases.enumerated() {
+      for (columnPhase, columns) in columnPhases.enumerated()
+      where !(evenRows[rowPhase] && evenColumns[columnPhase]) {
         let blocks = SumBlocks(
           taps: rows.count * columns.count, depth: map.depthPerGroup)
         mostTaps = max(mostTaps, blocks.mostTaps)
@@ -86,11 +95,12 @@ struct Implicit<Compute: ComputeScalar>: Candidate {
     asksForRows =
       !tiling.copies && map.groups == 1
       && map.sourceCount * size > 512 << 10
+    let areEven = (evenRows + evenColumns).allSatisfy { $0 }
     scratch = ImplicitScratch(
-      pixels: tiling.lines * tiling.columns, taps: mostTaps,
+      pixels: areEven ? 0 : tiling.lines * tiling.columns, taps: mostTaps,
       copyByteCount: tiling.copiedScalars(map) * size,
       sumByteCount: sumsInResult ? 0 : sums * size,
-      zeroByteCount: tiling.copies
+      zeroByteCount: tiling.copies || areEven
         ? 0 : min(map.depthPerGroup, SumBlocks.length) * size)
   }
 
@@ -143,11 +153,11 @@ struct Implicit<Compute: ComputeScalar>: Candidate {
     let share = vertical.usedShare * (isSmall ? horizontal.usedShare : 1)
     let depth = Double(map.depthPerGroup)
     var products = 0.0
-    for (index, rows) in rowPhases.enumerated() {
-      let height = Double((vertical.target - 1 - index) / vertical.stride + 1)
-      for (index, columns) in columnPhases.enumerated() {
+    for (row, rows) in rowPhases.enumerated() {
+      let height = Double((vertical.target - 1 - row) / vertical.stride + 1)
+      for (column, columns) in columnPhases.enumerated() {
         let width = Double(
-          (horizontal.target - 1 - index) / horizontal.stride + 1)
+          (horizontal.target - 1 - column) / horizontal.stride + 1)
         let taps = rows.count * columns.count
         let pixels = Double(map.batch) * height * width
         let blocks = SumBlocks(taps: taps, depth: map.depthPerGroup).count
@@ -156,8 +166,11 @@ struct Implicit<Compute: ComputeScalar>: Candidate {
           tile: min(pixels, Double(tiling.lines * tiling.columns)),
           columns: Double(map.channelsPerGroup), panels: panels.panelCount,
           depth: Double(taps) * depth * share, blocks: Double(blocks))
-        // Where each tap finds each pixel.
-        products += pixels * Double(taps * panelParts + 6)
+        // Where each tap finds each pixel; of one tap no table says it.
+        products +=
+          pixels
+          * (evenRows[row] && evenColumns[column]
+            ? 1 : Double(taps * panelParts + 6))
       }
     }
     let tiles =

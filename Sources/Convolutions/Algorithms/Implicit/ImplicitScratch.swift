@@ -1,6 +1,6 @@
 /// The workspace of one thread of implicit GEMM.
 struct ImplicitScratch: Sendable {
-  /// Pixels of a tile, at most.
+  /// Pixels of a tile that a table says where to find, at most.
   let pixels: Int
   /// Taps of a block of the sum, at most.
   let taps: Int
@@ -23,7 +23,8 @@ struct ImplicitScratch: Sendable {
       zeros: scratch.next(zeroByteCount / size),
       sources: scratch.next(pixels * taps),
       offsets: scratch.next(blocks * taps),
-      blocks: scratch.next(blocks + 1), results: scratch.next(pixels),
+      blocks: scratch.next(blocks > 0 ? blocks + 1 : 0),
+      results: scratch.next(pixels),
       pixels: scratch.next(pixels))
   }
 }

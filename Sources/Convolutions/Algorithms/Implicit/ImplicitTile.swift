@@ -46,11 +46,11 @@ struct ImplicitTile<Compute: ComputeScalar> {
 
   func run(filter: UnsafeRawPointer) {
     let copy = tiling.copies ? load() : nil
-    if !tiling.copies {
-      memory.zeros.update(
-        repeating: .zero, count: min(map.depthPerGroup, SumBlocks.length))
-    }
+    memory.zeros.update(repeating: .zero, count: kernel.zeroCount)
     for columnPhase in kernel.columnPhases.indices {
+      if multiplyRows(columnPhase: columnPhase, copy: copy, filter: filter) {
+        continue
+      }
       let count = findPixels(columnPhase: columnPhase, copy: copy)
       guard count > 0 else { continue }
       if rowTaps.count * kernel.columnPhases[columnPhase].count == 0 {
@@ -113,45 +113,63 @@ struct ImplicitTile<Compute: ComputeScalar> {
   ) -> Int {
     let horizontal = map.horizontal
     let step = kernel.columnPhases[columnPhase].step
-    let firstRow = rowTaps.count > 0 ? rowTaps.source(0) : 0
     let (pixelStride, base, allChannels, firstChannel) = resultPlaces
     let pixelStep = (copy?.step ?? step) &* pixelStride
     var count = first
+    forEachLine(copy) { line in
+      guard listed.contains(line.index) else { return }
+      for q in positions {
+        memory.pixels[count] = ImplicitPixel(
+          place: line.place &+ q &* pixelStep, row: line.row,
+          column: q &* step)
+        let x = columnPhase + q * horizontal.stride
+        memory.results[count] =
+          base + (line.result + x) * allChannels + firstChannel
+        count += 1
+      }
+    }
+    return count
+  }
+
+  /// A line of pixels of the phase of rows.
+  struct Line {
+    /// In its image.
+    let index: Int
+    /// Where its first tap reads: a row of the source, and where that begins.
+    let row: Int
+    let place: Int
+    /// The first pixel of its result.
+    let result: Int
+  }
+
+  func forEachLine(_ copy: Copy?, _ body: (Line) -> Void) {
+    let firstRow = rowTaps.count > 0 ? rowTaps.source(0) : 0
     var copied = 0
     forEachImage { image, lines in
       for line in lines {
         let row = line &* rowStep &+ firstRow
         let y = rowPhase + line * map.vertical.stride
-        let rowPlace: Int
+        let place: Int
         if let copy {
-          rowPlace =
-            copied &* copy.rowStride &- copy.first &* map.depthPerGroup
+          place = copied &* copy.rowStride &- copy.first &* map.depthPerGroup
           copied +=
             tiling.isDense
             ? (line == lines.upperBound - 1
               ? max(0, rowTaps.count - 1) * rowTaps.sourceStep + 1 : rowStep)
             : rowTaps.count
         } else {
-          rowPlace =
+          place =
             (image &* map.sourceHeight &+ row) &* map.sourceWidth
             &* map.sourceChannels
         }
-        guard listed.contains(line) else { continue }
-        let resultRow =
-          kernel.sumsInResult
-          ? (image * map.targetHeight + y) * map.targetWidth
-          : (lineIndex(image, line)) * columns.count - columns.lowerBound
-        for q in positions {
-          memory.pixels[count] = ImplicitPixel(
-            place: rowPlace &+ q &* pixelStep, row: row, column: q &* step)
-          let x = columnPhase + q * horizontal.stride
-          memory.results[count] =
-            base + (resultRow + x) * allChannels + firstChannel
-          count += 1
-        }
+        body(
+          Line(
+            index: line, row: row, place: place,
+            result: kernel.sumsInResult
+              ? (image * map.targetHeight + y) * map.targetWidth
+              : lineIndex(image, line) * columns.count - columns.lowerBound))
       }
     }
-    return count
   }
 
   private func lineIndex(_ image: Int, _ line: Int) -> Int {
@@ -159,7 +177,7 @@ struct ImplicitTile<Compute: ComputeScalar> {
   }
 
   /// Where pixels of the source and of the sums lie.
-  private var resultPlaces:
+  var resultPlaces:
     (
       pixelStride: Int, base: UnsafeMutablePointer<Compute>, channels: Int,
       firstChannel: Int

@@ -1,3 +1,5 @@
+internal import CConvolutionKernels
+
 // The products of a task, one for each pair of points.
 
 extension WinogradTask {
@@ -47,7 +49,9 @@ extension WinogradTask {
           panelStride: isLine ? panelStride : line, step: width,
           into: sums + channel, stride: channels.count,
           columns: min(together, channels.count - channel),
-          adds: start > 0, asks: kernel.isLarge, next: next)
+          adds: start > 0,
+          asks: kernel.isLarge ? CONV_ASKS_PANELS : CONV_ASKS_NOTHING,
+          next: next)
       }
       start = end
     }
