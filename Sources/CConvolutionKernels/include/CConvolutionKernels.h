@@ -258,8 +258,8 @@ struct conv_compute {
 // structures above, one in kernels/kernels.h, and its body in kernels/.
 struct conv_kernels {
   const char *isa;
-  // Most rows of a product with panels.
-  int block_rows;
+  // Most rows of a product with panels, and of one that asks for others.
+  int block_rows, asking_rows;
   // Panels that so many rows are multiplied with at a time.
   int block_panels[11];
   // By `conv_storage_type`.

@@ -81,6 +81,7 @@
 const struct conv_kernels CONV_TABLE = {
     .isa = CONV_ISA,
     .block_rows = CONV_MOST_ROWS,
+    .asking_rows = CONV_ASKING_ROWS,
     .block_panels = {1, CONV_PANELS(1), CONV_PANELS(2), CONV_PANELS(3),
                      CONV_PANELS(4), CONV_PANELS(5), CONV_PANELS(6),
                      CONV_PANELS(7), CONV_PANELS(8), CONV_PANELS(9),

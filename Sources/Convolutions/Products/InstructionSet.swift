@@ -20,6 +20,9 @@ public enum InstructionSet: String, Sendable, Hashable, CaseIterable {
   /// Most rows of a product with panels: those whose sums fit into registers.
   static let blockRows = Int(conv_table().pointee.block_rows)
 
+  /// The same of one that asks for panels meanwhile, which takes a register.
+  static let askingRows = Int(conv_table().pointee.asking_rows)
+
   /// Panels of sums of so many terms that one call multiplies so many rows with:
   /// those that a register block takes, so that other rows find them in the L1
   /// cache (1x1 on 56x56 with AVX2: 1.14x), or more that fit there as well.

@@ -27,17 +27,18 @@ extension Double: ComputeScalar {
 // arguments; the C header says what each computes.
 extension ComputeScalar {
   /// The product of rows, each of which reads where `sources` says, with panels,
-  /// `stride` apart, whose lines lie `step` apart.
+  /// `stride` apart, whose lines lie `step` apart; those `ahead` scalars behind the
+  /// first one are asked for, if it is not 0.
   static func multiplyPanels(
     rows: Int, sources: UnsafePointer<UnsafePointer<Self>?>, taps: Int,
     depth: Int, offsets: UnsafePointer<Int>, _ panels: UnsafePointer<Self>,
     stride: Int, step: Int,
     into results: UnsafePointer<UnsafeMutablePointer<Self>?>, column: Int,
-    columns: Int, adds: Bool
+    columns: Int, adds: Bool, ahead: Int = 0
   ) {
     kernels.pointee.multiply_panels(
       rows, sources, taps, depth, offsets, panels, stride, step, results,
-      column, columns, adds ? 1 : 0, 0)
+      column, columns, adds ? 1 : 0, ahead)
   }
 
   /// Multiplies rows `stride` apart with panels of a filter, or adds the product

@@ -46,7 +46,11 @@ extension ImplicitTile {
 
   /// Register blocks of as even numbers of pixels as can be; returns how many.
   func cut(_ pixels: Int, intoOnes: Bool) -> Int {
-    let rows = intoOnes ? 1 : InstructionSet.blockRows
+    let rows =
+      intoOnes
+      ? 1
+      : kernel.asksForPanels
+        ? InstructionSet.askingRows : InstructionSet.blockRows
     let count = ceilDivide(pixels, rows)
     for index in 0...count {
       memory.blocks[index] = ImplicitBlock(
@@ -139,7 +143,11 @@ extension ImplicitTile {
       let columns = min(together * width, channels.count - column)
       let isLast = panel + together >= panels.count
       let nextPanel = isLast ? 0 : panel + together
-      let ahead = isLast ? nextSlice : slice
+      // Each register block asks for a panel of those that are read next.
+      let next = min(together, panels.count - nextPanel)
+      let ahead =
+        (nextPanel - panel) * panelStride
+        + (isLast ? nextSlice.lowerBound - slice.lowerBound : 0)
       for index in 0..<blocks {
         let block = memory.blocks[index]
         guard block.taps > 0 || !adds else { continue }
@@ -150,15 +158,10 @@ extension ImplicitTile {
           offsets: memory.offsets + index * kernel.mostTaps,
           first + panel * panelStride, stride: panelStride, step: width,
           into: memory.results + block.first, column: column,
-          columns: columns, adds: adds)
+          columns: columns, adds: adds,
+          ahead: kernel.asksForPanels && index < next
+            ? ahead + index * panelStride : 0)
         rowsAhead.next()
-        guard kernel.asksForPanels else { continue }
-        let part = ahead.evenPart(index, of: blocks)
-        for place in nextPanel..<min(nextPanel + together, panels.count) {
-          conv_prefetch(
-            first + place * panelStride + part.lowerBound,
-            part.count * MemoryLayout<Compute>.stride)
-        }
       }
       panel += together
     }
