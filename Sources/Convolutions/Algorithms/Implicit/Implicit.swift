@@ -9,6 +9,9 @@
 /// unless a weight is not finite; then each pixel is a block of its own, and
 /// meets the taps that land inside alone.
 ///
+/// A phase of one tap that lands inside everywhere, as of 1x1 taps, has no table: its
+/// rows lie evenly.
+///
 /// The order of a sum: taps in the order of their source positions, rows first;
 /// within a tap channels ascending; cut as ``SumBlocks`` says.
 ///
