@@ -1,5 +1,3 @@
-internal import Synchronization
-
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -17,22 +15,14 @@ struct KeptMemory: @unchecked Sendable {
   let start: UnsafeMutableRawPointer
   let byteCount: Int
 
-  private static let shared = Mutex(Blocks())
-
-  /// Makes what is shared: of a process forked while another thread makes it, the
-  /// child would wait for that thread for ever.
-  static func makeShared() { shared.withLock { _ in } }
-
   init(start: UnsafeMutableRawPointer, byteCount: Int) {
     (self.start, self.byteCount) = (start, byteCount)
   }
 
   /// At least so many bytes, 64-byte aligned.
   init(byteCount: Int) {
-    // Nobody waits: a thread that held the lock at a fork never gives it back.
-    let kept = Self.shared.withLockIfAvailable { $0.take(byteCount) }
     self =
-      (kept ?? nil)
+      SharedBlocks.shared.take(byteCount)
       ?? Self(
         start: allocateOperands(byteCount: byteCount), byteCount: byteCount)
   }
@@ -41,12 +31,12 @@ struct KeptMemory: @unchecked Sendable {
   func deallocate() {
     #if os(Linux)
       if Blocks.sizes.contains(byteCount) {
-        // Advice alone: what it says does not matter.
-        _ = madvise(start, byteCount & -4096, MADV_FREE)
+        // Advice alone: what it says does not matter. Of whole pages, however
+        // large those are.
+        _ = madvise(start, byteCount & -(2 << 20), MADV_FREE)
       }
     #endif
-    let rest = Self.shared.withLockIfAvailable { $0.keep(self) } ?? [self]
-    for block in rest { block.start.deallocate() }
+    for block in SharedBlocks.shared.keep(self) { block.start.deallocate() }
   }
 
   /// What is kept, the oldest first.
@@ -75,5 +65,37 @@ struct KeptMemory: @unchecked Sendable {
       blocks.append(block)
       return blocks.count > Self.most ? [blocks.removeFirst()] : []
     }
+  }
+}
+
+/// What the process keeps.
+final class SharedBlocks: @unchecked Sendable {
+  static let shared = SharedBlocks()
+
+  private let lock = Lock()
+  private var blocks = KeptMemory.Blocks()
+
+  private init() {
+    // A child has what its parent kept, and a lock that nobody holds.
+    pthread_atfork(
+      { SharedBlocks.shared.lock.lock() },
+      { SharedBlocks.shared.lock.unlock() },
+      { SharedBlocks.shared.lock.reset() })
+  }
+
+  func take(_ byteCount: Int) -> KeptMemory? {
+    guard KeptMemory.Blocks.sizes.contains(byteCount) else { return nil }
+    lock.lock()
+    defer { lock.unlock() }
+    return blocks.take(byteCount)
+  }
+
+  func keep(_ block: KeptMemory) -> [KeptMemory] {
+    guard KeptMemory.Blocks.sizes.contains(block.byteCount) else {
+      return [block]
+    }
+    lock.lock()
+    defer { lock.unlock() }
+    return blocks.keep(block)
   }
 }

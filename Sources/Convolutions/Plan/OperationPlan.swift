@@ -54,8 +54,7 @@ package struct OperationPlan: Sendable {
     }
     // Made here: of a process forked while another thread makes them, the child
     // would wait for that thread for ever.
-    _ = (WorkerPool.shared, SingleThreadedBLAS.shared)
-    KeptMemory.makeShared()
+    _ = (WorkerPool.shared, SingleThreadedBLAS.shared, SharedBlocks.shared)
     self.operation = operation
     self.type = type
     self.geometry = geometry

@@ -45,8 +45,8 @@ extension ImplicitTile {
     forEachLine(copy) { line in
       let source = sources + (line.place &+ shift)
       let result = results + (line.result + x) * channels + firstChannel
-      if let last = run, source == last.source + last.count * sourceStep,
-        result == last.result + last.count * resultStep
+      if let last = run, source == last.source + last.count &* sourceStep,
+        result == last.result + last.count &* resultStep
       {
         run!.count += positions.count
         return
